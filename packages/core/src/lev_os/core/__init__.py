@@ -1,0 +1,1 @@
+"""Leviathan's core: one package, two audiences."""

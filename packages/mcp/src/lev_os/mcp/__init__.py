@@ -1,0 +1,1 @@
+"""Leviathan over MCP."""
