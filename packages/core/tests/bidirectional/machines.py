@@ -28,7 +28,9 @@ def open_gate() -> Gate:
     return Gate(Constitution.parse(OPEN_GATE))
 
 
-def machine(steps: str, *, tools: tuple[ToolCard, ...] = (), gate: Gate | None = None, head: str = "", **flows: Flow) -> Machine:
+def machine(
+    steps: str, *, tools: tuple[ToolCard, ...] = (), gate: Gate | None = None, head: str = "", **flows: Flow
+) -> Machine:
     """A machine for these steps (indented by two); `./tools/<name>` reaches the cards given."""
     text = f"flowmind: 1\nname: test\n{head or 'input: {}'}\nsteps:\n{steps}"
     linked = Flow.parse(text).link(tools={f"./tools/{c.name}": c for c in tools})

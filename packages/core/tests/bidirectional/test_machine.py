@@ -13,7 +13,7 @@ from lev_os.core.constitutional import Constitution, Gate
 from lev_os.core.flowmind import Flow
 
 ADD = card("add")
-ASK = "  - {id: a, ask: Say a word.}\n  - {return: \"${a}\"}\n"
+ASK = '  - {id: a, ask: Say a word.}\n  - {return: "${a}"}\n'
 
 
 def types(step: Any) -> list[str]:
@@ -71,7 +71,7 @@ def test_an_unknown_token_is_refused() -> None:
 
 def test_an_invalid_result_is_answered_with_reasons_and_the_next_token() -> None:
     """Three attempts by default; the key stays, the token changes."""
-    m = machine("  - id: a\n    ask: Rate it.\n    returns: {score: number}\n  - {return: \"${a.score}\"}\n")
+    m = machine('  - id: a\n    ask: Rate it.\n    returns: {score: number}\n  - {return: "${a.score}"}\n')
     (first,) = m.start().effects
     step = m.submit(first.token, {"answer": {"score": "high"}})
     (second,) = step.effects
@@ -121,7 +121,7 @@ def test_input_that_does_not_fit_is_refused_before_anything_begins() -> None:
 
 def test_model_tool_calls_become_gated_effects_and_then_the_next_turn() -> None:
     """An ask is a sequence of effects, each with its own key."""
-    m = machine("  - id: a\n    ask: Look it up.\n    tools: [./tools/add]\n  - {return: \"${a}\"}\n", tools=(ADD,))
+    m = machine('  - id: a\n    ask: Look it up.\n    tools: [./tools/add]\n  - {return: "${a}"}\n', tools=(ADD,))
     (model,) = m.start().effects
     assert [tool["name"] for tool in model.request["tools"]] == ["add"]
     calls = [{"tool": "add", "arguments": {"x": 1}}, {"tool": "./tools/add", "arguments": {"x": 2}}]
@@ -183,9 +183,7 @@ def test_retries_wait_longer_each_time_and_keep_the_key() -> None:
 
 def test_catch_sees_a_tool_failure_as_error() -> None:
     """`error` holds kind, message and step."""
-    m = machine(
-        '  - try: [{id: a, call: ./tools/add}]\n    catch: [{return: "${error}"}]\n', tools=(ADD,)
-    )
+    m = machine('  - try: [{id: a, call: ./tools/add}]\n    catch: [{return: "${error}"}]\n', tools=(ADD,))
     (effect,) = m.start().effects
     step = m.fail(effect.token, "boom")
     assert step.outcome is not None
@@ -329,7 +327,9 @@ def test_a_condition_is_judged_in_tiers(judged: Any, answer: Any, output: str) -
 
 def test_the_same_question_is_judged_once_a_run() -> None:
     """The run's own record is the first tier."""
-    m = machine(JUDGED.replace("return: calm", "set: {c: 1}") + JUDGED.replace("mood", "again"), head="input: {message: string}")
+    m = machine(
+        JUDGED.replace("return: calm", "set: {c: 1}") + JUDGED.replace("mood", "again"), head="input: {message: string}"
+    )
     (effect,) = m.start({"message": "ok"}).effects
     step = m.submit(effect.token, {"label": "no"})
     assert step.outcome is not None
@@ -363,7 +363,7 @@ def test_a_wait_suspends_and_a_timeout_takes_its_branch() -> None:
 
 def test_an_invalid_answer_of_a_person_never_fails_the_run() -> None:
     """People may try again."""
-    m = machine("  - id: w\n    wait: approval\n    returns: {approved: boolean}\n  - {return: \"${w.approved}\"}\n")
+    m = machine('  - id: w\n    wait: approval\n    returns: {approved: boolean}\n  - {return: "${w.approved}"}\n')
     step = m.start()
     for _ in range(5):
         (effect,) = m.effects
@@ -452,18 +452,29 @@ def test_integers_bound_for_a_number_compare_with_fractions() -> None:
 def test_keys_depend_on_run_and_place_only() -> None:
     """A resumed run repeats an effect with its key; another run has other keys."""
     linked = Flow.parse(f"flowmind: 1\nname: t\ninput: {{}}\nsteps:\n{ASK}").link()
-    keys = [Machine(linked, run=run, secret=secret).start().effects[0].key for run, secret in (("r", b"1"), ("r", b"2"), ("s", b"1"))]
+    keys = [
+        Machine(linked, run=run, secret=secret).start().effects[0].key
+        for run, secret in (("r", b"1"), ("r", b"2"), ("s", b"1"))
+    ]
     assert keys[0] == keys[1] != keys[2]
 
 
 def gate_of(principle: str) -> Gate:
     tests = "{violates: [{}, {}], complies: [{}, {}]}"
-    return Gate(Constitution.parse(f"constitution: 1\nname: c\nprinciples:\n  - id: C-1\n    statement: s\n{principle}    tests: {tests}\n"))
+    return Gate(
+        Constitution.parse(
+            f"constitution: 1\nname: c\nprinciples:\n  - id: C-1\n    statement: s\n{principle}    tests: {tests}\n"
+        )
+    )
 
 
 def test_a_denied_effect_never_leaves() -> None:
     """The outcome names the principle."""
-    m = machine("  - {id: a, call: ./tools/add}\n", tools=(ADD,), gate=gate_of("    checks: [{forbid_tool: [\"acme/tools/*\"]}]\n"))
+    m = machine(
+        "  - {id: a, call: ./tools/add}\n",
+        tools=(ADD,),
+        gate=gate_of('    checks: [{forbid_tool: ["acme/tools/*"]}]\n'),
+    )
     step = m.start()
     assert step.effects == ()
     assert step.outcome is not None
@@ -473,11 +484,12 @@ def test_a_denied_effect_never_leaves() -> None:
 
 def test_an_ask_of_the_gate_waits_for_a_person_and_holds_for_one_digest() -> None:
     """Approved, the same effect leaves; refused, the run is denied."""
+
     def fresh() -> Machine:
         return machine(
             "  - {id: a, call: ./tools/add, with: {x: 1}}\n",
             tools=(ADD,),
-            gate=gate_of("    on_violation: escalate\n    checks: [{forbid_tool: [\"acme/tools/*\"]}]\n"),
+            gate=gate_of('    on_violation: escalate\n    checks: [{forbid_tool: ["acme/tools/*"]}]\n'),
         )
 
     m = fresh()
@@ -511,7 +523,11 @@ def test_taint_follows_values_through_a_model_to_an_outside_write() -> None:
 
 def test_a_clean_value_is_written_without_asking() -> None:
     """What comes from nowhere outside needs no approval."""
-    m = machine('  - {id: out, call: ./tools/send, with: {text: "hello"}}\n', tools=(card("send", "writes_external"),), gate=Gate())
+    m = machine(
+        '  - {id: out, call: ./tools/send, with: {text: "hello"}}\n',
+        tools=(card("send", "writes_external"),),
+        gate=Gate(),
+    )
     (tool,) = m.start().effects
     assert tool.kind == "tool"
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_flows import drive_randomly, flow_texts, gates, machine_of
 
+from lev_os.core.bidirectional import Failure
 from lev_os.core.bidirectional._perform import request_digest
 from lev_os.core.constitutional import Gate
 
@@ -63,7 +65,11 @@ def test_the_same_inputs_give_the_same_records(text: str, gate: Gate, data: st.D
                 step = second.fail(token, _failure(record.body["failure"]), at=record.at)
             case "late":
                 body = record.body
-                step = second.submit(token, body["value"]) if "value" in body else second.fail(token, _failure(body["failure"]))
+                step = (
+                    second.submit(token, body["value"])
+                    if "value" in body
+                    else second.fail(token, _failure(body["failure"]))
+                )
             case "cancel":
                 step = second.cancel(record.body["reason"], at=record.at)
             case _:
@@ -73,18 +79,14 @@ def test_the_same_inputs_give_the_same_records(text: str, gate: Gate, data: st.D
     assert second.outcome == first.outcome
 
 
-def _failure(body: dict[str, object]) -> object:
-    import msgspec
-
-    from lev_os.core.bidirectional import Failure
-
+def _failure(body: dict[str, object]) -> Failure:
     return msgspec.convert(body, Failure)
 
 
 @COMMON
 @given(text=flow_texts(), gate=gates(), data=st.data())
 def test_tokens_are_fresh_and_open_effects_end(text: str, gate: Gate, data: st.DataObject) -> None:
-    """No token is given out twice; when a run ends nothing is open; what is open is what was emitted and not settled."""
+    """No token is given out twice, and when a run has ended nothing is open."""
     machine = machine_of(text, gate)
     emitted: set[str] = set()
     for step in drive_randomly(data.draw, machine):
