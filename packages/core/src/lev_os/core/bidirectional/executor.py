@@ -57,25 +57,30 @@ class Executor:
         model: ModelClient | None = None,
         judge: Judge | None = None,
         folder: Path | None = None,
-        on_delta: Callable[[Effect, str], None] | None = None,
     ) -> None:
         self._cards = cards(flow)
         self.run = run
         self.model = model
         self.judge = judge
+        self.on_delta: Callable[[Effect, str], None] | None = None
         self.secrets = values.Secrets(secrets, _declared_secrets(self._cards.values()))
         self._package = package
         self._given = {reference: function for reference, function in (tools or {}).items() if callable(function)}
         self._deps = deps
         self._scope = dict(scope or {})
         self._folder = folder
-        self._on_delta = on_delta
         self._threads = _threads.Threads()
         self._functions: dict[str, tuple[Callable[..., Any], Signature]] = {}
 
     def handles(self, effect: Effect) -> bool:
         """Whether this effect is ours; a `wait`, or a `model` effect without a client, is for others."""
         return effect.kind in ("tool", "judge", "sleep") or (effect.kind == "model" and self.model is not None)
+
+    def is_irreversible(self, effect: Effect) -> bool:
+        """Whether a tool effect cannot be undone, as far as anybody has declared."""
+        card = self._cards.get(effect.request["tool"])
+        effects = None if card is None else card.declaration.effects
+        return effects is None or "irreversible" in effects
 
     async def carry_out(self, effect: Effect, *, remaining: float | None = None) -> Any:
         """The result of an effect as JSON without secrets, or a `Failure`.
@@ -98,7 +103,7 @@ class Executor:
     async def _model(self, effect: Effect) -> Any:
         if self.model is None:
             raise AssertionError("a model effect without a client is not ours: see `handles`")
-        on_delta = partial(self._on_delta, effect) if self._on_delta is not None else None
+        on_delta = partial(self.on_delta, effect) if self.on_delta is not None else None
         try:
             result = await self.model.ask(effect.request, deadline=effect.deadline, on_delta=on_delta)
             return values.plain(result, self.secrets)

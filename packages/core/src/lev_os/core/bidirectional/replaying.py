@@ -6,7 +6,7 @@ the pinned text, must lead to the very records that follow them. What differs is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ import msgspec
 
 from ..errors import LevError
 from .effects import Failure, Outcome, Record, Step, Usage
+from ._resuming import TighteningGate
 from .journal import Entry, JournalDamaged, is_busy, read_journal
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Rebuilt:
     """A machine brought to where its journal ends; `missing` are records that a torn batch has lost."""
 
     machine: Machine
+    gate: TighteningGate
     divergences: tuple[Divergence, ...]
     missing: tuple[Record, ...]
     emitted: dict[str, float]
@@ -81,13 +83,19 @@ def rebuild(path: Path, entries: Sequence[Entry], *, secret: bytes | None = None
     from .machine import Machine
 
     first = started(path, entries)
-    machine = Machine(LinkedFlow.from_pinned(first["pinned"]), run=first["run"], secret=secret)
+    linked = LinkedFlow.from_pinned(first["pinned"])
+    gate = TighteningGate(linked, first.get("gate"))
+    machine = Machine(linked, gate=gate.as_gate(), run=first["run"], secret=secret)
     divergences: list[Divergence] = []
     missing: tuple[Record, ...] = ()
     emitted: dict[str, float] = {}
     index = 0
     while index < len(entries):
         entry = entries[index]
+        if entry.type == "constitution":
+            gate.add(entry.body["added"])
+            index += 1
+            continue
         if entry.type not in _INPUTS:
             divergences.append(Divergence(index + 1, f"an unexpected {entry.type}", _said(entry), None))
             index += 1
@@ -101,7 +109,7 @@ def rebuild(path: Path, entries: Sequence[Entry], *, secret: bytes | None = None
                 break
             divergences += _compared(entries[index + offset], record)
         index = max(end, index + 1)
-    return Rebuilt(machine=machine, divergences=tuple(divergences), missing=missing, emitted=emitted)
+    return Rebuilt(machine=machine, gate=gate, divergences=tuple(divergences), missing=missing, emitted=emitted)
 
 
 def started(path: Path, entries: Sequence[Entry]) -> dict[str, Any]:
@@ -216,15 +224,11 @@ def _info(path: Path) -> tuple[RunInfo, list[Entry]]:
 
 def _open(entries: Sequence[Entry]) -> list[Entry]:
     opened: dict[tuple[str | None, int | None], Entry] = {}
-    close: Callable[[Entry], object] = lambda e: opened.pop((e.key, e.attempt), None)  # noqa: E731
     for entry in entries:
         if entry.type == "effect":
             opened[entry.key, entry.attempt] = entry
-        elif entry.type in ("result", "failure"):
-            close(entry)
-        elif entry.type == "cancelled":
-            gone = set(entry.body.get("keys", ()))
-            opened = {name: item for name, item in opened.items() if name[0] not in gone}
+        elif entry.type in ("result", "failure", "cancelled"):
+            opened.pop((entry.key, entry.attempt), None)
     return list(opened.values())
 
 
