@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..flowmind.model import Ask
 from ..schemas import Schema
-from ._perform import REVISIONS, Accept, Frame, Performer, Revise, Wanted
+from ._answers import Accept, anything
+from ._perform import REVISIONS, Frame, Performer, Revise, Wanted
 from ._scope import CLEAN, Labels
 from ._tasks import Fork, RunEnded, StepFailed, Strand
 from .effects import Failure
@@ -67,7 +68,9 @@ class Conversation:
                 return result["answer"], labels
             calls = result["tool_calls"]
             strands = [
-                lambda c=call, i=index, t=turn, tainted=labels: self._tool(step, frame, by_name[c["tool"]], c, t, i, tainted)
+                lambda c=call, i=index, t=turn, tainted=labels: self._tool(
+                    step, frame, by_name[c["tool"]], c, t, i, tainted
+                )
                 for index, call in enumerate(calls)
             ]
             outcomes = yield Fork(strands, need=len(strands), width=len(strands))
@@ -96,7 +99,7 @@ class Conversation:
             path=step.path,
             step=step.id or step.path,
             request={"tool": card.specifier, "name": card.name, "arguments": call["arguments"]},
-            accept=lambda value: ((), value),
+            accept=anything,
             suffix=f"{turn}.{index}",
             tool=card,
             taint={f"args.{name}": labels for name in call["arguments"]} if labels else {},
