@@ -10,11 +10,10 @@ from itertools import count
 from typing import Any
 
 from hypothesis import strategies as st
-from machines import card
-
 from lev_os.core.bidirectional import Effect, Machine, Step
 from lev_os.core.constitutional import Constitution, Gate
 from lev_os.core.flowmind import Flow
+from machines import card
 
 TOOLS = (
     card("pure"),

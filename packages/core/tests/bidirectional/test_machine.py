@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from machines import card, drive, machine, open_gate
-
 from lev_os.core import InvalidInput, LevError
 from lev_os.core.bidirectional import Effect, Failure, Machine, UnknownToken
 from lev_os.core.constitutional import Constitution, Gate
 from lev_os.core.flowmind import Flow
+from machines import card, drive, machine, open_gate
 
 ADD = card("add")
 ASK = '  - {id: a, ask: Say a word.}\n  - {return: "${a}"}\n'

@@ -5,11 +5,10 @@ from __future__ import annotations
 import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_flows import drive_randomly, flow_texts, gates, machine_of
-
 from lev_os.core.bidirectional import Failure
 from lev_os.core.bidirectional._perform import request_digest
 from lev_os.core.constitutional import Gate
+from random_flows import drive_randomly, flow_texts, gates, machine_of
 
 COMMON = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..flowmind.model import Ask
@@ -68,9 +69,7 @@ class Conversation:
                 return result["answer"], labels
             calls = result["tool_calls"]
             strands = [
-                lambda c=call, i=index, t=turn, tainted=labels: self._tool(
-                    step, frame, by_name[c["tool"]], c, t, i, tainted
-                )
+                partial(self._tool, step, frame, by_name[call["tool"]], call, f"{turn}.{index}", labels)
                 for index, call in enumerate(calls)
             ]
             outcomes = yield Fork(strands, need=len(strands), width=len(strands))
@@ -89,8 +88,7 @@ class Conversation:
         frame: Frame,
         card: ToolCard,
         call: Mapping[str, Any],
-        turn: int,
-        index: int,
+        suffix: str,
         labels: Labels,
     ) -> Strand:
         """A failure is told to the model, which may try another way; a denial ends the run."""
@@ -100,7 +98,7 @@ class Conversation:
             step=step.id or step.path,
             request={"tool": card.specifier, "name": card.name, "arguments": call["arguments"]},
             accept=anything,
-            suffix=f"{turn}.{index}",
+            suffix=suffix,
             tool=card,
             taint={f"args.{name}": labels for name in call["arguments"]} if labels else {},
             timeout=step.timeout,

@@ -400,9 +400,8 @@ def _ask_model(want: Wanted, labels: Sequence[str]) -> Wanted:
         "turns": [],
         "problems": [],
     }
-    return replace(
-        want, kind="model", request=request, accept=accept_verdict_of_model(labels), suffix=f"{want.suffix}/model"
-    )
+    accept = accept_verdict_of_model(labels)
+    return replace(want, kind="model", request=request, accept=accept, suffix=f"{want.suffix}/model")
 
 
 def _stricter(one: Verdict, other: Verdict) -> Verdict:
