@@ -82,11 +82,11 @@ class Streams:
             self._show(TextDelta(key=effect.key, attempt=effect.attempt, path=effect.path, text=more))
 
 
-def gates_of(flow: LinkedFlow, given: Gate | None) -> tuple[Gate, ...]:
+def gates_of(flow: LinkedFlow, given: Sequence[Gate]) -> tuple[Gate, ...]:
     """Every gate that some effect of the flow may meet."""
     from ..constitutional import Gate
 
-    found = {"given": given} if given is not None else {}
+    found = {}
     pending = [flow]
     while pending:
         linked = pending.pop()
@@ -94,4 +94,4 @@ def gates_of(flow: LinkedFlow, given: Gate | None) -> tuple[Gate, ...]:
         name = ",".join(constitution.digest for constitution in linked.constitutions)
         if name not in found:
             found[name] = Gate(*linked.constitutions)
-    return tuple(found.values())
+    return (*given, *found.values())

@@ -29,7 +29,7 @@ from .events import EffectFinished, EffectStarted, Event, RunResult, VerdictGive
 from .executor import Executor
 from .journal import Journal, JournalUnwritable
 from .places import files_folder, new_run
-from .replaying import rebuild
+from .replaying import rebuild, started
 
 if TYPE_CHECKING:
     from ..constitutional import Gate
@@ -73,7 +73,7 @@ class Run:
         executor: Executor,
         journal: Journal | None,
         *,
-        gate: Gate | None = None,
+        gates: tuple[Gate, ...] = (),
         on_event: Callable[[Event], None] | None = None,
         emitted: Mapping[str, float] | None = None,
     ) -> None:
@@ -83,7 +83,7 @@ class Run:
         self.on_event = on_event
         self._streams: Streams | None = None
         if on_event is not None:
-            self._streams = Streams(gates_of(machine.linked, gate), on_event)
+            self._streams = Streams(gates_of(machine.linked, gates), on_event)
             executor.on_delta = self._streams.delta
         self._emitted = dict(emitted or {})
         self._open: dict[str, Effect] = {}
@@ -122,7 +122,9 @@ class Run:
         path = None if journal is None else Path(journal)
         executor = Executor(linked, machine.run, folder=files_folder(path) if path else None, **world)
         step = machine.start(values.plain(dict(input or {}), executor.secrets), at=now())
-        self = cls(machine, executor, Journal.create(path) if path else None, gate=gate, on_event=on_event)
+        self = cls(
+            machine, executor, Journal.create(path) if path else None, gates=(gate,) if gate else (), on_event=on_event
+        )
         try:
             self._apply(step)
         except BaseException:
@@ -150,10 +152,11 @@ class Run:
         path = Path(journal)
         file, entries = Journal.open(path)
         try:
-            latest, package = current_version(path, entries, current, world.get("tools"), world.get("package"))
+            name = started(path, entries)["flow"]
+            latest, package = current_version(name, current, world.get("tools"), world.get("package"))
             if package is not None:
                 world.setdefault("package", package)
-            rebuilt = rebuild(path, entries, secret=secret or randomness.token_bytes(32))
+            rebuilt = rebuild(path, entries, secret=secret or randomness.token_bytes(32), latest=latest)
             if rebuilt.divergences:
                 listed = "; ".join(map(str, rebuilt.divergences[:5]))
                 raise LevError(
@@ -161,13 +164,13 @@ class Run:
                     help="resume it with the version that began it, or start a new run",
                 )
             if not accept_change:
-                refuse_changed_cards(rebuilt.machine.linked, latest)
+                refuse_changed_cards(path, rebuilt.machine.linked, latest)
             machine = rebuilt.machine
             executor = Executor(machine.linked, machine.run, folder=files_folder(path), **world)
-            self = cls(machine, executor, file, gate=rebuilt.gate, on_event=on_event, emitted=rebuilt.emitted)
+            self = cls(machine, executor, file, gates=rebuilt.gates, on_event=on_event, emitted=rebuilt.emitted)
             self._write(rebuilt.missing, machine.effects)
-            if (added := rebuilt.gate.tighten(latest)) is not None:
-                file.append([Record(type="constitution", at=machine.now, body={"added": added})])
+            if rebuilt.added:
+                file.append([Record(type="constitution", at=machine.now, body={"added": rebuilt.added})])
         except BaseException:
             file.close()
             raise

@@ -138,21 +138,33 @@ class Executor:
                 data = await self._in_process(card, function, signature, given, effect)
             else:
                 data = await self._here(card, function, signature, given, effect)
-            return self._failure_of(data) if isinstance(data, Failure) else values.bound(data, self.secrets, self._folder)
+            return (
+                self._failure_of(data) if isinstance(data, Failure) else values.bound(data, self.secrets, self._folder)
+            )
         except values.Oversized as error:
             return Failure(kind="limit", message=f"{card.name}: {error}", retryable=False)
         except (BadArgument, LevError) as error:
             return Failure(kind="tool", message=self.secrets.in_text(f"{card.name}: {error}"), retryable=False)
 
     async def _in_process(
-        self, card: ToolCard, function: Callable[..., Any], signature: Signature, given: Mapping[str, Any], effect: Effect
+        self,
+        card: ToolCard,
+        function: Callable[..., Any],
+        signature: Signature,
+        given: Mapping[str, Any],
+        effect: Effect,
     ) -> bytes | Failure:
         context = self._context_fields(effect) if signature.wants_context else {}
         secrets = {name: self._secret(card, name) for name in card.declaration.secrets if self.secrets.get(name)}
         return await _process.call(function, given, context, secrets)
 
     async def _here(
-        self, card: ToolCard, function: Callable[..., Any], signature: Signature, given: Mapping[str, Any], effect: Effect
+        self,
+        card: ToolCard,
+        function: Callable[..., Any],
+        signature: Signature,
+        given: Mapping[str, Any],
+        effect: Effect,
     ) -> bytes | Failure:
         arguments = signature.arguments(given)
         if signature.wants_context:
