@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from ..errors import LevError
 from ..tools import ToolCard, ToolContext
 from . import _process, _threads, values
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from ..llm_runtime import Judge, ModelClient
     from ..packaging import Package
 
+Tool = Callable[..., Any]
 _ABSTAINED = {"label": None, "confidence": None, "calibrated": False, "evidence": None, "decided_by": "none"}
 
 
@@ -70,7 +73,7 @@ class Executor:
         self._scope = dict(scope or {})
         self._folder = folder
         self._threads = _threads.Threads()
-        self._functions: dict[str, tuple[Callable[..., Any], Signature]] = {}
+        self._functions: dict[str, tuple[Tool, Signature]] = {}
 
     def handles(self, effect: Effect) -> bool:
         """Whether this effect is ours; a `wait`, or a `model` effect without a client, is for others."""
@@ -149,7 +152,7 @@ class Executor:
     async def _in_process(
         self,
         card: ToolCard,
-        function: Callable[..., Any],
+        function: Tool,
         signature: Signature,
         given: Mapping[str, Any],
         effect: Effect,
@@ -161,7 +164,7 @@ class Executor:
     async def _here(
         self,
         card: ToolCard,
-        function: Callable[..., Any],
+        function: Tool,
         signature: Signature,
         given: Mapping[str, Any],
         effect: Effect,
@@ -200,23 +203,24 @@ class Executor:
             raise KeyError(f"the secret {name} has no value; pass secrets={{{name!r}: …}} or set it in the environment")
         return value
 
-    def _function(self, card: ToolCard) -> tuple[Callable[..., Any], Signature]:
+    def _function(self, card: ToolCard) -> tuple[Tool, Signature]:
         found = self._functions.get(card.specifier)
         if found is None:
             function = self._load(card)
             found = self._functions[card.specifier] = (function, Signature.of(function))
         return found
 
-    def _load(self, card: ToolCard) -> Callable[..., Any]:
+    def _load(self, card: ToolCard) -> Tool:
         for name in (card.specifier, card.name, f"./tools/{card.name}"):
             if name in self._given:
-                function: Callable[..., Any] = self._given[name]
+                function: Tool = self._given[name]
                 return function
         from ..packaging import find
 
         try:
             package, subpath = find(card.specifier, within=self._package)
-            return package.tool(subpath)
+            loaded: Tool = package.tool(subpath)
+            return loaded
         except LevError:
             raise
         except (Exception, SystemExit) as error:  # importing runs the package's code
@@ -226,14 +230,8 @@ class Executor:
     def _failure(self, message: str, where: str | None, kind: Any = "tool") -> Failure:
         return Failure(kind=kind, message=self.secrets.in_text(message), details={"where": where} if where else None)
 
-    def _failure_of(self, failure: Failure) -> Failure:
-        where = failure.details["where"] if failure.details else None
-        return Failure(
-            kind=failure.kind,
-            message=self.secrets.in_text(failure.message),
-            retryable=failure.retryable,
-            details={"where": where} if where else None,
-        )
+    def _without_secrets(self, failure: Failure) -> Failure:
+        return msgspec.structs.replace(failure, message=self.secrets.in_text(failure.message))
 
 
 def _problems(card: ToolCard, arguments: Mapping[str, Any]) -> tuple[str, ...]:
@@ -241,7 +239,7 @@ def _problems(card: ToolCard, arguments: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
     from ..schemas import Schema
 
-    return Schema(card.input_schema).problems(arguments)
+    return tuple(Schema.of(card.input_schema).problems(arguments))
 
 
 def _declared_secrets(found: Iterable[ToolCard]) -> set[str]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..flowmind.link import LinkedFlow
     from .machine import Machine
 
+_TOLD = ("kind", "path", "phase", "ruling", "findings", "failure", "problems", "approved", "status")
 _INPUTS = frozenset({"run_started", "result", "failure", "late", "cancel"})
 
 
@@ -268,7 +269,5 @@ def _request(entry: Entry) -> dict[str, Any]:
 
 def _entry_line(entry: Entry) -> dict[str, Any]:
     body = entry.body if isinstance(entry.body, dict) else {}
-    kept = {
-        name: body[name] for name in ("kind", "path", "phase", "ruling", "findings", "failure", "reply") if name in body
-    }
+    kept = {name: body[name] for name in _TOLD if name in body}
     return {"seq": entry.seq, "at": entry.at, "type": entry.type, "key": entry.key, "attempt": entry.attempt, **kept}
