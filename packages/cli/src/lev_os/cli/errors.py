@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
-
 from lev_os.core.errors import InvalidInput, LevError, Problem
 
 FINE, FINDINGS, USAGE, FAILED, DENIED, WAITING, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130

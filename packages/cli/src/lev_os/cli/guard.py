@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-
 from lev_os.core.errors import LevError
 
 from .errors import FAILED, INTERRUPTED, USAGE, Report, report_of
@@ -77,7 +76,9 @@ def _crash(problem: Exception, args: Sequence[str]) -> Report:
     """Keep the traceback where a maintainer can ask for it, and say where that is."""
     text = "".join(traceback.format_exception(problem))
     name = f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
-    summary = f"something in lev broke: {type(problem).__name__}: {str(problem).splitlines()[0] if str(problem) else ''}"
+    summary = (
+        f"something in lev broke: {type(problem).__name__}: {str(problem).splitlines()[0] if str(problem) else ''}"
+    )
     for folder in _crash_folders():
         try:
             folder.mkdir(parents=True, exist_ok=True)

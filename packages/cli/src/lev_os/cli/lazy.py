@@ -29,7 +29,9 @@ class LazyGroup(click.Group):
         found: click.Command = importlib.import_module(entry[0]).command
         return found
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does, with the nearest names when there is no such command."""
         if args and not args[0].startswith("-") and args[0] not in self._lazy:
             problem = click.UsageError(f"there is no command `{ctx.command_path} {args[0]}`", ctx)

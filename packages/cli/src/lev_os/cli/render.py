@@ -163,7 +163,9 @@ def constitution_lines(constitution: Constitution) -> list[str]:
     for principle in constitution.principles:
         checks = ", ".join([*(check.kind for check in principle.checks), *(["judge"] if principle.judge else [])])
         lines.append(f"{principle.id}  {principle.statement}")
-        lines.append(f"    {principle.authority} · {checks or 'no check'} · {principle.on_violation} · {principle.source}")
+        lines.append(
+            f"    {principle.authority} · {checks or 'no check'} · {principle.on_violation} · {principle.source}"
+        )
     return lines
 
 

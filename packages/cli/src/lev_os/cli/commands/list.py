@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
-
 from lev_os.core.errors import InvalidInput, LevError
 
 from ..options import json_option, python_option

@@ -27,9 +27,10 @@ def command(specifier: str, condition: str, python: str | None, as_json: bool) -
       lev resolve acme_support/contexts/executive --condition llm
       lev resolve acme_support/flows/triage --condition python --json
     """
-    from ..catalog import suggestion
-    from ..catalog import locate as locate_specifier
     from lev_os.core.errors import LevError
+
+    from ..catalog import locate as locate_specifier
+    from ..catalog import suggestion
 
     package, subpath = locate_specifier(specifier, python)
     try:

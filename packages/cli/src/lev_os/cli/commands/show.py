@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import click
-
 from lev_os.core.errors import LevError
 
 from ..options import Specifier, json_option, python_option
@@ -48,7 +47,12 @@ def command(specifier: str, python: str | None, as_json: bool) -> None:
         lines = [f"Python object {target.object}"]
     else:
         loaded = export.for_llm()
-        shown |= {"context": loaded["context"], "text": loaded["text"], "digest": loaded["digest"], "tokens": loaded["tokens"]}
+        shown |= {
+            "context": loaded["context"],
+            "text": loaded["text"],
+            "digest": loaded["digest"],
+            "tokens": loaded["tokens"],
+        }
         lines = loaded["text"].rstrip("\n").split("\n")
         if export.kind == "flow":
             lines = _flow(export, loaded["text"], shown)

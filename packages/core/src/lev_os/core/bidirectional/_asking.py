@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..flowmind.model import Ask
 from ..schemas import Schema
-from ._perform import REVISIONS, Accept, Frame, Performer, Revise, Wanted
+from ._answers import Accept, anything
+from ._perform import REVISIONS, Frame, Performer, Revise, Wanted
 from ._scope import CLEAN, Labels
 from ._tasks import Fork, RunEnded, StepFailed, Strand
 from .effects import Failure
@@ -67,7 +69,7 @@ class Conversation:
                 return result["answer"], labels
             calls = result["tool_calls"]
             strands = [
-                lambda c=call, i=index, t=turn, tainted=labels: self._tool(step, frame, by_name[c["tool"]], c, t, i, tainted)
+                partial(self._tool, step, frame, by_name[call["tool"]], call, f"{turn}.{index}", labels)
                 for index, call in enumerate(calls)
             ]
             outcomes = yield Fork(strands, need=len(strands), width=len(strands))
@@ -86,8 +88,7 @@ class Conversation:
         frame: Frame,
         card: ToolCard,
         call: Mapping[str, Any],
-        turn: int,
-        index: int,
+        suffix: str,
         labels: Labels,
     ) -> Strand:
         """A failure is told to the model, which may try another way; a denial ends the run."""
@@ -96,8 +97,8 @@ class Conversation:
             path=step.path,
             step=step.id or step.path,
             request={"tool": card.specifier, "name": card.name, "arguments": call["arguments"]},
-            accept=lambda value: ((), value),
-            suffix=f"{turn}.{index}",
+            accept=anything,
+            suffix=suffix,
             tool=card,
             taint={f"args.{name}": labels for name in call["arguments"]} if labels else {},
             timeout=step.timeout,

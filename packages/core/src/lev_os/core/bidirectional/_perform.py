@@ -7,15 +7,24 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from .. import canonical
-from ..constitutional.model import RULINGS, Action, Finding, JudgeCall, Phase, Verdict
+from ..constitutional.model import RULINGS, Action, Finding, JudgeCall, Verdict
 from ..flowmind.model import Retry
+from ._answers import (
+    APPROVAL_SCHEMA,
+    UNSURE,
+    Accept,
+    accept_approval,
+    accept_judgement,
+    accept_verdict_of_model,
+    anything,
+)
 from ._meter import Meter
 from ._scope import CLEAN, Labels
 from ._tasks import Answer, Emit, RunEnded, StepFailed, Strand
@@ -29,10 +38,6 @@ if TYPE_CHECKING:
 INVALID_ATTEMPTS: Mapping[EffectKind, float] = {"model": 3, "judge": 1, "tool": 1, "sleep": 1, "wait": math.inf}
 """How many results may fail to fit before the effect has failed; a person may try for ever."""
 REVISIONS = 2
-UNSURE = "unsure"
-
-Accept = Callable[[Any], tuple[Sequence[str], Any]]
-"""Checks a result: the problems found (none: it is accepted) and the value to bind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +237,7 @@ class Performer:
                 path=want.path,
                 step=want.step,
                 request={"seconds": seconds},
-                accept=_anything,
+                accept=anything,
                 suffix=f"{want.suffix}/backoff{attempt}",
             )
             yield from self.perform(frame, sleep)
@@ -339,7 +344,8 @@ class Performer:
             suffix=f"{want.suffix}/{action.attempt}/{action.phase}/approval",
         )
         key = self.key(frame, want.path, wait.suffix)
-        attempt, problems = 0, ()
+        attempt = 0
+        problems: tuple[str, ...] = ()
         while True:
             attempt += 1
             asked = self._action(wait, key, attempt, problems)
@@ -364,43 +370,6 @@ class Performer:
         self._host.approved.add(digest)
         for session in frame.gates:
             session.approved(action)
-
-
-APPROVAL_SCHEMA: Mapping[str, Any] = {
-    "type": "object",
-    "properties": {"approved": {"type": "boolean"}, "note": {"type": "string"}},
-    "required": ["approved"],
-}
-
-
-def accept_approval(value: Any) -> tuple[Sequence[str], Any]:
-    """Accepts `{approved: bool, note?: str}` and nothing else."""
-    if not isinstance(value, dict) or not isinstance(value.get("approved"), bool):
-        return ['an approval is {"approved": true | false, "note": "…"}'], None
-    note = value.get("note")
-    if note is not None and not isinstance(note, str):
-        return ["`note` is a string"], None
-    return (), {"approved": value["approved"]} | ({"note": note} if note else {})
-
-
-def accept_judgement(labels: Sequence[str]) -> Accept:
-    """Accepts a judge's result for these labels; for `yes`/`no` also `{holds: true | false | null, …}`."""
-
-    def accept(value: Any) -> tuple[Sequence[str], Any]:
-        if isinstance(value, str) or value is None:
-            value = {"label": value}
-        if not isinstance(value, dict):
-            return ["a judgement is an object with `label`, `confidence`, `calibrated`, `evidence`, `decided_by`"], None
-        if "holds" in value and "label" not in value and tuple(labels) == ("yes", "no"):
-            value = {**value, "label": {True: "yes", False: "no"}.get(value["holds"])}
-        label, confidence = value.get("label"), value.get("confidence")
-        if label is not None and label not in labels:
-            return [f"`label` is one of {', '.join(labels)}, or null; not {label!r}"], None
-        if confidence is not None and not (_is_number(confidence) and 0 <= confidence <= 1):
-            return ["`confidence` is a number from 0 to 1, or null"], None
-        return (), {**value, "label": label}
-
-    return accept
 
 
 def _ask_model(want: Wanted, labels: Sequence[str]) -> Wanted:
@@ -431,16 +400,7 @@ def _ask_model(want: Wanted, labels: Sequence[str]) -> Wanted:
         "turns": [],
         "problems": [],
     }
-    allowed = [*labels, UNSURE]
-
-    def accept(value: Any) -> tuple[Sequence[str], Any]:
-        answer = value.get("answer") if isinstance(value, dict) else None
-        if isinstance(answer, str):
-            answer = {"answer": answer}
-        if not isinstance(answer, dict) or answer.get("answer") not in allowed:
-            return [f"`answer` is one of {', '.join(allowed)}"], None
-        return (), {**value, "answer": answer}
-
+    accept = accept_verdict_of_model(labels)
     return replace(want, kind="model", request=request, accept=accept, suffix=f"{want.suffix}/model")
 
 
@@ -473,16 +433,5 @@ def _invalid(want: Wanted, problems: Sequence[str], attempts: int) -> Failure:
     )
 
 
-def _anything(value: Any) -> tuple[Sequence[str], Any]:
-    return (), value
-
-
 def _count(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-__all__ = ["Accept", "Frame", "Host", "Performer", "Phase", "Wanted", "accept_approval", "accept_judgement", "bare"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import canonical
 from ..flowmind import expressions
@@ -29,9 +29,10 @@ from ..flowmind.model import (
     While,
 )
 from ..schemas import Schema
+from ._answers import accept_judgement
 from ._asking import Conversation, tool_labels
 from ._meter import Meter
-from ._perform import Frame, Host, Performer, Wanted, accept_judgement
+from ._perform import Frame, Host, Performer, Wanted
 from ._scope import CLEAN, Labels, Scope
 from ._tasks import Fork, StepFailed, Strand
 from .effects import Decision, Failure
@@ -65,7 +66,8 @@ class Interpreter:
         self._judged: dict[str, Decision | None] = {}
         self._approved_values: set[str] = set()
         self.meters: list[Meter] = []
-        self._steps: dict[type, Callable[[Any, Frame, Scope], Strand]] = {
+        # A step that needs no effect does its work when called and gives nothing to wait for.
+        self._steps: dict[type, Callable[[Any, Frame, Scope], Strand | tuple[()]]] = {
             Ask: self._ask,
             Call: self._call,
             If: self._if,
@@ -394,16 +396,14 @@ class Interpreter:
             self._bind_name("error", step, frame, scope, error, frozenset({"untrusted"}))
             yield from self._block(step.catch, frame, scope)
 
-    def _set(self, step: Set, frame: Frame, scope: Scope) -> Strand:
+    def _set(self, step: Set, frame: Frame, scope: Scope) -> tuple[()]:
         for name, value in step.values.items():
             rendered = self._render(value, step, scope)
             self._bind_name(name, step, frame, scope, rendered, scope.labels(value))
-        return
-        yield
+        return ()
 
-    def _return(self, step: Return, frame: Frame, scope: Scope) -> Strand:
+    def _return(self, step: Return, frame: Frame, scope: Scope) -> NoReturn:
         raise Returned(self._render(step.value, step, scope), scope.labels(step.value) | scope.control)
-        yield
 
 
 def _accept_tool(card: ToolCard) -> Callable[[Any], tuple[Sequence[str], Any]]:

@@ -40,8 +40,8 @@ from .effects import Decision, Effect, Failure, FailureKind, Outcome, Reply, Sta
 from .effects import Step as MachineStep
 
 if TYPE_CHECKING:
+    from ..constitutional.constitution import Constitution
     from ..constitutional.gate import Gate, GateSession
-    from ..constitutional.model import Constitution
     from ..flowmind.flow import Flow
     from ..flowmind.link import LinkedFlow
 
@@ -109,7 +109,7 @@ class Machine(Host):
     # -- inputs --------------------------------------------------------------------------------------------
 
     def start(self, input: Mapping[str, Any] | None = None, at: float | None = None) -> MachineStep:
-        """Begin with this input. Raises `InvalidInput` when it does not fit the flow's schema; nothing has begun then."""
+        """Begin with this input. Raises `InvalidInput`, and has not begun, when it does not fit the flow's schema."""
         if self._started:
             raise LevError(f"run {self.run} has begun already", help="make a new Machine for a new run")
         tree = self.linked.tree
@@ -117,7 +117,9 @@ class Machine(Host):
         arguments = schema.fill({} if input is None else dict(input))
         if problems := schema.problems(arguments):
             place = Location(f"input of {self.linked.specifier}")
-            raise InvalidInput(Problem("RUN101", problem, place, help=_signature(tree.input_schema)) for problem in problems)
+            raise InvalidInput(
+                Problem("RUN101", problem, place, help=_signature(tree.input_schema)) for problem in problems
+            )
         arguments = schema.coerce(canonical.decode(canonical.encode(arguments)))
         self._started = True
         self.clocked = at is not None
@@ -143,7 +145,7 @@ class Machine(Host):
             raw = canonical.encode(result)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise LevError(f"the result is not JSON: {error}") from None
-        told = self._told(token, hashlib.blake2b(raw, digest_size=16).digest(), {"value": result})
+        told = self._told(token, _digest(raw), {"value": result})
         if told is not None:
             return told
         effect = self._take(token, at)
@@ -163,13 +165,16 @@ class Machine(Host):
         """Say that an effect could not be carried out; retries are the machine's to decide."""
         effect = self._open.get(token) or self._dropped.get(token)
         kind: FailureKind = "tool" if effect is None else _FAILURE_OF.get(effect.kind, "timeout")
-        failure = error if isinstance(error, Failure) else Failure(kind=kind, message=str(error) or type(error).__name__)
-        raw = canonical.encode({"failure": msgspec.to_builtins(failure)})
-        told = self._told(token, hashlib.blake2b(raw, digest_size=16).digest(), {"failure": msgspec.to_builtins(failure)})
+        if not isinstance(error, Failure):
+            error = Failure(kind=kind, message=str(error) or type(error).__name__)
+        failure = error
+        body = {"failure": msgspec.to_builtins(failure)}
+        raw = canonical.encode(body)
+        told = self._told(token, _digest(raw), body)
         if told is not None:
             return told
         effect = self._take(token, at)
-        self.note("failure", {"failure": msgspec.to_builtins(failure)}, effect.key, effect.attempt)
+        self.note("failure", body, effect.key, effect.attempt)
         ends = failure if failure.kind in ("limit", "denied") else None
         return self._resume(token, raw, Answer(failure=failure), ends)
 
@@ -221,7 +226,10 @@ class Machine(Host):
         self.refused_result = ()
         self._scheduler.answer(token, answer)
         step = self._go("accepted", ends)
-        self._replies[token] = (hashlib.blake2b(raw, digest_size=16).digest(), msgspec.structs.replace(step, records=()))
+        self._replies[token] = (
+            _digest(raw),
+            msgspec.structs.replace(step, records=()),
+        )
         return step
 
     def _go(self, reply: Reply, ends: Failure | None = None) -> MachineStep:
@@ -284,7 +292,12 @@ class Machine(Host):
         )
         self._open[token] = effect
         self._new.append(effect)
-        body = {"kind": wanted.kind, "path": wanted.path, "digest": wanted.digest, "request": bare(wanted.request)}
+        body: dict[str, Any] = {
+            "kind": wanted.kind,
+            "path": wanted.path,
+            "digest": wanted.digest,
+            "request": bare(wanted.request),
+        }
         if wanted.deadline is not None:
             body["deadline"] = wanted.deadline
         self.note("effect", body, wanted.key, wanted.attempt)
@@ -329,6 +342,10 @@ def _compiled(make: type[Gate], name: str, constitutions: tuple[Constitution, ..
             _gates_by_digest.clear()
         gate = _gates_by_digest[name] = make(*constitutions)
     return gate
+
+
+def _digest(raw: bytes) -> bytes:
+    return hashlib.blake2b(raw, digest_size=16).digest()
 
 
 def _signature(schema: Mapping[str, Any]) -> str:
