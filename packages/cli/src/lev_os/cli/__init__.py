@@ -1,6 +1,23 @@
-"""The command `lev`."""
+"""The command `lev`: one toolchain for packages that serve programs and language models."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+__version__ = "0.1.0"
 
 
-def main() -> int:
-    """Run the command line; returns the exit code."""
-    return 0
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line (default: the process's own arguments); returns the exit code.
+
+    0 fine, 1 findings, 2 usage or broken input, 3 failed, 4 denied, 5 waiting for a person, 130 interrupted.
+    """
+    given = list(sys.argv[1:] if args is None else args)
+    if given in (["--version"], ["-V"]):
+        # Scripts ask for the version often; nothing else needs to be imported to answer.
+        print(f"lev {__version__}")
+        return 0
+    from .guard import guarded
+
+    return guarded(given)

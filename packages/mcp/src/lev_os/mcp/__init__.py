@@ -1,1 +1,26 @@
-"""Leviathan over MCP."""
+"""Leviathan over MCP: contexts as resources, tools behind the gate, and flows that the host's model drives.
+
+`serve_stdio` is what `lev mcp` runs. The MCP SDK costs about a second to import and is loaded on first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .desk import Desk
+    from .server import build_server, serve_stdio
+
+__all__ = ["Desk", "build_server", "serve_stdio"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Desk":
+        from .desk import Desk
+
+        return Desk
+    if name in __all__:
+        from . import server
+
+        return getattr(server, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,6 +17,7 @@ Authority = Literal["hard", "default", "guideline"]
 Phase = Literal["pre", "post", "tool"]
 Artifact = Literal["context", "flow", "tool", "run"]
 OnViolation = Literal["block", "revise", "warn", "escalate"]
+Mode = Literal["enforce", "shadow"]
 RULINGS: tuple[Ruling, ...] = ("allow", "warn", "ask", "deny")
 """In order of strictness: the strictest wins."""
 
@@ -36,6 +37,7 @@ class JudgeSpec:
     rubric: str
     min_tpr: float | None = None
     min_tnr: float | None = None
+    fail_open: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,7 @@ class Principle:
     maps: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     source: str = ""
     """The specifier of the constitution that states it."""
+    at: Location = field(default=Location(), compare=False)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -66,6 +69,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     message: str
     evidence: Any = None
     help: str | None = None
+    source: str = ""
+    """The constitution that states the principle."""
 
 
 class JudgeCall(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,44 @@
+"""The root command and the table of its subcommands."""
+
+from __future__ import annotations
+
+import click
+
+from . import __version__
+from .lazy import LazyGroup
+
+_HERE = "lev_os.cli.commands"
+
+COMMANDS = {
+    "new": (f"{_HERE}.new", "Make a package that works from the first minute."),
+    "list": (f"{_HERE}.list", "Packages of this project and what they export."),
+    "show": (f"{_HERE}.show", "What a model gets for a specifier."),
+    "resolve": (f"{_HERE}.resolve", "Which file or object a specifier stands for."),
+    "run": (f"{_HERE}.run", "Run a flow once, or over a file of inputs."),
+    "runs": (f"{_HERE}.runs", "Look at runs; answer what waits for a person."),
+    "mcp": (f"{_HERE}.mcp", "Serve packages and flows to an MCP host."),
+    "schema": (f"{_HERE}.schema", "The JSON Schema of a file format."),
+    "demo": (f"{_HERE}.demo", "See it all work, without a key."),
+    "doctor": (f"{_HERE}.doctor", "What works here, and how to get the rest."),
+    "completion": (f"{_HERE}.completion", "Completion for bash, zsh or fish."),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Exit codes: 0 fine, 1 findings, 2 usage or broken input, 3 failed, 4 denied, 5 waiting for a person, "
+    "130 interrupted.",
+)
+@click.version_option(__version__, "-V", "--version", prog_name="lev", message="%(prog)s %(version)s")
+def app() -> None:
+    """One toolchain for packages that serve programs and language models.
+
+    \b
+    Examples:
+      lev new package acme-billing
+      lev list
+      lev show acme_support/contexts/executive
+      lev run acme_support/flows/triage --input '{"message": "I was charged twice!"}'
+    """

@@ -1,0 +1,126 @@
+"""The packages and exports a command can name, and the way from a specifier to them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from lev_os.core.errors import InvalidInput, LevError
+
+from .errors import UsageProblem
+from .project import activate, find_environment, source_paths
+
+if TYPE_CHECKING:
+    from lev_os.core.packaging import Discovery, Export, Package
+
+
+def discovery(python: str | None = None) -> Discovery:
+    """Every package of the project's environment, the project's own sources first; imports none of them."""
+    import sys
+
+    from lev_os.core.packaging import discover
+
+    environment = find_environment(python)
+    own = source_paths()
+    if environment.paths is None:
+        paths = [*own, *(path for path in sys.path if path and path not in own)]
+    else:
+        paths = [*own, *environment.paths]
+    return discover(paths)
+
+
+def make_importable(python: str | None = None) -> None:
+    """Let the project's packages be loaded in this process: its sources, and its environment's packages."""
+    import sys
+
+    activate(find_environment(python))
+    sys.path[:0] = [path for path in source_paths() if path not in sys.path]
+
+
+def locate(specifier: str, python: str | None = None) -> tuple[Package, str]:
+    """The package and subpath of a specifier; an error names the nearest specifiers there are."""
+    from lev_os.core.packaging import find, load_package
+
+    make_importable(python)
+    try:
+        if specifier.removeprefix("lev://").startswith("./"):
+            return load_package(_package_here(specifier)), specifier
+        bare = specifier.removeprefix("lev://")
+        if "/" not in bare:
+            return load_package(bare), "."
+        return find(specifier)
+    except InvalidInput:
+        raise
+    except LevError as problem:
+        if problem.help is None:
+            problem.help = suggestion(specifier, python)
+        raise
+
+
+def export_of(specifier: str, python: str | None = None) -> Export:
+    """The export a specifier names."""
+    package, subpath = locate(specifier, python)
+    try:
+        return package.export(subpath)
+    except LevError as problem:
+        if problem.help is None:
+            problem.help = suggestion(specifier, python)
+        raise
+
+
+def suggestion(specifier: str, python: str | None = None) -> str:
+    """What to try instead of a specifier that leads nowhere."""
+    wanted = specifier.removeprefix("lev://")
+    names = [*specifiers(python), *(package.name for package in discovery(python).packages)]
+    near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.6)
+    if near:
+        return "did you mean " + " or ".join(f"`{name}`" for name in near) + "?"
+    return "`lev list` shows what there is"
+
+
+def specifiers(python: str | None = None, kinds: Collection[str] = ()) -> Iterator[str]:
+    """Every specifier of every package that can be read, of the given kinds (none given: all)."""
+    for package in discovery(python).packages:
+        yield from _specifiers_of(package, kinds)
+
+
+def complete(incomplete: str, kinds: Collection[str], python: str | None) -> list[str]:
+    """What a specifier that begins like this may become: packages, then what one of them exports."""
+    try:
+        packages = discovery(python).packages
+        wanted = incomplete.removeprefix("lev://")
+        owner = wanted.partition("/")[0]
+        inside = [package for package in packages if package.name == owner]
+        if not inside:
+            inside = [package for package in packages if package.name.startswith(wanted)]
+        found = [name for package in inside for name in _specifiers_of(package, kinds) if name.startswith(wanted)]
+    except (LevError, OSError):
+        return []
+    scheme = incomplete[: len(incomplete) - len(wanted)]
+    return [scheme + name for name in found]
+
+
+def _specifiers_of(package: Package, kinds: Collection[str]) -> list[str]:
+    if package.error:
+        return []
+    try:
+        return [export.specifier for export in package.exports() if not kinds or export.kind in kinds]
+    except LevError:
+        return []
+
+
+def _package_here(specifier: str) -> str:
+    from pathlib import Path
+
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "lev.toml").is_file():
+            return folder.name
+    own = [manifest.parent.name for path in source_paths() for manifest in Path(path).glob("*/lev.toml")]
+    if len(own) == 1:
+        return own[0]
+    raise UsageProblem(
+        f"{specifier} starts with ./, and it is not clear in which package",
+        help="name the package (`acme_support/…`), or go into the folder that holds its lev.toml",
+    )

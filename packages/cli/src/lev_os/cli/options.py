@@ -1,0 +1,66 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Specifier(click.ParamType[str]):
+    """A name of an export: `./contexts/x`, `package/contexts/x` or `lev://package/contexts/x`."""
+
+    name = "specifier"
+
+    def __init__(self, *kinds: str) -> None:
+        self._kinds = frozenset(kinds)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Packages first, then what the package exports."""
+        from .catalog import complete
+
+        return [CompletionItem(found) for found in complete(incomplete, self._kinds, ctx.params.get("python"))]
+
+
+class RunName(click.ParamType[str]):
+    """The name of a run of this project."""
+
+    name = "run"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The runs whose journals lie in `.lev/runs`, newest first."""
+        from .project import run_journals
+
+        return [CompletionItem(file.stem) for file in run_journals() if file.stem.startswith(incomplete)]
+
+
+def json_option(command: F) -> F:
+    """`--json`: the whole of stdout is then one JSON document, errors included."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, on stdout.")(command)
+
+
+def python_option(command: F) -> F:
+    """`--python`: the environment whose packages are meant."""
+    return click.option(
+        "--python",
+        metavar="PATH",
+        help="The project's interpreter or environment (default: the nearest .venv, else the one lev runs in).",
+    )(command)
+
+
+def model_options(command: F) -> F:
+    """`--model` and `--allow-weak-decisions`."""
+    command = click.option(
+        "--allow-weak-decisions",
+        is_flag=True,
+        help="Let a model that is made to write text also decide (answers that hold an enum, boolean or number).",
+    )(command)
+    return click.option(
+        "--model",
+        metavar="MODEL",
+        help="`anthropic:…`, `openai:…`, `local`, `script:FILE`, `test` (default: LEV_MODEL, [tool.lev] model, local).",
+    )(command)

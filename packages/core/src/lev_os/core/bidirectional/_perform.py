@@ -1,0 +1,437 @@
+"""The life of one effect: gate, approval, attempts, result, gate again.
+
+Nothing leaves the machine except through `Performer`, so nothing leaves without a verdict.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from .. import canonical
+from ..constitutional.model import RULINGS, Action, Finding, JudgeCall, Verdict
+from ..flowmind.model import Retry
+from ._answers import (
+    APPROVAL_SCHEMA,
+    UNSURE,
+    Accept,
+    accept_approval,
+    accept_judgement,
+    accept_verdict_of_model,
+    anything,
+)
+from ._meter import Meter
+from ._scope import CLEAN, Labels
+from ._tasks import Answer, Emit, RunEnded, StepFailed, Strand
+from .effects import Decision, EffectKind, Failure, Record
+
+if TYPE_CHECKING:
+    from ..constitutional.gate import GateSession
+    from ..flowmind.link import LinkedFlow
+    from ..tools import ToolCard
+
+INVALID_ATTEMPTS: Mapping[EffectKind, float] = {"model": 3, "judge": 1, "tool": 1, "sleep": 1, "wait": math.inf}
+"""How many results may fail to fit before the effect has failed; a person may try for ever."""
+REVISIONS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where a step runs: its flow, its meter, its gates, and the branches and rounds that led here."""
+
+    linked: LinkedFlow
+    meter: Meter
+    gates: tuple[GateSession, ...]
+    trail: str = ""
+
+    def inside(self, place: str) -> Frame:
+        return replace(self, trail=f"{self.trail}{place}|")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """An effect that a step wants, before any attempt of it. `suffix` tells effects of one step apart."""
+
+    kind: EffectKind
+    path: str
+    step: str
+    request: Mapping[str, Any]
+    accept: Accept
+    suffix: str = ""
+    tool: ToolCard | None = None
+    taint: Mapping[str, Labels] = field(default_factory=dict)
+    retry: Retry | None = None
+    timeout: float | None = None
+    judged: bool = False
+    revisable: bool = False
+    """A model asked for it: when a principle says `revise`, the model hears the reason (`Revise`)."""
+
+
+class Revise(Exception):
+    """A model's tool call that a principle wants otherwise; never leaves the conversation that asked for it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Host:
+    """What the performer needs of the machine: its identity, its clock, its records."""
+
+    run: str
+    now: float
+    clocked: bool
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.decisions: list[Decision] = []
+        self.approved: set[str] = set()
+        self.refused_result: tuple[str, ...] = ()
+
+    def note(self, type_: str, body: Any, key: str | None = None, attempt: int | None = None) -> None:
+        self.records.append(Record(type=type_, at=self.now, key=key, attempt=attempt, body=body))
+
+
+def bare(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A request as journals keep it and digests see it: contexts by digest, without their texts."""
+    contexts = request.get("context")
+    if not contexts:
+        return request
+    return {**request, "context": [{"specifier": c["specifier"], "digest": c["digest"]} for c in contexts]}
+
+
+def request_digest(kind: EffectKind, request: Mapping[str, Any]) -> str:
+    """The digest that verdicts and approvals are bound to."""
+    return canonical.digest({"kind": kind, "request": bare(request)})
+
+
+class Performer:
+    """Carries a wanted effect through gate, attempts and gate again."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def key(self, frame: Frame, path: str, suffix: str) -> str:
+        """Names an effect over all its attempts: hash of run, place, branches, rounds, turn and call."""
+        material = f"{self._host.run}\0{frame.trail}\0{path}\0{suffix}"
+        return hashlib.blake2b(material.encode(), digest_size=16).hexdigest()
+
+    def perform(self, frame: Frame, want: Wanted) -> Strand:
+        """The accepted result of the effect; raises `StepFailed`, or `RunEnded` when it is denied."""
+        key = self.key(frame, want.path, want.suffix)
+        attempt, revisions, invalid = 0, 0, 0
+        problems: tuple[str, ...] = ()
+        while True:
+            attempt += 1
+            action = self._action(want, key, attempt, problems)
+            self._reserve(frame, want)
+            yield from self._admit(frame, want, action)
+            answer: Answer = yield self._emit(frame, want, action, problems)
+            if answer.failure is not None:
+                yield from self._again(frame, want, answer.failure, attempt)
+                continue
+            self._charge(frame, want, answer.value)
+            found, value = want.accept(answer.value)
+            if found:
+                invalid += 1
+                problems = tuple(found)
+                self._host.refused_result = problems
+                self._host.note("invalid", {"problems": list(problems)}, key, attempt)
+                if invalid >= (want.retry.attempts if want.retry else INVALID_ATTEMPTS[want.kind]):
+                    raise StepFailed(_invalid(want, problems, invalid))
+                continue
+            reason = yield from self._admit_result(frame, want, action, value)
+            if reason is None:
+                return value
+            revisions += 1
+            if revisions > REVISIONS:
+                raise RunEnded(Failure(kind="denied", message=reason, step=want.step, retryable=False))
+            problems = (reason,)
+
+    def decide(self, frame: Frame, want: Wanted, labels: Sequence[str]) -> Strand:
+        """A judgement in tiers: the judge, then a model. Returns a `Decision`, or None when nobody is sure."""
+        frame.meter.judgement()
+        threshold = want.request.get("confidence")
+        try:
+            judged = yield from self.perform(frame, want)
+        except StepFailed as failed:
+            judged = {"label": None, "evidence": failed.failure.message}
+        label = judged.get("label")
+        confidence = judged.get("confidence")
+        calibrated = bool(judged.get("calibrated"))
+        sure = not (calibrated and confidence is not None and threshold is not None and confidence < threshold)
+        if label is None or not sure:
+            answered = yield from self.perform(frame, _ask_model(want, labels))
+            answer = answered["answer"]
+            label = None if answer["answer"] == UNSURE else answer["answer"]
+            judged = {"evidence": answer.get("evidence"), "decided_by": answered.get("decided_by") or "model"}
+            confidence, calibrated = None, False
+        if label is None:
+            return None
+        return Decision(
+            step=want.step,
+            label=label,
+            decided_by=str(judged.get("decided_by") or "judge"),
+            confidence=confidence,
+            calibrated=calibrated,
+            evidence=judged.get("evidence"),
+        )
+
+    def _action(self, want: Wanted, key: str, attempt: int, problems: tuple[str, ...]) -> Action:
+        request = want.request if not problems else {**want.request, "problems": list(problems)}
+        return Action(
+            phase="tool" if want.kind == "tool" else "pre",
+            kind=want.kind,
+            key=key,
+            attempt=attempt,
+            digest=request_digest(want.kind, request),
+            at=self._host.now,
+            request=request,
+            tool=want.tool,
+            taint=want.taint,
+            judged=want.judged,
+        )
+
+    def _reserve(self, frame: Frame, want: Wanted) -> None:
+        if want.kind == "model":
+            frame.meter.ask(want.step)
+        elif want.kind == "tool":
+            frame.meter.tool_call(want.step)
+
+    def _charge(self, frame: Frame, want: Wanted, result: Any) -> None:
+        if want.kind != "model" or not isinstance(result, dict) or not isinstance(result.get("usage"), dict):
+            return
+        usage = result["usage"]
+        cost = usage.get("cost")
+        frame.meter.tokens(
+            _count(usage.get("input_tokens")),
+            _count(usage.get("output_tokens")),
+            float(cost) if isinstance(cost, (int, float)) else None,
+            want.step,
+        )
+
+    def _emit(self, frame: Frame, want: Wanted, action: Action, problems: tuple[str, ...]) -> Emit:
+        deadline = None
+        if self._host.clocked:
+            bounds = [] if want.timeout is None else [want.timeout]
+            if want.kind != "wait" and (left := frame.meter.remaining_time()) is not None:
+                bounds.append(left)
+            deadline = self._host.now + min(bounds) if bounds else None
+        path = frame.trail + want.path
+        return Emit(want.kind, action.key, action.attempt, path, action.request, action.digest, deadline, problems)
+
+    def _again(self, frame: Frame, want: Wanted, failure: Failure, attempt: int) -> Strand:
+        """Wait before the next attempt, or give up."""
+        attempts = want.retry.attempts if want.retry else 1
+        if attempt >= attempts or not failure.retryable:
+            raise StepFailed(msgspec.structs.replace(failure, step=failure.step or want.step))
+        if want.retry is not None and want.retry.backoff > 0:
+            seconds = want.retry.backoff * 2 ** (attempt - 1)
+            sleep = Wanted(
+                kind="sleep",
+                path=want.path,
+                step=want.step,
+                request={"seconds": seconds},
+                accept=anything,
+                suffix=f"{want.suffix}/backoff{attempt}",
+            )
+            yield from self.perform(frame, sleep)
+
+    def _admit(self, frame: Frame, want: Wanted, action: Action) -> Strand:
+        """Let the effect out: returns when it may leave."""
+        verdict = yield from self._rule(frame, want, action)
+        if verdict.ruling == "deny":
+            if verdict.revise is not None and want.revisable:
+                raise Revise(verdict.revise)
+            raise RunEnded(_denied(want, verdict))
+        if verdict.ruling == "ask" and action.digest not in self._host.approved:
+            yield from self._approve(frame, want, action, verdict, action.digest)
+        for session in frame.gates:
+            session.left(action)
+
+    def _admit_result(self, frame: Frame, want: Wanted, action: Action, value: Any) -> Strand:
+        """Let the result in. Returns None, or the reason why a model should answer again."""
+        post = msgspec.structs.replace(action, phase="post", result=value)
+        verdict = yield from self._rule(frame, want, post)
+        if verdict.ruling == "deny":
+            if verdict.revise is not None and want.kind == "model":
+                return verdict.revise
+            raise RunEnded(_denied(want, verdict))
+        if verdict.ruling == "ask":
+            digest = canonical.digest({"request": action.digest, "result": value})
+            if digest not in self._host.approved:
+                yield from self._approve(frame, want, post, verdict, digest)
+        return None
+
+    def _rule(self, frame: Frame, want: Wanted, action: Action) -> Strand:
+        """The strictest verdict of all gates, judged checks settled, written to the audit trail."""
+        final: Verdict | None = None
+        for session in frame.gates:
+            verdict = session.judge(action)
+            if verdict.judges and verdict.ruling != "deny":
+                answers = {}
+                for call in verdict.judges:
+                    answers[call.principle] = yield from self._judge(frame, want, action, call)
+                verdict = session.settle(action, verdict, answers)
+            final = verdict if final is None else _stricter(final, verdict)
+        assert final is not None, "a frame always has a gate"
+        body: dict[str, Any] = {"phase": action.phase, "digest": action.digest, "ruling": final.ruling}
+        if final.findings:
+            body["findings"] = msgspec.to_builtins(final.findings)
+        if final.shadow is not None:
+            body["shadow"] = final.shadow
+        self._host.note("verdict", body, action.key, action.attempt)
+        return final
+
+    def _judge(self, frame: Frame, want: Wanted, action: Action, call: JudgeCall) -> Strand:
+        """Does the subject violate the rubric? None when nobody can say: the gate then fails closed."""
+        labels = ("violates", "complies")
+        question = Wanted(
+            kind="judge",
+            path=want.path,
+            step=want.step,
+            request={
+                "purpose": "principle",
+                "step": want.step,
+                "statement": call.rubric,
+                "about": call.subject,
+                "labels": list(labels),
+                "examples": {},
+                "confidence": None,
+            },
+            accept=accept_judgement(labels),
+            suffix=f"{want.suffix}/{action.attempt}/{action.phase}/{call.principle}",
+            taint={"about": CLEAN.union(*action.taint.values())},
+            judged=True,
+        )
+        try:
+            decision: Decision | None = yield from self.decide(frame, question, labels)
+        except StepFailed:
+            return None
+        if decision is None:
+            return None
+        self._host.decisions.append(decision)
+        return decision.label == "violates"
+
+    def _approve(self, frame: Frame, want: Wanted, action: Action, verdict: Verdict, digest: str) -> Strand:
+        """Wait for a person; raises `RunEnded` when the person refuses."""
+        reasons = [f"{f.principle}: {f.message}" for f in verdict.findings]
+        request = {
+            "name": "approval",
+            "purpose": "approval",
+            "about": "; ".join(reasons),
+            "returns": APPROVAL_SCHEMA,
+            "for": {
+                "kind": action.kind,
+                "phase": action.phase,
+                "digest": digest,
+                "request": dict(bare(action.request)),
+                "result": action.result,
+                "findings": msgspec.to_builtins(verdict.findings),
+            },
+        }
+        wait = Wanted(
+            kind="wait",
+            path=want.path,
+            step=want.step,
+            request=request,
+            accept=accept_approval,
+            suffix=f"{want.suffix}/{action.attempt}/{action.phase}/approval",
+        )
+        key = self.key(frame, want.path, wait.suffix)
+        attempt = 0
+        problems: tuple[str, ...] = ()
+        while True:
+            attempt += 1
+            asked = self._action(wait, key, attempt, problems)
+            # The question about an approval needs none itself: only a deny could keep it from the person.
+            ruling = max((s.judge(asked) for s in frame.gates), key=lambda v: RULINGS.index(v.ruling))
+            if ruling.ruling == "deny":
+                raise RunEnded(_denied(want, ruling))
+            self._host.note("verdict", {"phase": "pre", "digest": asked.digest, "ruling": "allow"}, key, attempt)
+            answer: Answer = yield self._emit(frame, wait, asked, problems)
+            if answer.failure is not None:
+                raise RunEnded(Failure(kind="denied", message=answer.failure.message, step=want.step, retryable=False))
+            found, value = accept_approval(answer.value)
+            if not found:
+                break
+            problems = tuple(found)
+            self._host.refused_result = problems
+        self._host.note("approval", {"digest": digest, **value}, action.key, action.attempt)
+        if not value["approved"]:
+            note = value.get("note")
+            message = "a person refused it" + (f": {note}" if note else "")
+            raise RunEnded(Failure(kind="denied", message=message, step=want.step, retryable=False, details=reasons))
+        self._host.approved.add(digest)
+        for session in frame.gates:
+            session.approved(action)
+
+
+def _ask_model(want: Wanted, labels: Sequence[str]) -> Wanted:
+    """The same question for a model: yes, no or unsure, and why."""
+    asked = want.request
+    principle = asked["purpose"] == "principle"
+    question = (
+        f"Does the text below violate this rule? Rule: {asked['statement']}"
+        if principle
+        else f"Judge the text below. {asked['statement']}"
+        if tuple(labels) != ("yes", "no")
+        else f"Is this true of the text below? {asked['statement']}"
+    )
+    returns = {
+        "type": "object",
+        "properties": {"answer": {"enum": [*labels, UNSURE]}, "evidence": {"type": "string"}},
+        "required": ["answer"],
+        "additionalProperties": False,
+    }
+    request = {
+        "purpose": "principle" if principle else "judge",
+        "step": want.step,
+        "instruction": f"{question}\nAnswer with one of: {', '.join([*labels, UNSURE])}.",
+        "about": asked["about"],
+        "context": [],
+        "returns": returns,
+        "tools": [],
+        "turns": [],
+        "problems": [],
+    }
+    accept = accept_verdict_of_model(labels)
+    return replace(want, kind="model", request=request, accept=accept, suffix=f"{want.suffix}/model")
+
+
+def _stricter(one: Verdict, other: Verdict) -> Verdict:
+    strict = one if RULINGS.index(one.ruling) >= RULINGS.index(other.ruling) else other
+    findings: tuple[Finding, ...] = one.findings + other.findings
+    return msgspec.structs.replace(strict, findings=findings)
+
+
+def _denied(want: Wanted, verdict: Verdict) -> Failure:
+    worst = [f for f in verdict.findings if f.ruling == verdict.ruling] or list(verdict.findings)
+    message = "; ".join(f"{f.principle}: {f.message}" + (f" ({f.help})" if f.help else "") for f in worst)
+    return Failure(
+        kind="denied",
+        message=message or "denied by the constitution",
+        step=want.step,
+        retryable=False,
+        details=msgspec.to_builtins(verdict.findings),
+    )
+
+
+def _invalid(want: Wanted, problems: Sequence[str], attempts: int) -> Failure:
+    tries = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+    return Failure(
+        kind="invalid",
+        message=f"no valid result after {tries}: " + "; ".join(problems[:5]),
+        step=want.step,
+        retryable=False,
+        details=list(problems),
+    )
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

@@ -1,0 +1,435 @@
+"""What each step of a flow does, as strands. One method a step; nothing here knows drivers or tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .. import canonical
+from ..flowmind import expressions
+from ..flowmind.expressions import ExpressionError
+from ..flowmind.model import (
+    Ask,
+    Call,
+    Condition,
+    Expr,
+    ForEach,
+    If,
+    IfSemantic,
+    Parallel,
+    Return,
+    Set,
+    Step,
+    SubFlow,
+    Switch,
+    SwitchSemantic,
+    Try,
+    Value,
+    Wait,
+    While,
+)
+from ..schemas import Schema
+from ._answers import accept_judgement
+from ._asking import Conversation, tool_labels
+from ._meter import Meter
+from ._perform import Frame, Host, Performer, Wanted
+from ._scope import CLEAN, Labels, Scope
+from ._tasks import Fork, StepFailed, Strand
+from .effects import Decision, Failure
+
+if TYPE_CHECKING:
+    from ..constitutional.gate import GateSession
+    from ..flowmind.link import LinkedFlow
+    from ..tools import ToolCard
+
+UNCERTAIN = "uncertain"
+MAX_ITEMS = 10_000
+
+
+class Returned(Exception):
+    """A `return` step: unwinds to the flow."""
+
+    def __init__(self, value: Any, labels: Labels) -> None:
+        super().__init__()
+        self.value = value
+        self.labels = labels
+
+
+class Interpreter:
+    """Turns steps into strands. `open_gates` gives a flow's gate sessions; `timed` registers a meter with the clock."""
+
+    def __init__(self, host: Host, open_gates: Callable[[LinkedFlow], tuple[GateSession, ...]]) -> None:
+        self._host = host
+        self._open_gates = open_gates
+        self._performer = Performer(host)
+        self._talk = Conversation(self._performer)
+        self._judged: dict[str, Decision | None] = {}
+        self._approved_values: set[str] = set()
+        self.meters: list[Meter] = []
+        # A step that needs no effect does its work when called and gives nothing to wait for.
+        self._steps: dict[type, Callable[[Any, Frame, Scope], Strand | tuple[()]]] = {
+            Ask: self._ask,
+            Call: self._call,
+            If: self._if,
+            IfSemantic: self._if_semantic,
+            Switch: self._switch,
+            SwitchSemantic: self._switch_semantic,
+            ForEach: self._for_each,
+            While: self._while,
+            Parallel: self._parallel,
+            SubFlow: self._sub_flow,
+            Wait: self._wait,
+            Try: self._try,
+            Set: self._set,
+            Return: self._return,
+        }
+
+    def flow(self, frame: Frame, arguments: Mapping[str, Any], labels: Mapping[str, Labels], control: Labels) -> Strand:
+        """Run a whole flow; ends with (output, labels). `labels` marks single inputs."""
+        tree = frame.linked.tree
+        scope = Scope(control=control)
+        size = len(canonical.encode(arguments))
+        frame.meter.grown(size, scope.bind("input", arguments, CLEAN, size), "input")
+        for name, field_schema in tree.input_schema.get("properties", {}).items():
+            marks = labels.get(name, CLEAN)
+            if isinstance(field_schema, Mapping) and field_schema.get("x-lev-untrusted"):
+                marks |= {"untrusted"}
+            if marks:
+                scope.mark(f"input.{name}", marks)
+        self.meters.append(frame.meter)
+        output, taint = None, control
+        try:
+            yield from self._block(tree.steps, frame, scope)
+        except Returned as returned:
+            output, taint = returned.value, returned.labels
+        finally:
+            self.meters.remove(frame.meter)
+        if tree.output_schema is not None:
+            problems = Schema.of(tree.output_schema).problems(output)
+            if problems:
+                what = "the flow ended without `return`" if output is None else "the output does not fit: "
+                raise StepFailed(Failure(kind="invalid", message=what + "; ".join(problems[:5]), retryable=False))
+            output = Schema.of(tree.output_schema).coerce(output)
+        return output, taint
+
+    # -- plumbing ------------------------------------------------------------------------------------------
+
+    def _block(self, steps: Sequence[Step], frame: Frame, scope: Scope) -> Strand:
+        for step in steps:
+            yield from self._steps[type(step)](step, frame, scope)
+
+    def _guarded(self, steps: Sequence[Step], frame: Frame, scope: Scope, control: Labels) -> Strand:
+        """A branch that something tainted may have decided on."""
+        before = scope.control
+        scope.control = before | control
+        try:
+            yield from self._block(steps, frame, scope)
+        finally:
+            scope.control = before
+
+    def _bind(self, step: Step, frame: Frame, scope: Scope, value: Any, labels: Labels) -> None:
+        if step.id is not None:
+            self._bind_name(step.id, step, frame, scope, value, labels)
+
+    def _bind_name(self, name: str, step: Step, frame: Frame, scope: Scope, value: Any, labels: Labels) -> None:
+        size = len(canonical.encode(value))
+        frame.meter.grown(size, scope.bind(name, value, labels, size), _name(step))
+
+    def _evaluate(self, expression: Expr, step: Step, scope: Scope) -> Any:
+        try:
+            return expressions.evaluate(expression, scope)
+        except ExpressionError as error:
+            raise _expression_failed(error, step) from None
+
+    def _render(self, value: Value, step: Step, scope: Scope) -> Any:
+        try:
+            return expressions.render(value, scope)
+        except ExpressionError as error:
+            raise _expression_failed(error, step) from None
+
+    def _text(self, value: Value, step: Step, scope: Scope) -> str:
+        rendered = self._render(value, step, scope)
+        return rendered if isinstance(rendered, str) else canonical.encode(rendered).decode()
+
+    def _truth(self, expression: Expr, step: Step, scope: Scope) -> bool:
+        value = self._evaluate(expression, step, scope)
+        if not isinstance(value, bool):
+            message = f"`{expression.source}` gives {_kind(value)}, not true or false"
+            raise StepFailed(Failure(kind="expression", message=message, step=_name(step), retryable=False))
+        return value
+
+    def _taint(self, values: Mapping[str, tuple[Value, Any]], scope: Scope) -> dict[str, Labels]:
+        """Labels by place, without those of values that a person has approved as they are."""
+        taint: dict[str, Labels] = {"": scope.control} if scope.control else {}
+        for place, (template, value) in values.items():
+            labels = scope.labels(template)
+            if labels and not (self._approved_values and canonical.digest(value) in self._approved_values):
+                taint[place] = labels
+        return taint
+
+    # -- effects -------------------------------------------------------------------------------------------
+
+    def _call(self, step: Call, frame: Frame, scope: Scope) -> Strand:
+        arguments = self._render(step.with_, step, scope)
+        taint = self._taint({f"args.{n}": (step.with_[n], v) for n, v in arguments.items()}, scope)
+        card = frame.linked.tools[step.tool]
+        value = yield from self._performer.perform(
+            frame,
+            Wanted(
+                kind="tool",
+                path=step.path,
+                step=_name(step),
+                request={"tool": card.specifier, "name": card.name, "arguments": arguments},
+                accept=_accept_tool(card),
+                tool=card,
+                taint=taint,
+                retry=step.retry,
+                timeout=step.timeout,
+            ),
+        )
+        self._bind(step, frame, scope, value, tool_labels(card).union(*taint.values()))
+
+    def _ask(self, step: Ask, frame: Frame, scope: Scope) -> Strand:
+        about = None if step.about is None else self._text(step.about, step, scope)
+        instruction = self._text(step.instruction, step, scope)
+        taint = self._taint({"about": (step.about, about), "instruction": (step.instruction, instruction)}, scope)
+        context = []
+        for reference in dict.fromkeys((*frame.linked.tree.context, *step.context)):
+            linked = frame.linked.contexts[reference]
+            try:
+                text = linked.render(scope) if linked.params else linked.text
+            except ExpressionError as error:
+                raise _expression_failed(error, step) from None
+            digest = canonical.digest_bytes(text.encode()) if linked.params else linked.digest
+            context.append({"specifier": linked.specifier, "digest": digest, "text": text})
+            if linked.params:
+                taint[f"context.{linked.specifier}"] = CLEAN.union(*(scope.labels(_name_of(p)) for p in linked.params))
+        answer, labels = yield from self._talk.ask(step, frame, instruction, about, context, taint)
+        self._bind(step, frame, scope, answer, labels)
+
+    def _wait(self, step: Wait, frame: Frame, scope: Scope) -> Strand:
+        about = None if step.about is None else self._render(step.about, step, scope)
+        schema = None if step.returns is None else Schema.of(step.returns)
+        taint = self._taint({"about": (step.about, about)}, scope)
+        want = Wanted(
+            kind="wait",
+            path=step.path,
+            step=_name(step),
+            request={"name": step.name, "purpose": "flow", "about": about, "returns": step.returns},
+            accept=lambda value: _accept(schema, value),
+            taint=taint,
+            timeout=step.timeout,
+        )
+        try:
+            value = yield from self._performer.perform(frame, want)
+        except StepFailed as failed:
+            if failed.failure.kind != "timeout" or not step.on_timeout:
+                raise
+            yield from self._block(step.on_timeout, frame, scope)
+            return
+        if isinstance(value, Mapping) and value.get("approved") is True:
+            self._approved_values.add(canonical.digest(about))
+        for session in frame.gates:
+            session.person(self._host.now, step.name, about, value)
+        self._bind(step, frame, scope, value, CLEAN)
+
+    def _judge(self, step: Step, frame: Frame, scope: Scope, condition: Condition, round_: str = "") -> Strand:
+        """The decision, or None when nobody is sure, with the labels of what it was made from."""
+        statement = self._text(condition.statement, step, scope)
+        about = None if condition.about is None else self._text(condition.about, step, scope)
+        taint = self._taint({"about": (condition.about, about), "statement": (condition.statement, statement)}, scope)
+        labels = CLEAN.union(*taint.values())
+        question = {"statement": statement, "about": about, "labels": list(condition.labels)}
+        known = canonical.digest(question)
+        if known in self._judged:
+            return self._judged[known], labels
+        want = Wanted(
+            kind="judge",
+            path=step.path,
+            step=_name(step),
+            request={
+                "purpose": "condition",
+                "step": _name(step),
+                **question,
+                "examples": {label: list(texts) for label, texts in condition.examples.items()},
+                "confidence": condition.confidence,
+            },
+            accept=accept_judgement(condition.labels),
+            taint=taint,
+            suffix=round_,
+        )
+        decision: Decision | None = yield from self._performer.decide(frame, want, condition.labels)
+        self._judged[known] = decision
+        self._host.decisions.append(decision or Decision(step=_name(step), label=UNCERTAIN, decided_by="nobody"))
+        return decision, labels
+
+    # -- control flow --------------------------------------------------------------------------------------
+
+    def _if(self, step: If, frame: Frame, scope: Scope) -> Strand:
+        branch = step.then if self._truth(step.test, step, scope) else step.else_
+        yield from self._guarded(branch, frame, scope, scope.labels(step.test))
+
+    def _if_semantic(self, step: IfSemantic, frame: Frame, scope: Scope) -> Strand:
+        decision, labels = yield from self._judge(step, frame, scope, step.condition)
+        holds = None if decision is None else decision.label == "yes"
+        value = {
+            "holds": holds,
+            "confidence": None if decision is None else decision.confidence,
+            "evidence": None if decision is None else decision.evidence,
+            "decided_by": "nobody" if decision is None else decision.decided_by,
+        }
+        self._bind(step, frame, scope, value, labels)
+        branch = step.uncertain if holds is None else step.then if holds else step.else_
+        yield from self._guarded(branch, frame, scope, labels)
+
+    def _switch(self, step: Switch, frame: Frame, scope: Scope) -> Strand:
+        value = self._evaluate(step.value, step, scope)
+        name = value if isinstance(value, str) else canonical.encode(value).decode()
+        yield from self._guarded(step.cases.get(name, step.default), frame, scope, scope.labels(step.value))
+
+    def _switch_semantic(self, step: SwitchSemantic, frame: Frame, scope: Scope) -> Strand:
+        decision, labels = yield from self._judge(step, frame, scope, step.condition)
+        self._bind(step, frame, scope, UNCERTAIN if decision is None else decision.label, labels)
+        branch = step.uncertain if decision is None else step.cases[decision.label]
+        yield from self._guarded(branch, frame, scope, labels)
+
+    def _while(self, step: While, frame: Frame, scope: Scope) -> Strand:
+        rounds = 0
+        while rounds < step.max_iterations:
+            inner = frame.inside(f"{step.path}[{rounds}]")
+            if step.test is not None:
+                goes_on, labels = self._truth(step.test, step, scope), scope.labels(step.test)
+            else:
+                assert step.condition is not None, "the parser sets test or condition"
+                decision, labels = yield from self._judge(step, inner, scope, step.condition)
+                goes_on = decision is not None and decision.label == "yes"
+            if not goes_on:
+                break
+            yield from self._guarded(step.do, inner, scope, labels)
+            rounds += 1
+        self._bind(step, frame, scope, rounds, CLEAN)
+
+    def _for_each(self, step: ForEach, frame: Frame, scope: Scope) -> Strand:
+        items = self._evaluate(step.items, step, scope)
+        if not isinstance(items, list):
+            message = f"`{step.items.source}` gives {_kind(items)}, not a list"
+            raise StepFailed(Failure(kind="expression", message=message, step=_name(step), retryable=False))
+        if len(items) > MAX_ITEMS:
+            message = f"`{step.items.source}` has {len(items)} items; a loop takes at most {MAX_ITEMS}"
+            raise StepFailed(Failure(kind="expression", message=message, step=_name(step), retryable=False))
+        labels = scope.labels(step.items)
+        chosen: list[tuple[int, Scope]] = []
+        for index, item in enumerate(items):
+            inner = Scope(scope, labels)
+            self._bind_name(step.variable, step, frame, inner, item, labels)
+            if step.where is None or self._truth(step.where, step, inner):
+                chosen.append((index, inner))
+            else:
+                frame.meter.grown(0, -inner.bytes(), _name(step))
+
+        def iteration(index: int, inner: Scope) -> Strand:
+            place = frame.inside(f"{step.path}[{index}]")
+            yield from self._block(step.do, place, inner)
+            if step.has_collect:
+                return self._render(step.collect, step, inner)
+            return {name: value for name, value in inner.local().items() if name != step.variable}
+
+        # `default` arguments bind now; the strands start later.
+        strands = [lambda i=index, s=inner: iteration(i, s) for index, inner in chosen]
+        results = yield Fork(strands, need=len(strands), width=step.max_concurrency)
+        taint = labels
+        for _, inner in chosen:
+            taint |= inner.local_labels()
+            frame.meter.grown(0, -inner.bytes(), _name(step))
+        self._bind(step, frame, scope, results, taint)
+
+    def _parallel(self, step: Parallel, frame: Frame, scope: Scope) -> Strand:
+        scopes = {name: Scope(scope) for name in step.branches}
+
+        def branch(name: str) -> Strand:
+            yield from self._block(step.branches[name], frame.inside(f"{step.path}.{name}"), scopes[name])
+            return scopes[name].local()
+
+        strands = [lambda n=name: branch(n) for name in step.branches]
+        need = {"all": len(strands), "any": 1}.get(step.wait_for) if isinstance(step.wait_for, str) else step.wait_for
+        assert need is not None, "the parser checks wait_for"
+        results = yield Fork(strands, need=need, width=len(strands))
+        for inner in scopes.values():
+            frame.meter.grown(0, -inner.bytes(), _name(step))
+        taint = CLEAN.union(*(inner.local_labels() for inner in scopes.values()))
+        self._bind(step, frame, scope, dict(zip(step.branches, results, strict=True)), taint)
+
+    def _sub_flow(self, step: SubFlow, frame: Frame, scope: Scope) -> Strand:
+        linked = frame.linked.flows[step.flow]
+        rendered = self._render(step.with_, step, scope)
+        schema = Schema.of(linked.tree.input_schema)
+        arguments = schema.fill(rendered)
+        if problems := schema.problems(arguments):
+            message = f"the input of {step.flow} does not fit: " + "; ".join(problems[:5])
+            raise StepFailed(Failure(kind="flow", message=message, step=_name(step), retryable=False))
+        labels = self._taint({n: (step.with_[n], v) for n, v in rendered.items()}, scope)
+        labels.pop("", None)
+        inner = Frame(
+            linked=linked,
+            meter=Meter(linked.tree.limits, frame.meter),
+            gates=tuple(dict.fromkeys((*frame.gates, *self._open_gates(linked)))),
+            trail=f"{frame.trail}{step.path}>",
+        )
+        try:
+            output, taint = yield from self.flow(inner, schema.coerce(arguments), labels, scope.control)
+        except StepFailed as failed:
+            inside = failed.failure
+            message = f"{step.flow}: {inside.message}"
+            details = {"kind": inside.kind, "step": inside.step, "details": inside.details}
+            raise StepFailed(
+                Failure(kind="flow", message=message, step=_name(step), retryable=False, details=details)
+            ) from None
+        self._bind(step, frame, scope, output, taint)
+
+    def _try(self, step: Try, frame: Frame, scope: Scope) -> Strand:
+        try:
+            yield from self._block(step.body, frame, scope)
+        except StepFailed as failed:
+            failure = failed.failure
+            error = {"kind": failure.kind, "message": failure.message, "step": failure.step}
+            # What a tool or model says when it fails comes from outside.
+            self._bind_name("error", step, frame, scope, error, frozenset({"untrusted"}))
+            yield from self._block(step.catch, frame, scope)
+
+    def _set(self, step: Set, frame: Frame, scope: Scope) -> tuple[()]:
+        for name, value in step.values.items():
+            rendered = self._render(value, step, scope)
+            self._bind_name(name, step, frame, scope, rendered, scope.labels(value))
+        return ()
+
+    def _return(self, step: Return, frame: Frame, scope: Scope) -> NoReturn:
+        raise Returned(self._render(step.value, step, scope), scope.labels(step.value) | scope.control)
+
+
+def _accept_tool(card: ToolCard) -> Callable[[Any], tuple[Sequence[str], Any]]:
+    schema = None if card.output_schema is None else Schema.of(card.output_schema)
+    return lambda value: _accept(schema, value)
+
+
+def _accept(schema: Schema | None, value: Any) -> tuple[Sequence[str], Any]:
+    if schema is None:
+        return (), value
+    problems = schema.problems(value)
+    return (problems, None) if problems else ((), schema.coerce(value))
+
+
+def _name(step: Step) -> str:
+    return step.id or step.path
+
+
+def _name_of(parameter: str) -> Expr:
+    return Expr(parameter, frozenset({parameter}))
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def _expression_failed(error: ExpressionError, step: Step) -> StepFailed:
+    return StepFailed(Failure(kind="expression", message=str(error), step=_name(step), retryable=False))

@@ -1,0 +1,124 @@
+"""The gate: every effect before it leaves and every result before it is bound meets the constitutions here.
+
+Compiled once from one or more constitutions, immutable, shareable. It does no I/O, reads no clock and draws no
+randomness: the same actions get the same verdicts. What cannot be evaluated is denied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from .constitution import Constitution
+from .facts import Facts
+from .history import History, said_yes
+from .model import Action, Mode, Verdict
+from .rules import Outcome, Rule, compile_rules, judged, run
+from .verdict import fold
+
+ALLOW: Final = Verdict(ruling="allow")
+"""The verdict when nothing objects; shared."""
+_KINDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "pre": ("model", "judge", "wait", "sleep"),
+    "tool": ("tool",),
+    "post": ("model", "judge", "tool", "wait", "sleep"),
+}
+
+
+class Gate:
+    """One or several constitutions, compiled. The strictest wins; a finding names its source.
+
+    `mode` overrides the constitutions' own; `shadow` records what the ruling would have been and allows.
+    Without constitutions the baseline holds.
+    """
+
+    __slots__ = ("_index", "_watching", "constitutions", "mode")
+
+    def __init__(self, *constitutions: Constitution, mode: Mode | None = None) -> None:
+        self.constitutions = constitutions or (Constitution.baseline(),)
+        self.mode = mode
+        rules = compile_rules(self.constitutions, mode)
+        self._watching = tuple(watching for rule in rules for watching in rule.watching)
+        self._index: dict[tuple[str, str], tuple[Rule, ...]] = {
+            (phase, kind): tuple(rule for rule in (rule.at(phase, kind) for rule in rules) if rule is not None)
+            for phase, kinds in _KINDS.items()
+            for kind in kinds
+        }
+
+    def session(self) -> GateSession:
+        """The gate of one run, with that run's history."""
+        return GateSession(self)
+
+    def judge(self, action: Action) -> Verdict:
+        """The verdict on one action without a history."""
+        return GateSession(self).judge(action)
+
+    def holdback(self, phase: str, kind: str) -> int | None:
+        """How many characters a streamed text lags behind so that nothing refused is shown; None: do not stream.
+
+        0 when nothing reads such a text; None as soon as one check needs the whole.
+        """
+        lags = [rule.holdback() for rule in self._index.get((phase, kind), ())]
+        return None if None in lags else max((lag for lag in lags if lag is not None), default=0)
+
+
+class GateSession:
+    """The gate of one run: remembers what left and what persons approved."""
+
+    __slots__ = ("_history", "_index", "_watching")
+
+    def __init__(self, gate: Gate) -> None:
+        self._index = gate._index
+        self._watching = gate._watching
+        self._history = History()
+
+    def judge(self, action: Action) -> Verdict:
+        """The verdict of all deterministic checks, with the judged ones that are still to be asked.
+
+        An action a person has approved (same key, same digest) is not asked about again.
+        """
+        rules = self._index.get((action.phase, action.kind))
+        if rules is None:
+            raise ValueError(f"there is no phase `{action.phase}` of a `{action.kind}` effect")
+        if not rules:
+            return ALLOW
+        outcomes = self._outcomes(rules, action)
+        asking = () if action.judged else tuple(rule for rule in rules if rule.judging)
+        if not outcomes and not asking:
+            return ALLOW
+        return fold(outcomes, asking, action, approved=self._history.is_approved(action))
+
+    def settle(self, action: Action, verdict: Verdict, answers: Mapping[str, bool | None]) -> Verdict:
+        """The final verdict once the judges of `verdict` were asked: principle -> does the action violate it?
+
+        None, or no answer, is a deny unless the judge fails open. A judge never lifts what a check objects to.
+        """
+        rules = self._index[action.phase, action.kind]
+        outcomes = self._outcomes(rules, action)
+        asked = {call.principle for call in verdict.judges}
+        for rule in rules:
+            if rule.name in asked and (outcome := judged(rule, answers.get(rule.name))) is not None:
+                outcomes.append(outcome)
+        if not outcomes:
+            return ALLOW
+        return fold(outcomes, (), action, approved=self._history.is_approved(action))
+
+    def left(self, action: Action) -> None:
+        """The effect was let out; every attempt is to be reported."""
+        if self._watching and action.kind == "tool":
+            facts = Facts(action, self._history)
+            for check in self._watching:
+                check.observe(facts)
+
+    def approved(self, action: Action) -> None:
+        """A person approved exactly this action: its key and its digest."""
+        self._history.approve_action(action)
+
+    def person(self, at: float, name: str, value: Any, result: Any) -> None:
+        """A flow's own wait was answered; `{"approved": true}` approves the `value` that was shown."""
+        if said_yes(result):
+            self._history.approve_value(at, name, value)
+
+    def _outcomes(self, rules: tuple[Rule, ...], action: Action) -> list[Outcome]:
+        facts = Facts(action, self._history)
+        return [outcome for rule in rules for outcome in run(rule, facts)]

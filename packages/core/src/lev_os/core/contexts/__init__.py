@@ -1,0 +1,7 @@
+"""Contexts: Markdown with frontmatter, written for a model and checked like code."""
+
+from .context import Context
+from .frontmatter import frontmatter_schema
+from .references import Reference
+
+__all__ = ["Context", "Reference", "frontmatter_schema"]
