@@ -204,20 +204,19 @@ def answer_wait(
     from lev_os.core.bidirectional.driver import Run
 
     began = time.monotonic()
-    with _session_of(path, choice, python) as running, Trace() as trace:
-        with Run.resume(path, on_event=trace.take, **running.world) as run:
-            token = next((effect.token for effect in run.waits if effect.key == key), None)
-            if token is None:
-                raise UsageProblem(
-                    f"the wait {key[:12]} is open no more", help="`lev runs show` says what became of it"
-                )
-            step = run.submit(token, value)
-            if step.reply == "invalid":
-                raise UsageProblem(
-                    "the answer does not fit: " + "; ".join(step.problems), help="answer with --answer JSON"
-                )
-            _until_done(run.advance(), path)
-            result = run.result
+    with (
+        _session_of(path, choice, python) as running,
+        Trace() as trace,
+        Run.resume(path, on_event=trace.take, **running.world) as run,
+    ):
+        token = next((effect.token for effect in run.waits if effect.key == key), None)
+        if token is None:
+            raise UsageProblem(f"the wait {key[:12]} is not open any more", help=f"lev runs show {path.stem}")
+        step = run.submit(token, value)
+        if step.reply == "invalid":
+            raise UsageProblem(f"the answer does not fit: {'; '.join(step.problems)}", help="use --answer JSON")
+        _until_done(run.advance(), path)
+        result = run.result
     return result, time.monotonic() - began
 
 
@@ -234,7 +233,7 @@ def cancel_run(path: Path, reason: str) -> str:
 
 @contextlib.contextmanager
 def _session_of(path: Path, choice: ModelChoice, python: str | None) -> Iterator[Session]:
-    from lev_os.core.bidirectional import run_info
+    from lev_os.core.bidirectional.replaying import run_info
     from lev_os.core.llm_runtime import open_judge
     from lev_os.core.packaging import find
 

@@ -77,12 +77,8 @@ def _answer_all(
 
 def _row(index: int, value: Mapping[str, Any], result: RunResult) -> dict[str, Any]:
     told = result_value(result)
-    row: dict[str, Any] = {"index": index, "input": value} | {
-        field: told[field]
-        for field in ("run", "status", "output", "error", "decisions", "usage", "waits")
-        if field in told
-    }
-    return row
+    fields = ("run", "status", "output", "error", "decisions", "usage", "waits")
+    return {"index": index, "input": value, **{field: told[field] for field in fields if field in told}}
 
 
 def _name(out: Path) -> str:

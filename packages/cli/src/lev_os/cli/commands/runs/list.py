@@ -11,7 +11,7 @@ from ...options import json_option
 from ...output import columns, print_json, print_line
 
 if TYPE_CHECKING:
-    from lev_os.core.bidirectional import RunInfo
+    from lev_os.core.bidirectional.replaying import RunInfo
 
 _STATUSES = ("waiting", "interrupted", "running", "done", "failed", "denied", "cancelled", "damaged")
 
