@@ -6,7 +6,6 @@ project's environment is the one `--python` names, else the nearest `.venv` from
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +68,7 @@ def _nearest_venv(here: Path) -> Path | None:
     for folder in (here, *here.parents):
         if (folder / ".venv" / "pyvenv.cfg").is_file():
             return folder / ".venv"
-    active = os.environ.get("VIRTUAL_ENV")
-    return Path(active) if active and (Path(active) / "pyvenv.cfg").is_file() else None
+    return None
 
 
 def _site_packages(prefix: Path) -> tuple[tuple[int, int], Path] | None:
