@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-
 from .. import canonical
 from .model import Action
 
@@ -15,17 +14,17 @@ APPROVAL: Final = "approval"
 _MAX_NODES: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Approval:
     """A person said yes: to the values in `covers` (digests), at `at`.
 
-    `action` is the (key, digest) of the approved action, or None when a flow's own wait was answered.
+    `action` identifies the approved action; None when a flow's own wait was answered.
     """
 
     at: float
     name: str
     covers: frozenset[str]
-    action: tuple[str, str] | None = None
+    action: tuple[str, ...] | None = None
 
     def named(self, names: frozenset[str]) -> bool:
         return APPROVAL in names or self.name in names
@@ -39,13 +38,13 @@ class History:
     def __init__(self) -> None:
         self.approvals: list[Approval] = []
         self.states: dict[object, Any] = {}
-        self._actions: set[tuple[str, str]] = set()
+        self._actions: dict[tuple[str, ...], float] = {}
         self._by_value: dict[str, list[Approval]] = {}
 
     def approve_action(self, action: Action) -> None:
         """A person approved exactly this action."""
-        identity = (action.key, action.digest)
-        self._actions.add(identity)
+        identity = _identity(action)
+        self._actions[identity] = action.at
         self._add(Approval(action.at, APPROVAL, _covers(action.request.get("arguments")), identity))
 
     def approve_value(self, at: float, name: str, value: Any) -> None:
@@ -53,7 +52,11 @@ class History:
         self._add(Approval(at, name, _covers(value)))
 
     def is_approved(self, action: Action) -> bool:
-        return (action.key, action.digest) in self._actions
+        return bool(self._actions) and _identity(action) in self._actions
+
+    def approved_at(self, action: Action) -> float | None:
+        """When a person approved exactly this action."""
+        return self._actions.get(_identity(action)) if self._actions else None
 
     def covering(self, values: Iterable[Any]) -> list[Approval]:
         """The approvals in which all of these very values were shown, in order; none for no values."""
@@ -82,11 +85,26 @@ class History:
             self._by_value.setdefault(covered, []).append(approval)
 
 
+def _identity(action: Action) -> tuple[str, ...]:
+    """Phase, key and digest; of a result, also what it is: letting a request out does not let its result in."""
+    identity = (action.phase, action.key, action.digest)
+    return (*identity, digest(action.result)) if action.phase == "post" else identity
+
+
 def digest(value: Any) -> str:
     """A value's name; equal JSON values have equal ones, 1 and 1.0 too."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        value = int(value)
-    return canonical.digest(value)
+    return canonical.digest(_plain(value))
+
+
+def _plain(value: Any) -> Any:
+    """The value with whole floats as integers, as CEL and JSON readers differ in which they make."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < 2**53 else value
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
 
 
 def _covers(value: Any) -> frozenset[str]:

@@ -8,9 +8,9 @@ from typing import Final, NamedTuple, cast
 from .checks import KINDS, Compiled, Hit
 from .checks.base import Watching
 from .constitution import Constitution
+from .data import principle_digest
 from .facts import Facts
 from .model import Check, Finding, Mode, OnViolation, Principle, Ruling
-from .data import principle_digest
 
 RULING: Final[dict[OnViolation, Ruling]] = {"warn": "warn", "escalate": "ask", "revise": "deny", "block": "deny"}
 """What a violation leads to; `revise` is a deny that a model may mend."""

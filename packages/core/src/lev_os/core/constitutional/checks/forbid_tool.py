@@ -59,9 +59,8 @@ def declaration(specifier: str) -> str:
     """How to declare the effects of a tool, in words that fit it."""
     function = specifier.rsplit("/", 1)[-1].rsplit(":", 1)[-1].replace("-", "_") or "your_tool"
     return (
-        'write `@tool(effects={"reads_private"})` above '
-        f"`def {function}(…)` with the effects it has (`from lev_os.core import tool`), or `@tool(effects=())` if it has "
-        f"none; the effects are {', '.join(sorted(TOOL_EFFECTS))}"
+        f'write `@tool(effects={{"reads_private"}})` above `def {function}(…)` with the effects it has, or '
+        f"`@tool(effects=())` if it has none (`from lev_os.core import tool`); effects: {', '.join(sorted(TOOL_EFFECTS))}"
     )
 
 

@@ -14,11 +14,12 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from ...documents import short
 from ..facts import Facts
 from .base import FIELDS, Compiled, Fault, Hit
 
 if TYPE_CHECKING:
-    from re2 import _Regexp
+    from re2 import _Regexp  # type: ignore[import-untyped]
 
 SCHEMA: Final[Mapping[str, Any]] = {
     "description": "A pattern (RE2) that must not be found.",
@@ -64,7 +65,7 @@ class _Regex:
 
     @cached_property
     def _joinable(self) -> bool:
-        """Whether a match in one text is also a match in all texts joined by newlines: no anchors to the text's ends."""
+        """Whether a match in one text is also one in all texts joined by newlines: no anchors to the ends."""
         pattern = self.pattern.replace("[^", "")
         return not any(anchor in pattern for anchor in ("^", "$", "\\A", "\\z", "\\Z", "\\C"))
 
@@ -77,10 +78,8 @@ class _Regex:
                 found = self._program.search(text.encode("utf-8", "replace").decode())
                 if found is not None:
                     # The match itself may be a secret and stays out of the journal.
-                    return Hit(
-                        f"`{path}` has what `{self.pattern if len(self.pattern) < 80 else self.pattern[:77] + '…'}` finds",
-                        {"field": path, "start": found.start(), "end": found.end()},
-                    )
+                    where = {"field": path, "start": found.start(), "end": found.end()}
+                    return Hit(f"`{path}` has what `{short(self.pattern)}` finds", where)
         return None
 
 
