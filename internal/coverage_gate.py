@@ -5,7 +5,6 @@ pytest-cov's own threshold counts lines and branches together, which hides untak
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 import tempfile

@@ -44,7 +44,9 @@ def copy(tmp_path: Path) -> Path:
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
     # The copy comes first on the path, before the workspace's editable installs.
-    code = f"import sys; sys.path.insert(0, {str(folder)!r}); from importlinter.cli import lint_imports_command as c; c()"
+    code = (
+        f"import sys; sys.path.insert(0, {str(folder)!r}); from importlinter.cli import lint_imports_command as c; c()"
+    )
     return subprocess.run(
         [sys.executable, "-c", code, "--no-logo", "--no-cache"], cwd=folder, capture_output=True, text=True, check=False
     )

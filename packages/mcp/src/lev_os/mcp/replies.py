@@ -68,7 +68,7 @@ def request(*, run: str, token: str, effect: Effect, pending: int) -> Reply:
 
 def waiting(*, run: str, handle: str, waits: Iterable[Effect]) -> Reply:
     """A person must act. The waits' own tokens are not in it: no model answers them."""
-    people = [_wait(effect.request) for effect in waits]
+    people = [wait(effect.request) for effect in waits]
     return {
         "kind": "waiting",
         "run": run,
@@ -79,7 +79,8 @@ def waiting(*, run: str, handle: str, waits: Iterable[Effect]) -> Reply:
     }
 
 
-def _wait(asked: Mapping[str, Any]) -> Reply:
+def wait(asked: Mapping[str, Any]) -> Reply:
+    """What a person is asked: never the token that answers."""
     known = {key: asked.get(key) for key in ("name", "purpose", "about", "returns")}
     approves = asked.get("for")
     if isinstance(approves, Mapping):

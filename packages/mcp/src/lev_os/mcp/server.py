@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from . import replies
 from .annotations import hints
 from .arguments import FLOW_CALLS, read_arguments
 from .catalog import Catalog, Offered, nearest
-from .desk import Desk
+from .desk import Desk, summary
 from .replies import Reply
 
 Context = ServerRequestContext[Any, Any]
@@ -42,13 +43,15 @@ def serve_stdio(
     when a package or a tool cannot be used.
     """
     catalog = Catalog.load(packages, only=tools, every=all_tools)
-    server = build_server(catalog, Desk(catalog, Path(root)))
+    desk = Desk(catalog, Path(root))
+    server = build_server(catalog, desk)
 
     async def serve() -> None:
         async with stdio_server() as (incoming, outgoing):
             await server.run(incoming, outgoing, server.create_initialization_options())
 
-    asyncio.run(serve())
+    with closing(desk):
+        asyncio.run(serve())
 
 
 def build_server(catalog: Catalog, desk: Desk) -> Server[Any]:
@@ -173,7 +176,7 @@ def _exported(offered: Offered) -> wire.Tool:
 
 def _flow_tools(catalog: Catalog) -> list[wire.Tool]:
     """The four flow tools. What a flow does is its tools' matter, behind the gate, so no hint says destructive."""
-    flows = "\n".join(f"- {specifier}: {Desk.summary(export)}" for specifier, (_, export) in catalog.flows.items())
+    flows = "\n".join(f"- {specifier}: {summary(package, export)}" for specifier, (package, export) in catalog.flows.items())
     tools = []
     for name, spec in FLOW_CALLS.items():
         schema = spec.schema

@@ -37,7 +37,7 @@ def tool_output() -> Iterator[None]:
     with _lock:
         _users += 1
         if _users == 1:
-            sys.stdout = _Router(sys.stdout)  # type: ignore[assignment]  # a file by behaviour, not by class
+            sys.stdout = _Router(sys.stdout)
     mark = _inside.set(True)
     try:
         yield

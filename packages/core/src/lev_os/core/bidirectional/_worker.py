@@ -10,7 +10,6 @@ import inspect
 import os
 import pickle
 import sys
-from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -45,7 +44,7 @@ def _call(job: dict[str, Any]) -> Any:
     from ..tools import ToolContext
     from ._calling import Signature
 
-    function: Callable[..., Any] = import_module(job["module"])
+    function: Any = import_module(job["module"])
     for name in job["name"].split("."):
         function = getattr(function, name)
     signature = Signature.of(function)

@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from ..errors import LevError
 from ..tools import ToolCard, ToolContext
 from . import _process, _threads, values
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from ..llm_runtime import Judge, ModelClient
     from ..packaging import Package
 
+Tool = Callable[..., Any]
 _ABSTAINED = {"label": None, "confidence": None, "calibrated": False, "evidence": None, "decided_by": "none"}
 
 
@@ -57,25 +60,30 @@ class Executor:
         model: ModelClient | None = None,
         judge: Judge | None = None,
         folder: Path | None = None,
-        on_delta: Callable[[Effect, str], None] | None = None,
     ) -> None:
         self._cards = cards(flow)
         self.run = run
         self.model = model
         self.judge = judge
+        self.on_delta: Callable[[Effect, str], None] | None = None
         self.secrets = values.Secrets(secrets, _declared_secrets(self._cards.values()))
         self._package = package
         self._given = {reference: function for reference, function in (tools or {}).items() if callable(function)}
         self._deps = deps
         self._scope = dict(scope or {})
         self._folder = folder
-        self._on_delta = on_delta
         self._threads = _threads.Threads()
-        self._functions: dict[str, tuple[Callable[..., Any], Signature]] = {}
+        self._functions: dict[str, tuple[Tool, Signature]] = {}
 
     def handles(self, effect: Effect) -> bool:
         """Whether this effect is ours; a `wait`, or a `model` effect without a client, is for others."""
         return effect.kind in ("tool", "judge", "sleep") or (effect.kind == "model" and self.model is not None)
+
+    def is_irreversible(self, effect: Effect) -> bool:
+        """Whether a tool effect cannot be undone, as far as anybody has declared."""
+        card = self._cards.get(effect.request["tool"])
+        effects = None if card is None else card.declaration.effects
+        return effects is None or "irreversible" in effects
 
     async def carry_out(self, effect: Effect, *, remaining: float | None = None) -> Any:
         """The result of an effect as JSON without secrets, or a `Failure`.
@@ -98,7 +106,7 @@ class Executor:
     async def _model(self, effect: Effect) -> Any:
         if self.model is None:
             raise AssertionError("a model effect without a client is not ours: see `handles`")
-        on_delta = partial(self._on_delta, effect) if self._on_delta is not None else None
+        on_delta = partial(self.on_delta, effect) if self.on_delta is not None else None
         try:
             result = await self.model.ask(effect.request, deadline=effect.deadline, on_delta=on_delta)
             return values.plain(result, self.secrets)
@@ -133,21 +141,33 @@ class Executor:
                 data = await self._in_process(card, function, signature, given, effect)
             else:
                 data = await self._here(card, function, signature, given, effect)
-            return self._failure_of(data) if isinstance(data, Failure) else values.bound(data, self.secrets, self._folder)
+            return (
+                self._failure_of(data) if isinstance(data, Failure) else values.bound(data, self.secrets, self._folder)
+            )
         except values.Oversized as error:
             return Failure(kind="limit", message=f"{card.name}: {error}", retryable=False)
         except (BadArgument, LevError) as error:
             return Failure(kind="tool", message=self.secrets.in_text(f"{card.name}: {error}"), retryable=False)
 
     async def _in_process(
-        self, card: ToolCard, function: Callable[..., Any], signature: Signature, given: Mapping[str, Any], effect: Effect
+        self,
+        card: ToolCard,
+        function: Tool,
+        signature: Signature,
+        given: Mapping[str, Any],
+        effect: Effect,
     ) -> bytes | Failure:
         context = self._context_fields(effect) if signature.wants_context else {}
         secrets = {name: self._secret(card, name) for name in card.declaration.secrets if self.secrets.get(name)}
         return await _process.call(function, given, context, secrets)
 
     async def _here(
-        self, card: ToolCard, function: Callable[..., Any], signature: Signature, given: Mapping[str, Any], effect: Effect
+        self,
+        card: ToolCard,
+        function: Tool,
+        signature: Signature,
+        given: Mapping[str, Any],
+        effect: Effect,
     ) -> bytes | Failure:
         arguments = signature.arguments(given)
         if signature.wants_context:
@@ -183,23 +203,24 @@ class Executor:
             raise KeyError(f"the secret {name} has no value; pass secrets={{{name!r}: …}} or set it in the environment")
         return value
 
-    def _function(self, card: ToolCard) -> tuple[Callable[..., Any], Signature]:
+    def _function(self, card: ToolCard) -> tuple[Tool, Signature]:
         found = self._functions.get(card.specifier)
         if found is None:
             function = self._load(card)
             found = self._functions[card.specifier] = (function, Signature.of(function))
         return found
 
-    def _load(self, card: ToolCard) -> Callable[..., Any]:
+    def _load(self, card: ToolCard) -> Tool:
         for name in (card.specifier, card.name, f"./tools/{card.name}"):
             if name in self._given:
-                function: Callable[..., Any] = self._given[name]
+                function: Tool = self._given[name]
                 return function
         from ..packaging import find
 
         try:
             package, subpath = find(card.specifier, within=self._package)
-            return package.tool(subpath)
+            loaded: Tool = package.tool(subpath)
+            return loaded
         except LevError:
             raise
         except (Exception, SystemExit) as error:  # importing runs the package's code
@@ -209,14 +230,8 @@ class Executor:
     def _failure(self, message: str, where: str | None, kind: Any = "tool") -> Failure:
         return Failure(kind=kind, message=self.secrets.in_text(message), details={"where": where} if where else None)
 
-    def _failure_of(self, failure: Failure) -> Failure:
-        where = failure.details["where"] if failure.details else None
-        return Failure(
-            kind=failure.kind,
-            message=self.secrets.in_text(failure.message),
-            retryable=failure.retryable,
-            details={"where": where} if where else None,
-        )
+    def _without_secrets(self, failure: Failure) -> Failure:
+        return msgspec.structs.replace(failure, message=self.secrets.in_text(failure.message))
 
 
 def _problems(card: ToolCard, arguments: Mapping[str, Any]) -> tuple[str, ...]:
@@ -224,7 +239,7 @@ def _problems(card: ToolCard, arguments: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
     from ..schemas import Schema
 
-    return Schema(card.input_schema).problems(arguments)
+    return tuple(Schema.of(card.input_schema).problems(arguments))
 
 
 def _declared_secrets(found: Iterable[ToolCard]) -> set[str]:

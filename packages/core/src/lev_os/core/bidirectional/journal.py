@@ -250,8 +250,7 @@ def _verified(path: Path, descriptor: int) -> Iterator[tuple[Entry, int]]:
     """Entries with the offset where their line ends, as long as they follow one another."""
     prev: str | None = None
     end = 0
-    number = 0
-    for line in _lines(descriptor):
+    for number, line in enumerate(_lines(descriptor)):
         if not line.endswith(b"\n"):
             _refuse_unless_torn(path, number + 1, line)
             return
@@ -262,7 +261,6 @@ def _verified(path: Path, descriptor: int) -> Iterator[tuple[Entry, int]]:
             raise JournalDamaged(path, number + 1, "it does not follow the line before it")
         prev = entry.digest
         end += len(line)
-        number += 1
         yield entry, end
 
 

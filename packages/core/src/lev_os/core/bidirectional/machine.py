@@ -57,7 +57,8 @@ class Machine(Host):
     """One run of a linked flow. See the module's text for the rules.
 
     `gate` is asked besides the flow's own constitutions; a flow that belongs to no package has no constitution of
-    its own and obeys the given gate, or the baseline. `run` and `secret` are made up when they are not given; who
+    its own and obeys the given gate, or the baseline. `later` is asked last, of every effect of every flow: what has
+    come to hold since the run began. `run` and `secret` are made up when they are not given; who
     wants to resume or replay gives them.
     """
 
@@ -66,6 +67,7 @@ class Machine(Host):
         flow: Flow | LinkedFlow,
         *,
         gate: Gate | None = None,
+        later: GateSession | None = None,
         run: str | None = None,
         secret: bytes | None = None,
     ) -> None:
@@ -77,6 +79,7 @@ class Machine(Host):
         self.outcome: Outcome | None = None
         self._secret = secret or secrets.token_bytes(16)
         self._given_gate = gate
+        self._later = later
         self._sessions: dict[str, GateSession] = {}
         self._open: dict[str, Effect] = {}
         self._dropped: dict[str, Effect] = {}
@@ -132,6 +135,7 @@ class Machine(Host):
                 "input": arguments,
                 "machine": VERSION,
                 "clocked": self.clocked,
+                "gate": _pinned_gate(self._given_gate),
                 "pinned": self.linked.pinned(),
             },
         )
@@ -323,12 +327,20 @@ class Machine(Host):
         if given is None or linked.package is not None:
             name = ",".join(constitution.digest for constitution in linked.constitutions)
             sessions.append(self._session(name, lambda: _compiled(Gate, name, linked.constitutions)))
+        if self._later is not None:
+            sessions.append(self._later)
         return tuple(sessions)
 
     def _session(self, name: str, gate: Callable[[], Gate]) -> GateSession:
         if name not in self._sessions:
             self._sessions[name] = gate().session()
         return self._sessions[name]
+
+
+def _pinned_gate(gate: Gate | None) -> dict[str, Any] | None:
+    if gate is None:
+        return None
+    return {"mode": gate.mode, "constitutions": [constitution.pinned() for constitution in gate.constitutions]}
 
 
 _gates_by_digest: dict[str, Gate] = {}

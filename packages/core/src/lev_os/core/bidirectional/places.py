@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import time
@@ -61,10 +62,8 @@ def token_secret(root: Path | None = None) -> bytes:
             file.write(secrets.token_bytes(_SECRET_BYTES))
             file.flush()
             os.fsync(file.fileno())
-        try:
+        with contextlib.suppress(FileExistsError):
             os.link(made, path)  # the first process wins, and nobody sees half a key
-        except FileExistsError:
-            pass
     finally:
         os.unlink(made)
     return _read_secret(path)

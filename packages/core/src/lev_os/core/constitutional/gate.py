@@ -32,10 +32,11 @@ class Gate:
     Without constitutions the baseline holds.
     """
 
-    __slots__ = ("_index", "_watching", "constitutions")
+    __slots__ = ("_index", "_watching", "constitutions", "mode")
 
     def __init__(self, *constitutions: Constitution, mode: Mode | None = None) -> None:
         self.constitutions = constitutions or (Constitution.baseline(),)
+        self.mode = mode
         rules = compile_rules(self.constitutions, mode)
         self._watching = tuple(watching for rule in rules for watching in rule.watching)
         self._index: dict[tuple[str, str], Applicable | None] = {

@@ -6,20 +6,25 @@ the pinned text, must lead to the very records that follow them. What differs is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ..constitutional.constitution import Constitution
+from ..constitutional.gate import Gate
 from ..errors import LevError
+from ._resuming import LaterGate, added_since, stages
 from .effects import Failure, Outcome, Record, Step, Usage
 from .journal import Entry, JournalDamaged, is_busy, read_journal
 
 if TYPE_CHECKING:
+    from ..flowmind.link import LinkedFlow
     from .machine import Machine
 
+_TOLD = ("kind", "path", "phase", "ruling", "findings", "failure", "problems", "approved", "status")
 _INPUTS = frozenset({"run_started", "result", "failure", "late", "cancel"})
 
 
@@ -53,10 +58,14 @@ class Rebuilt:
     """A machine brought to where its journal ends; `missing` are records that a torn batch has lost."""
 
     machine: Machine
+    gates: tuple[Gate, ...]
+    """The gate the run was given, and what came to hold since."""
     divergences: tuple[Divergence, ...]
     missing: tuple[Record, ...]
     emitted: dict[str, float]
     """When the effect of each token left, in seconds since the epoch."""
+    added: tuple[dict[str, Any], ...]
+    """The constitutions that hold from here on and did not before, pinned."""
 
 
 def replay(path: Path | str) -> Replay:
@@ -75,19 +84,33 @@ def replay(path: Path | str) -> Replay:
     )
 
 
-def rebuild(path: Path, entries: Sequence[Entry], *, secret: bytes | None = None) -> Rebuilt:
-    """Feed the inputs of a journal to a fresh machine, comparing what it says with what was said."""
+def rebuild(
+    path: Path, entries: Sequence[Entry], *, secret: bytes | None = None, latest: LinkedFlow | None = None
+) -> Rebuilt:
+    """Feed the inputs of a journal to a fresh machine, comparing what it says with what was said.
+
+    Afterwards the machine also obeys the constitutions of `latest`.
+    """
     from ..flowmind.link import LinkedFlow
     from .machine import Machine
 
     first = started(path, entries)
-    machine = Machine(LinkedFlow.from_pinned(first["pinned"]), run=first["run"], secret=secret)
+    linked = LinkedFlow.from_pinned(first["pinned"])
+    given = _given_gate(first["gate"])
+    known = stages(entries)
+    added = added_since(linked, latest, known)
+    later = LaterGate([*known, added] if added else known)
+    machine = Machine(linked, gate=given, later=later if later.constitutions else None, run=first["run"], secret=secret)
     divergences: list[Divergence] = []
     missing: tuple[Record, ...] = ()
     emitted: dict[str, float] = {}
     index = 0
     while index < len(entries):
         entry = entries[index]
+        if entry.type == "constitution":
+            later.begin()
+            index += 1
+            continue
         if entry.type not in _INPUTS:
             divergences.append(Divergence(index + 1, f"an unexpected {entry.type}", _said(entry), None))
             index += 1
@@ -101,7 +124,22 @@ def rebuild(path: Path, entries: Sequence[Entry], *, secret: bytes | None = None
                 break
             divergences += _compared(entries[index + offset], record)
         index = max(end, index + 1)
-    return Rebuilt(machine=machine, divergences=tuple(divergences), missing=missing, emitted=emitted)
+    if added:
+        later.begin()
+    return Rebuilt(
+        machine=machine,
+        gates=tuple(gate for gate in (given, Gate(*later.constitutions) if later.constitutions else None) if gate),
+        divergences=tuple(divergences),
+        missing=missing,
+        emitted=emitted,
+        added=tuple(constitution.pinned() for constitution in added),
+    )
+
+
+def _given_gate(pinned: dict[str, Any] | None) -> Gate | None:
+    if pinned is None:
+        return None
+    return Gate(*map(Constitution.from_pinned, pinned["constitutions"]), mode=pinned["mode"])
 
 
 def started(path: Path, entries: Sequence[Entry]) -> dict[str, Any]:
@@ -216,15 +254,11 @@ def _info(path: Path) -> tuple[RunInfo, list[Entry]]:
 
 def _open(entries: Sequence[Entry]) -> list[Entry]:
     opened: dict[tuple[str | None, int | None], Entry] = {}
-    close: Callable[[Entry], object] = lambda e: opened.pop((e.key, e.attempt), None)  # noqa: E731
     for entry in entries:
         if entry.type == "effect":
             opened[entry.key, entry.attempt] = entry
-        elif entry.type in ("result", "failure"):
-            close(entry)
-        elif entry.type == "cancelled":
-            gone = set(entry.body.get("keys", ()))
-            opened = {name: item for name, item in opened.items() if name[0] not in gone}
+        elif entry.type in ("result", "failure", "cancelled"):
+            opened.pop((entry.key, entry.attempt), None)
     return list(opened.values())
 
 
@@ -235,5 +269,5 @@ def _request(entry: Entry) -> dict[str, Any]:
 
 def _entry_line(entry: Entry) -> dict[str, Any]:
     body = entry.body if isinstance(entry.body, dict) else {}
-    kept = {name: body[name] for name in ("kind", "path", "phase", "ruling", "findings", "failure", "reply") if name in body}
+    kept = {name: body[name] for name in _TOLD if name in body}
     return {"seq": entry.seq, "at": entry.at, "type": entry.type, "key": entry.key, "attempt": entry.attempt, **kept}

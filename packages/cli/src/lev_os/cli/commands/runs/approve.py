@@ -1,0 +1,112 @@
+"""`lev runs approve`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from ...errors import STATUS_CODES, UsageProblem
+from ...options import RunName, json_option, model_options, python_option
+from ...output import note
+
+
+@click.command("approve")
+@click.argument("run", type=RunName())
+@click.option("--wait", "name", metavar="ID", help="Which wait, by name or key; needed when there are several.")
+@click.option("--note", "remark", metavar="TEXT", help="What to record beside the answer.")
+@click.option("--refuse", is_flag=True, help="Say no.")
+@click.option("--answer", metavar="JSON|@FILE|-", help="The answer itself, for a wait that is no yes-or-no question.")
+@click.option("--yes", is_flag=True, help="Do not ask again before answering (a pipe is never asked).")
+@model_options
+@python_option
+@json_option
+def command(
+    run: str,
+    name: str | None,
+    remark: str | None,
+    refuse: bool,
+    answer: str | None,
+    yes: bool,
+    model: str | None,
+    allow_weak_decisions: bool,
+    python: str | None,
+    as_json: bool,
+) -> int:
+    """Show what a run waits for, answer it, and go on with the run.
+
+    An approval holds for exactly what is shown: its digest is recorded.
+
+    \b
+    Examples:
+      lev runs approve 20261122-150405-a1b2c3d4e5f6
+      lev runs approve 20261122-150405-a1b2c3d4e5f6 --refuse --note "twice this month"
+      lev runs approve 20261122-150405-a1b2c3d4e5f6 --answer '{"category": "refund"}'
+    """
+    import sys
+
+    from lev_os.core.bidirectional.replaying import run_info
+
+    from ...driving import ModelChoice, answer_wait, read_value
+    from ...project import journal_of
+    from ...showing import show_result
+
+    if answer is not None and (refuse or remark):
+        raise UsageProblem("--answer is the whole answer; --refuse and --note go without it")
+    path = journal_of(run)
+    info = run_info(path)
+    wait = _wanted(info, name)
+    for line in _shown(wait):
+        note(line)
+    value = read_value(answer, "--answer") if answer is not None else _verdict(wait, refuse, remark)
+    if not (yes or as_json) and sys.stdin.isatty() and sys.stderr.isatty():
+        click.confirm(f"answer {json.dumps(value, ensure_ascii=False)}?", abort=True, err=True)
+    result, seconds = answer_wait(
+        path, wait["key"], value, choice=ModelChoice(model, allow_weak_decisions), python=python
+    )
+    show_result(result, seconds, as_json=as_json)
+    return STATUS_CODES[result.status]
+
+
+def _wanted(info: Any, name: str | None) -> dict[str, Any]:
+    if info.error is not None:
+        raise UsageProblem(info.error)
+    if not info.waits:
+        raise UsageProblem(f"run {info.run} is {info.status}, not waiting", help="lev runs list --status waiting")
+    found = [wait for wait in info.waits if name is None or wait.get("name") == name or wait["key"].startswith(name)]
+    if len(found) == 1:
+        wait: dict[str, Any] = found[0]
+        return wait
+    names = ", ".join(f"{wait.get('name')} ({wait['key'][:12]})" for wait in info.waits)
+    if found:
+        raise UsageProblem(f"several waits are open: {names}", help="name one with --wait, by its key")
+    raise UsageProblem(f"there is no wait {name!r}; open: {names}", help="name one of them with --wait")
+
+
+def _shown(wait: dict[str, Any]) -> list[str]:
+    asked = wait.get("for") or {}
+    lines = [f"{click.style(str(wait.get('name')), bold=True)} waits for you"]
+    if asked.get("summary"):
+        lines.append(f"  what    {asked['summary']}")
+    if wait.get("about") is not None:
+        about = wait["about"] if isinstance(wait["about"], str) else json.dumps(wait["about"], ensure_ascii=False)
+        lines.append(f"  about   {about}")
+    for finding in asked.get("findings") or ():
+        lines.append(f"  why     {finding.get('principle')}: {finding.get('message')}")
+    if asked.get("digest"):
+        lines.append(f"  digest  {asked['digest']}")
+    return lines
+
+
+def _verdict(wait: dict[str, Any], refuse: bool, remark: str | None) -> dict[str, Any]:
+    fields = (wait.get("returns") or {}).get("properties", {})
+    if wait.get("purpose") != "approval" and "approved" not in fields:
+        wanted = json.dumps(wait.get("returns"), ensure_ascii=False)
+        raise UsageProblem(
+            f"{wait.get('name')} is no yes-or-no question: it wants {wanted}", help="answer with --answer JSON"
+        )
+    value: dict[str, Any] = {"approved": not refuse}
+    if remark is not None or "note" in ((wait.get("returns") or {}).get("required") or ()):
+        value["note"] = remark or ""
+    return value

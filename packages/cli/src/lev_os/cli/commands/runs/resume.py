@@ -1,0 +1,29 @@
+"""`lev runs resume`."""
+
+from __future__ import annotations
+
+import click
+
+from ...errors import STATUS_CODES
+from ...options import RunName, json_option, model_options, python_option
+
+
+@click.command("resume")
+@click.argument("run", type=RunName())
+@model_options
+@python_option
+@json_option
+def command(run: str, model: str | None, allow_weak_decisions: bool, python: str | None, as_json: bool) -> int:
+    """Go on with a run that was killed or interrupted; what had finished is not done again.
+
+    \b
+    Examples:
+      lev runs resume 20261122-150405-a1b2c3d4e5f6
+    """
+    from ...driving import ModelChoice, resume_run
+    from ...project import journal_of
+    from ...showing import show_result
+
+    result, seconds = resume_run(journal_of(run), choice=ModelChoice(model, allow_weak_decisions), python=python)
+    show_result(result, seconds, as_json=as_json)
+    return STATUS_CODES[result.status]

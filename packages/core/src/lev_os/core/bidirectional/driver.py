@@ -1,0 +1,423 @@
+"""Runs under Python: a machine, its journal, and an executor, driven by asyncio.
+
+`run`, `run_sync` and `stream` carry a flow as far as it goes. `Run` is for drivers that share the work with others
+(a person who answers a wait, an MCP host that is the model): `advance` carries out all it can, and returns when the
+run has ended or only effects of others are open.
+
+Records are written before effects leave and before a result counts. Stopping at any moment, by a cancellation,
+Ctrl-C or `kill -9`, leaves a journal from which `Run.resume` goes on: what had finished is not done again, what was
+in flight is repeated with the same key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets as randomness
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from ..errors import LevError
+from . import _threads, values
+from ._resuming import current_version, linked_flow, refuse_changed_cards
+from ._streaming import Streams, gates_of
+from .effects import Effect, Failure, FailureKind, Outcome, Record, Step
+from .events import EffectFinished, EffectStarted, Event, RunResult, VerdictGiven
+from .executor import Executor
+from .journal import Journal, JournalUnwritable
+from .places import files_folder, new_run
+from .replaying import rebuild, started
+
+if TYPE_CHECKING:
+    from ..constitutional import Gate
+    from ..flowmind import Flow
+    from ..flowmind.link import LinkedFlow
+    from ..llm_runtime import Judge, ModelClient
+    from ..packaging import Package
+    from .machine import Machine
+
+_GRACE = 1.0
+"""Seconds that a cancelled tool gets to clean up before it is left behind."""
+
+
+class World(TypedDict, total=False):
+    """What effects are carried out with. `model` and `judge` are clients; without a client, `model` effects are for
+    others and judges abstain. `tools` maps references, specifiers or names to functions, and goes before packages."""
+
+    tools: Mapping[str, Any] | None
+    deps: Any
+    scope: Mapping[str, Any] | None
+    secrets: Mapping[str, str] | None
+    model: ModelClient | None
+    judge: Judge | None
+    package: Package | None
+
+
+def now() -> float:
+    """Seconds since the epoch by a clock that never runs backwards within a process."""
+    return _ORIGIN + time.monotonic()
+
+
+_ORIGIN = time.time() - time.monotonic()
+
+
+class Run:
+    """One run. Made by `start` or `resume`; `close` lets go of the journal and of idle threads."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        executor: Executor,
+        journal: Journal | None,
+        *,
+        gates: tuple[Gate, ...] = (),
+        on_event: Callable[[Event], None] | None = None,
+        emitted: Mapping[str, float] | None = None,
+    ) -> None:
+        self.machine = machine
+        self.executor = executor
+        self.journal = journal
+        self.on_event = on_event
+        self._streams: Streams | None = None
+        if on_event is not None:
+            self._streams = Streams(gates_of(machine.linked, gates), on_event)
+            executor.on_delta = self._streams.delta
+        self._emitted = dict(emitted or {})
+        self._open: dict[str, Effect] = {}
+        self._unlaunched: deque[Effect] = deque()
+        self._tasks: dict[str, asyncio.Task[Any]] = {}
+        self._leaving: set[asyncio.Task[Any]] = set()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._arrived: deque[tuple[Effect, Any]] = deque()
+        self._wake: asyncio.Event | None = None
+        self._careful: set[str] = set()
+
+    @classmethod
+    def start(
+        cls,
+        flow: Flow | LinkedFlow,
+        input: Mapping[str, Any] | None = None,
+        *,
+        run: str | None = None,
+        journal: Path | str | None = None,
+        gate: Gate | None = None,
+        secret: bytes | None = None,
+        on_event: Callable[[Event], None] | None = None,
+        **world: Unpack[World],
+    ) -> Run:
+        """Begin a run; nothing is carried out before `advance`.
+
+        `secret` signs the tokens: give it when somebody holds tokens beyond this process. Raises `InvalidInput` for
+        an input or a flow that does not fit, and `LevError` when there is a journal at the path already.
+        """
+        from .machine import Machine
+
+        linked, package = linked_flow(flow, world.get("tools"))
+        if package is not None:
+            world.setdefault("package", package)
+        machine = Machine(linked, gate=gate, run=run or new_run(), secret=secret or randomness.token_bytes(32))
+        path = None if journal is None else Path(journal)
+        executor = Executor(linked, machine.run, folder=files_folder(path) if path else None, **world)
+        step = machine.start(values.plain(dict(input or {}), executor.secrets), at=now())
+        self = cls(
+            machine, executor, Journal.create(path) if path else None, gates=(gate,) if gate else (), on_event=on_event
+        )
+        try:
+            self._apply(step)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    @classmethod
+    def resume(
+        cls,
+        journal: Path | str,
+        *,
+        current: Flow | LinkedFlow | None = None,
+        accept_change: bool = False,
+        secret: bytes | None = None,
+        on_event: Callable[[Event], None] | None = None,
+        **world: Unpack[World],
+    ) -> Run:
+        """Go on with a run whose process ended. Nothing is carried out before `advance`.
+
+        The run goes on with the text that its journal pins; new effects also obey the constitutions of `current`
+        (default: the flow as it is installed now, if it is). Raises `JournalBusy`, `JournalDamaged`, and `LevError`
+        when the pinned run cannot be recomputed, or when a tool's card has changed and `accept_change` is not set.
+        """
+        path = Path(journal)
+        file, entries = Journal.open(path)
+        try:
+            name = started(path, entries)["flow"]
+            latest, package = current_version(name, current, world.get("tools"), world.get("package"))
+            if package is not None:
+                world.setdefault("package", package)
+            rebuilt = rebuild(path, entries, secret=secret or randomness.token_bytes(32), latest=latest)
+            if rebuilt.divergences:
+                listed = "; ".join(map(str, rebuilt.divergences[:5]))
+                raise LevError(
+                    f"{path}: this version of Leviathan does not come to what the journal says: {listed}",
+                    help="resume it with the version that began it, or start a new run",
+                )
+            if not accept_change:
+                refuse_changed_cards(path, rebuilt.machine.linked, latest)
+            machine = rebuilt.machine
+            executor = Executor(machine.linked, machine.run, folder=files_folder(path), **world)
+            self = cls(machine, executor, file, gates=rebuilt.gates, on_event=on_event, emitted=rebuilt.emitted)
+            self._write(rebuilt.missing, machine.effects)
+            if rebuilt.added:
+                file.append([Record(type="constitution", at=machine.now, body={"added": rebuilt.added})])
+        except BaseException:
+            file.close()
+            raise
+        self._expect(machine.effects)
+        return self
+
+    @property
+    def run(self) -> str:
+        """The run's name."""
+        return self.machine.run
+
+    @property
+    def outcome(self) -> Outcome | None:
+        return self.machine.outcome
+
+    @property
+    def open_effects(self) -> tuple[Effect, ...]:
+        """What is still to be carried out, by us or by others."""
+        return self.machine.effects
+
+    @property
+    def waits(self) -> tuple[Effect, ...]:
+        """The open effects that somebody else has to answer."""
+        return tuple(effect for effect in self.machine.effects if not self.executor.handles(effect))
+
+    @property
+    def result(self) -> RunResult:
+        """How the run stands."""
+        outcome = self.outcome
+        return RunResult(
+            run=self.run,
+            status="waiting" if outcome is None else outcome.status,
+            output=None if outcome is None else outcome.output,
+            error=None if outcome is None else outcome.error,
+            usage=self.machine.usage,
+            decisions=tuple(self.machine.decisions),
+            waits=() if outcome is not None else self.waits,
+            journal=None if self.journal is None else str(self.journal.path),
+            abandoned_threads=_threads.abandoned(),
+        )
+
+    def submit(self, token: str, result: Any) -> Step:
+        """Answer an open effect. The step's `reply` says what became of it; its new effects leave with `advance`.
+
+        Raises `LevError` for a value that is not JSON, `UnknownToken`, and `JournalUnwritable`.
+        """
+        return self._input(token, values.plain(result, self.executor.secrets))
+
+    def fail(self, token: str, error: str | Failure | BaseException) -> Step:
+        """Say that an open effect could not be carried out; raises as `submit`."""
+        if not isinstance(error, Failure):
+            effect = self._open.get(token)
+            kind: FailureKind = "tool" if effect is not None and effect.kind == "tool" else "model"
+            error = Failure(kind=kind, message=self.executor.secrets.in_text(str(error) or type(error).__name__))
+        return self._input(token, error)
+
+    def cancel(self, reason: str = "cancelled") -> Step:
+        """End the run; what is being carried out is stopped."""
+        return self._apply(self.machine.cancel(self.executor.secrets.in_text(reason), at=now()))
+
+    async def advance(self) -> Outcome | None:
+        """Carry out all we can; returns the outcome, or None when only effects of others are open.
+
+        Cancelling it stops what is in flight, leaves no task behind, and keeps the run as it is: another `advance`
+        goes on. Only one `advance` runs at a time.
+        """
+        if self._wake is not None:
+            raise LevError(f"run {self.run} is being advanced already")
+        self._wake = asyncio.Event()
+        try:
+            while self.outcome is None:
+                self._wake.clear()
+                while self._unlaunched:
+                    self._launch(self._unlaunched.popleft())
+                if self._arrived:
+                    self._take(*self._arrived.popleft())
+                elif self._tasks:
+                    await self._wake.wait()
+                else:
+                    break
+        finally:
+            await self._settle()
+        return self.outcome
+
+    def close(self) -> None:
+        """Let go of the journal, its lock, and idle threads; safe to call twice."""
+        self.executor.close()
+        if self.journal is not None:
+            self.journal.close()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- inside ------------------------------------------------------------------------------------------
+
+    def _input(self, token: str, value: Any) -> Step:
+        if isinstance(value, Failure):
+            step = self.machine.fail(token, value, at=now())
+        else:
+            step = self.machine.submit(token, value, at=now())
+        self._open.pop(token, None)
+        return self._apply(step)
+
+    def _expect(self, effects: tuple[Effect, ...]) -> None:
+        self._open |= {effect.token: effect for effect in effects}
+        self._unlaunched.extend(effects)
+
+    def _apply(self, step: Step) -> Step:
+        """Write what a step says, then let its effects out and drop those that are not wanted any more."""
+        self._write(step.records, step.effects)
+        if step.reply in ("duplicate", "conflict"):
+            return step
+        for token in step.cancelled:
+            self._open.pop(token, None)
+            self._drop(token)
+        at = self.machine.now
+        for effect in step.effects:
+            self._emitted[effect.token] = at
+        self._expect(step.effects)
+        if self.on_event is not None:
+            for record in step.records:
+                self._report(record)
+        if self._wake is not None:
+            self._wake.set()
+        return step
+
+    def _write(self, records: tuple[Record, ...], effects: tuple[Effect, ...]) -> None:
+        if self.journal is None:
+            return
+        careful = False
+        for effect in effects:
+            if effect.kind == "wait":
+                careful = True
+            elif effect.kind == "tool" and self.executor.is_irreversible(effect):
+                careful = True
+                self._careful.add(effect.key)
+        for record in records:
+            if record.type == "outcome" or (record.type == "result" and record.key in self._careful):
+                careful = True
+        if records:
+            self.journal.append(records, sync=careful)
+
+    def _report(self, record: Record) -> None:
+        if record.type != "verdict" or self.on_event is None:
+            return
+        self.on_event(
+            VerdictGiven(key=record.key, attempt=record.attempt, ruling=record.body["ruling"], body=record.body)
+        )
+        if self._streams is not None:
+            self._streams.settle(record)
+
+    def _launch(self, effect: Effect) -> None:
+        token = effect.token
+        if token not in self._open or token in self._tasks:
+            return
+        loop = asyncio.get_running_loop()
+        if effect.deadline is not None:
+            left = effect.deadline - now()
+            if left <= 0:
+                self._arrived.append((effect, _timed_out(effect)))
+                return
+            self._timers[token] = loop.call_later(left, self._time_out, effect)
+        if self.on_event is not None:
+            self.on_event(EffectStarted(effect=effect))
+        if self.executor.handles(effect):
+            remaining = None
+            if effect.kind == "sleep":
+                passed = now() - self._emitted.get(token, now())
+                remaining = max(0.0, effect.request["seconds"] - passed)
+            task = loop.create_task(self.executor.carry_out(effect, remaining=remaining))
+            self._tasks[token] = task
+            task.add_done_callback(lambda done: self._finished(effect, done))
+
+    def _finished(self, effect: Effect, task: asyncio.Task[Any]) -> None:
+        self._leaving.discard(task)
+        if self._tasks.get(effect.token) is not task:
+            if not task.cancelled():
+                task.exception()  # seen, so that asyncio does not warn: nobody waits for it any more
+            return
+        del self._tasks[effect.token]
+        self._stop_timer(effect.token)
+        if not task.cancelled() and task.exception() is None:
+            self._arrived.append((effect, task.result()))
+        elif not task.cancelled():
+            self._arrived.append((effect, _internal(task.exception())))
+        if self._wake is not None:
+            self._wake.set()
+
+    def _time_out(self, effect: Effect) -> None:
+        self._drop(effect.token)
+        self._arrived.append((effect, _timed_out(effect)))
+        if self._wake is not None:
+            self._wake.set()
+
+    def _take(self, effect: Effect, value: Any) -> None:
+        if effect.token not in self._open:
+            return
+        step = self._input(effect.token, value)
+        if self.on_event is not None:
+            reply = "failed" if isinstance(value, Failure) else step.reply
+            self.on_event(
+                EffectFinished(
+                    key=effect.key,
+                    attempt=effect.attempt,
+                    kind=effect.kind,
+                    path=effect.path,
+                    seconds=now() - self._emitted.get(effect.token, now()),
+                    reply=reply,
+                    problems=(value.message,) if isinstance(value, Failure) else step.problems,
+                )
+            )
+
+    def _drop(self, token: str) -> None:
+        self._stop_timer(token)
+        task = self._tasks.pop(token, None)
+        if task is not None:
+            task.cancel()
+            self._leaving.add(task)
+
+    def _stop_timer(self, token: str) -> None:
+        timer = self._timers.pop(token, None)
+        if timer is not None:
+            timer.cancel()
+
+    async def _settle(self) -> None:
+        """Stop everything in flight, keep what has finished, and be ready for another `advance`."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        for token in list(self._tasks):
+            self._drop(token)
+        self._wake = None
+        with contextlib.suppress(JournalUnwritable):  # the one that stopped us is on its way up already
+            while self._arrived:
+                self._take(*self._arrived.popleft())
+        self._arrived.clear()
+        self._unlaunched = deque(self._open.values())
+        if self._leaving:
+            await asyncio.wait(self._leaving, timeout=_GRACE)
+
+
+def _timed_out(effect: Effect) -> Failure:
+    return Failure(kind="timeout", message=f"no result in time from {effect.request.get('name') or effect.kind}")
+
+
+def _internal(error: BaseException | None) -> Failure:
+    return Failure(kind="tool", message=f"{type(error).__name__}: {error}", retryable=False)

@@ -1,0 +1,70 @@
+"""Packages that both programs and language models can import: manifests, exports, discovery."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .exports import ExportNotFound, InvalidExports, InvalidSubpath, resolve_exports
+
+if TYPE_CHECKING:
+    from ._files import OutsidePackage
+    from .discovery import Discovery, discover, environment_paths
+    from .exposed import expose
+    from .for_llm import ForLLM, PackageConfig, package_for_llm
+    from .manifest import Budget, Manifest, manifest_schema, parse_manifest
+    from .package import Export, Package, PackageNotFound, Target, load_package
+    from .specifiers import InvalidSpecifier, Resolver, find, parse_specifier
+    from .tool_cards import card_of, read_card
+
+_HOMES = {
+    "_files": ("OutsidePackage",),
+    "discovery": ("Discovery", "discover", "environment_paths"),
+    "exposed": ("expose",),
+    "for_llm": ("ForLLM", "PackageConfig", "package_for_llm"),
+    "manifest": ("Budget", "Manifest", "manifest_schema", "parse_manifest"),
+    "package": ("Export", "Package", "PackageNotFound", "Target", "load_package"),
+    "specifiers": ("InvalidSpecifier", "Resolver", "find", "parse_specifier"),
+    "tool_cards": ("card_of", "read_card"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Budget",
+    "Discovery",
+    "Export",
+    "ExportNotFound",
+    "ForLLM",
+    "InvalidExports",
+    "InvalidSpecifier",
+    "InvalidSubpath",
+    "Manifest",
+    "OutsidePackage",
+    "Package",
+    "PackageConfig",
+    "PackageNotFound",
+    "Resolver",
+    "Target",
+    "card_of",
+    "discover",
+    "environment_paths",
+    "expose",
+    "find",
+    "load_package",
+    "manifest_schema",
+    "package_for_llm",
+    "parse_manifest",
+    "parse_specifier",
+    "read_card",
+    "resolve_exports",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for (PEP 562): the export map alone needs none of the rest."""
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
+    return value

@@ -1,0 +1,172 @@
+"""Patterns of an export map, expanded against the files and modules of the package."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InvalidInput, LevError, Location, Problem
+from ._files import locate, path_fault
+from ._modules import Definition, Module, find_definition, read_module
+from .exports import ExportNotFound, best_pattern
+from .manifest import texts
+
+if TYPE_CHECKING:
+    from .package import Package, Target
+
+_MAX_FILES = 20_000
+_ASKED = ("llm-first", "llm", "python", "default")
+
+
+def matching_key(table: Mapping[str, Any], subpath: str) -> str | None:
+    """The key of the export map that `subpath` falls under."""
+    if subpath in table:
+        return subpath
+    return best_pattern(table, subpath)[0] or None
+
+
+def conditions_of(package: Package, subpath: str) -> tuple[str, ...]:
+    """The conditions under which a subpath resolves to something that is there."""
+    return tuple(condition for condition in _ASKED if _is_there(package, subpath, condition))
+
+
+def _is_there(package: Package, subpath: str, condition: str) -> bool:
+    try:
+        target = package.target(subpath, condition)
+        if target.path is not None:
+            return target.path.is_file()
+        check_reference(package, subpath, target)
+    except (LevError, OSError):
+        return False
+    return True
+
+
+def check_reference(package: Package, subpath: str, target: Target) -> None:
+    """That a Python reference names something the package may export; raises `LevError`.
+
+    A name that was written out may be anything of the module; one that a star stands for must be public there.
+    """
+    assert target.object is not None
+    module_name, _, name = target.object.partition(":")
+    module = module_of(package, module_name)
+    if not name:
+        return
+    first = name.partition(".")[0]
+    key = matching_key(package.table, subpath)
+    starred = key is not None and "*" in key
+    if starred and module.exposes:
+        if not package.has_file(subpath):
+            raise ExportNotFound(f"{target.specifier!r} is exposed by {module_name}, but there is no such file")
+    elif starred and (name != first or name not in module.public):
+        raise ExportNotFound(
+            f"{target.specifier!r} is not exported: {module_name} does not define a public {name!r}",
+            help=f"it defines {', '.join(module.public[:8])}" if module.public else None,
+        )
+    elif first not in module.definitions and first not in module.imports and not module.exposes:
+        raise ExportNotFound(f"{target.specifier!r} is not exported: {module_name} has no {first!r}")
+
+
+def definition_of(package: Package, subpath: str) -> tuple[Module, Definition | None]:
+    """The function or class that a subpath is for Python, and the module it stands in; None for anything else."""
+    target = package.target(subpath, "python")
+    if target.object is None:
+        raise LevError(f"{target.specifier!r} is a file, not Python code")
+    module_name, _, name = target.object.partition(":")
+    check_reference(package, subpath, target)
+    return find_definition(module_of(package, module_name), name, package.name, package.root)
+
+
+def is_function(package: Package, subpath: str) -> bool:
+    """Whether a subpath is a function for Python, as far as the syntax tree tells."""
+    try:
+        definition = definition_of(package, subpath)[1]
+    except (LevError, OSError):
+        return False
+    return isinstance(definition, (ast.FunctionDef, ast.AsyncFunctionDef))
+
+
+def module_of(package: Package, name: str) -> Module:
+    """A module of the package, parsed once."""
+    known = package.modules.get(name)
+    if known is None:
+        known = package.modules[name] = read_module(name, package.name, package.root)
+    return known
+
+
+def expand(package: Package) -> dict[str, tuple[str, ...]]:
+    """Every subpath that resolves to something, with its conditions. `InvalidInput` for names Python confuses."""
+    found: dict[str, tuple[str, ...]] = {}
+    for key, target in package.table.items():
+        candidates = [key] if "*" not in key else (key.replace("*", star) for star in _stars(package, target))
+        for subpath in candidates:
+            if subpath not in found and not (subpath != "." and path_fault(subpath)):
+                conditions = conditions_of(package, subpath)
+                if conditions:
+                    found[subpath] = conditions
+    _refuse_confusable(package, found)
+    return found
+
+
+def _stars(package: Package, target: Any) -> Iterator[str]:
+    seen: set[str] = set()
+    for text in texts(target):
+        for star in _stars_of(package, text):
+            if star not in seen:
+                seen.add(star)
+                yield star
+
+
+def _stars_of(package: Package, text: str) -> Iterable[str]:
+    if text.startswith("./") and "*" in text:
+        return _files_like(package, text)
+    if text.endswith(":*"):
+        try:
+            module = module_of(package, text[:-2])
+        except LevError:
+            return ()
+        return () if module.exposes else module.public
+    return ()
+
+
+def _files_like(package: Package, pattern: str) -> Iterator[str]:
+    """What the star of a file pattern can stand for, given the files there are."""
+    head, _, tail = pattern.partition("*")
+    folder, slash, prefix = head.rpartition("/")
+    base = str(locate(package.root, folder)) if folder != "." else str(package.root)
+    for relative in _walk(base):
+        if not relative.startswith(prefix):
+            continue
+        rest = relative[len(prefix) :]
+        star = rest.partition(tail.partition("*")[0])[0] if "*" in tail else rest.removesuffix(tail) if tail else rest
+        if star and pattern.replace("*", star) == f"{folder}{slash}{relative}":
+            yield star
+
+
+def _walk(base: str) -> Iterator[str]:
+    """Files below a folder, as `a/b.md`, sorted; links to folders are not followed, caches are left out."""
+    seen = 0
+    for folder, folders, files in os.walk(base):
+        folders[:] = sorted(name for name in folders if name != "__pycache__")
+        relative = os.path.relpath(folder, base).replace(os.sep, "/")
+        for name in sorted(files):
+            seen += 1
+            if seen > _MAX_FILES:
+                raise InvalidInput(
+                    [Problem("PKG302", f"a pattern covers more than {_MAX_FILES:,} files", Location(base))]
+                )
+            yield name if relative == "." else f"{relative}/{name}"
+
+
+def _refuse_confusable(package: Package, found: Mapping[str, tuple[str, ...]]) -> None:
+    seen: dict[str, str] = {}
+    problems = []
+    for subpath in sorted(found):
+        other = seen.setdefault(subpath.replace("-", "_"), subpath)
+        if other != subpath:
+            message = f"{subpath!r} and {other!r} are one name in Python"
+            place = Location(package.manifest.path or str(package.root))
+            problems.append(Problem("PKG117", message, place, "rename one of the files"))
+    if problems:
+        raise InvalidInput(problems)

@@ -1,0 +1,443 @@
+"""`lev.toml`: what a package exports, and to whom. Every error at once, each at its line and column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import InvalidInput, Location, Problem
+from ._files import decode, hidden_character, path_fault
+from ._toml_positions import Path as KeyPath
+from ._toml_positions import key_positions
+
+FORMAT = 1
+FILE_NAME = "lev.toml"
+MAX_MANIFEST = 128 * 1024
+"""Bytes of the largest manifest that is read."""
+
+CONDITIONS = ("llm-first", "llm", "types", "python", "import", "require", "javascript")
+"""The known conditions, in the order in which they are asked; any others follow by name, `default` is last."""
+
+_MAX_LINE = 4000
+_MAX_DEPTH = 16
+_MAX_EXPORTS = 5000
+_REFERENCE = re.compile(
+    r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*(?::(?:\*|[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*))?"
+)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
+_TOP = ("format", "name", "description", "constitution", "deps", "exports", "budget")
+_BUDGET = ("context", "bundle", "wheel-kb", "import-ms")
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Upper bounds for checks: tokens of one context and of the bundle, KB of the wheel, CPU ms of importing."""
+
+    context: int | None = None
+    bundle: int | None = None
+    wheel_kb: int | None = None
+    import_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A valid `lev.toml`. In `exports` the conditions are in order, `false` is None, `./lev.toml` is there."""
+
+    name: str
+    format: int = FORMAT
+    description: str = ""
+    constitution: str | None = None
+    deps: str | None = None
+    exports: Mapping[str, Any] = field(default_factory=lambda: {f"./{FILE_NAME}": f"./{FILE_NAME}"})
+    deprecated: Mapping[str, str] = field(default_factory=dict)
+    """Export keys that still work, and what to use in their place."""
+    budget: Budget = Budget()
+    path: str | None = None
+
+
+def parse_manifest(source: str | bytes, *, name: str, path: str | None = None) -> Manifest:
+    """Read a `lev.toml`. `name` is the import package beside whose `__init__.py` it lies; raises `InvalidInput`."""
+    text = decode(source, path or FILE_NAME) if isinstance(source, bytes) else source
+    data = _load(text, path)
+    reader = _Reader(text, path)
+    manifest = reader.manifest(data, name)
+    if reader.problems:
+        raise InvalidInput(sorted(reader.problems, key=lambda problem: (problem.at.line or 0, problem.at.column or 0)))
+    return manifest
+
+
+def is_reference(target: str) -> bool:
+    """Whether a target names Python code (`acme.tools:refund`, `acme.tools:*`, `acme`) rather than a file."""
+    return _REFERENCE.fullmatch(target) is not None
+
+
+def ordered(target: Any) -> Any:
+    """A target with the conditions of each table in the order in which they are asked; `false` becomes None."""
+    if isinstance(target, dict):
+        return {key: ordered(target[key]) for key in sorted(target, key=_rank)}
+    if isinstance(target, list):
+        return [ordered(item) for item in target]
+    return None if target is False else target
+
+
+def _rank(condition: str) -> tuple[int, str]:
+    if condition == "default":
+        return len(CONDITIONS) + 1, ""
+    return (CONDITIONS.index(condition), "") if condition in CONDITIONS else (len(CONDITIONS), condition)
+
+
+def _load(text: str, path: str | None) -> dict[str, Any]:
+    """`tomllib`, with its every failure a problem at a place, and input that would make it slow refused before."""
+    import tomllib
+
+    def refuse(
+        message: str, line: int | None = None, column: int | None = None, help: str | None = None
+    ) -> InvalidInput:
+        return InvalidInput([Problem("PKG101", message, Location(path, line, column), help)])
+
+    if len(text) > MAX_MANIFEST:
+        raise refuse(f"the manifest has {len(text):,} characters; at most {MAX_MANIFEST:,} are read")
+    for number, content in enumerate(text.split("\n"), 1):
+        if len(content) > _MAX_LINE:
+            raise refuse(f"this line has {len(content):,} characters; at most {_MAX_LINE:,} are read", number, 1)
+    if (at := hidden_character(text)) is not None:
+        before = text[:at]
+        raise refuse(
+            f"the invisible character U+{ord(text[at]):04X} stands here",
+            before.count("\n") + 1,
+            at - before.rfind("\n"),
+            "remove it: names must look like what they are",
+        )
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"\(at (?:line (\d+), column (\d+)|end of document)\)\Z", str(error))
+        line = int(place[1]) if place and place[1] else text.count("\n") + 1
+        column = int(place[2]) if place and place[2] else len(text) - text.rfind("\n")
+        message = str(error)[: place.start()].strip() if place else str(error)
+        raise refuse(f"this is not TOML: {message}", line, column) from None
+    except RecursionError:
+        raise refuse("the manifest is nested too deeply") from None
+    except ValueError as error:  # an integer or a date that Python cannot hold
+        raise refuse(f"a value is out of range: {error}") from None
+
+
+class _Reader:
+    """Collects problems while it builds a manifest; what it returns counts only if there are none."""
+
+    def __init__(self, text: str, path: str | None) -> None:
+        self.text = text
+        self.path = path
+        self.problems: list[Problem] = []
+        self._places: Mapping[KeyPath, tuple[int, int]] | None = None
+
+    def problem(self, at: KeyPath, code: str, message: str, help: str | None = None) -> None:
+        if self._places is None:
+            self._places = key_positions(self.text)
+        while at and at not in self._places:
+            at = at[:-1]
+        line, column = self._places.get(at, (1, 1))
+        self.problems.append(Problem(code, message, Location(self.path, line, column), help))
+
+    def manifest(self, data: dict[str, Any], name: str) -> Manifest:
+        version = data.get("format")
+        if version is None:
+            self.problem((), "PKG102", "`format` is missing", f"write `format = {FORMAT}` at the top")
+        elif not _is_int(version) or version < 1:
+            self.problem(("format",), "PKG102", "`format` is a whole number", f"write `format = {FORMAT}`")
+        elif version > FORMAT:
+            # Whatever else a newer format says cannot be judged by the rules of this one.
+            self.problem(
+                ("format",),
+                "PKG103",
+                f"this manifest has format {version}; this version reads up to format {FORMAT}",
+                "upgrade lev-os-core",
+            )
+            return Manifest(name)
+        self.known(data, _TOP, ())
+        return Manifest(
+            name=self.name(data, name),
+            description=self.text_of(data, "description") or "",
+            constitution=self.constitution(data),
+            deps=self.deps(data),
+            exports=self.exports(data),
+            deprecated=self.deprecated(data),
+            budget=self.budget(data),
+            path=self.path,
+        )
+
+    def known(self, table: Mapping[str, Any], names: Iterable[str], at: KeyPath) -> None:
+        for key in table:
+            if key not in names:
+                self.problem(
+                    (*at, key),
+                    "PKG104",
+                    f"unknown key `{key}`",
+                    _nearest(key, names) or f"known keys: {', '.join(names)}",
+                )
+
+    def text_of(self, data: Mapping[str, Any], key: str) -> str | None:
+        value = data.get(key)
+        if value is None or isinstance(value, str):
+            return value
+        self.problem((key,), "PKG105", f"`{key}` is text, not {_kind(value)}")
+        return None
+
+    def name(self, data: Mapping[str, Any], name: str) -> str:
+        value = self.text_of(data, "name")
+        if value is None:
+            return name
+        if not _NAME.fullmatch(value):
+            right = value.replace("-", "_")
+            self.problem(
+                ("name",),
+                "PKG106",
+                f"`name` is the import package, and {value!r} cannot be imported",
+                f'write name = "{right}"' if _NAME.fullmatch(right) else None,
+            )
+        elif value != name:
+            self.problem(
+                ("name",),
+                "PKG106",
+                f"`name` says {value!r}, but the package is imported as {name!r}",
+                f'write name = "{name}"',
+            )
+        return value
+
+    def constitution(self, data: Mapping[str, Any]) -> str | None:
+        value = self.text_of(data, "constitution")
+        if value is not None and (fault := path_fault(value) or _starred(value)):
+            self.problem(("constitution",), "PKG107", f"{value!r} is not a file of the package: {fault}")
+        return value
+
+    def deps(self, data: Mapping[str, Any]) -> str | None:
+        value = self.text_of(data, "deps")
+        if value is not None and (not is_reference(value) or ":" not in value or value.endswith("*")):
+            self.problem(("deps",), "PKG108", f"{value!r} is not an object reference", "write module:function")
+        return value
+
+    def budget(self, data: Mapping[str, Any]) -> Budget:
+        table = data.get("budget", {})
+        if not isinstance(table, dict):
+            self.problem(("budget",), "PKG105", f"`budget` is a table, not {_kind(table)}")
+            return Budget()
+        self.known(table, _BUDGET, ("budget",))
+        values: dict[str, int] = {}
+        for key in _BUDGET:
+            value = table.get(key)
+            if value is None:
+                continue
+            if not _is_int(value) or value < 0:
+                self.problem(("budget", key), "PKG109", f"`{key}` is a whole number of at least 0, not {_kind(value)}")
+            else:
+                values[key.replace("-", "_")] = value
+        return Budget(**values)
+
+    def exports(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        table = data.get("exports", {})
+        result: dict[str, Any] = {}
+        if not isinstance(table, dict):
+            self.problem(("exports",), "PKG105", f"`exports` is a table, not {_kind(table)}")
+        elif len(table) > _MAX_EXPORTS:
+            self.problem(
+                ("exports",), "PKG110", f"{len(table):,} exports; at most {_MAX_EXPORTS:,} are read; use patterns"
+            )
+        else:
+            for key, target in table.items():
+                if self.export_key(key):
+                    self.target(target, ("exports", key), key, None)
+                    result[key] = ordered(_without_deprecated(target))
+            self.identifiers(result)
+        result[f"./{FILE_NAME}"] = f"./{FILE_NAME}"
+        return result
+
+    def export_key(self, key: str) -> bool:
+        at: KeyPath = ("exports", key)
+        if key == ".":
+            return True
+        if key == f"./{FILE_NAME}":
+            self.problem(at, "PKG111", f"{key!r} is always exported; it cannot be mapped elsewhere", "remove this line")
+        elif not key.startswith("."):
+            self.problem(at, "PKG111", f"{key!r} is not a subpath", f'write "./{key}"' if key else 'write "." or "./x"')
+        elif fault := path_fault(key):
+            self.problem(at, "PKG111", f"{key!r} is not a subpath of the package: {fault}")
+        elif key.count("*") > 1:
+            self.problem(at, "PKG111", f"{key!r} has more than one '*', so it would never match")
+        else:
+            return True
+        return False
+
+    def target(self, target: Any, at: KeyPath, key: str, condition: str | None) -> None:
+        """One target of the export `key`, reached through `condition` (the innermost one)."""
+        if len(at) > _MAX_DEPTH:
+            self.problem(at, "PKG112", f"conditions are nested more than {_MAX_DEPTH - 2} deep")
+        elif isinstance(target, str):
+            self.target_text(target, at, key, condition)
+        elif isinstance(target, list):
+            for index, item in enumerate(target):
+                self.target(item, (*at, index), key, condition)
+        elif isinstance(target, dict):
+            self.conditions(target, at, key)
+        elif target is not False:
+            help = (
+                "write `false` to leave it out of the exports"
+                if target is not True
+                else "leave it out, or name its target"
+            )
+            self.problem(at, "PKG112", f"a target is text, `false`, a table or a list, not {_kind(target)}", help)
+
+    def conditions(self, table: dict[str, Any], at: KeyPath, key: str) -> None:
+        for condition, target in table.items():
+            here = (*at, condition)
+            if condition == "deprecated" and len(at) == 2:
+                if not isinstance(target, str) or not target.strip():
+                    self.problem(here, "PKG113", "`deprecated` says what to use instead")
+                continue
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_:.@-]*", condition):
+                self.problem(here, "PKG114", f"{condition!r} is not the name of a condition")
+                continue
+            if condition not in CONDITIONS and condition != "default" and (near := _nearest(condition, CONDITIONS)):
+                self.problem(here, "PKG114", f"unknown condition `{condition}`", near)
+            self.target(target, here, key, condition)
+        if len(at) == 2 and set(table) <= {"deprecated"}:
+            self.problem(at, "PKG112", "this export has no target", "name one for `llm`, `python` or `default`")
+
+    def target_text(self, target: str, at: KeyPath, key: str, condition: str | None) -> None:
+        if target.startswith("./"):
+            fault = path_fault(target) or (_starred(target) if "*" not in key else None)
+            if fault:
+                self.problem(at, "PKG115", f"the target {target!r} is not a file of the package: {fault}")
+        elif not is_reference(target):
+            fault = path_fault(target) or ""
+            self.problem(at, "PKG115", f"the target {target!r} is not a file of the package: {fault}")
+        elif condition != "python":
+            self.problem(
+                at,
+                "PKG116",
+                f"{target!r} is a Python reference, which only the condition `python` can have",
+                f'write "./{target}" for a file, or {{ python = "{target}" }}',
+            )
+        elif target.endswith("*") and "*" not in key:
+            self.problem(at, "PKG115", f"{target!r} has a '*' and the export {key!r} has none")
+
+    def deprecated(self, data: Mapping[str, Any]) -> Mapping[str, str]:
+        table = data.get("exports")
+        return {
+            key: target["deprecated"]
+            for key, target in (table.items() if isinstance(table, dict) else ())
+            if isinstance(target, dict) and isinstance(target.get("deprecated"), str)
+        }
+
+    def identifiers(self, exports: Mapping[str, Any]) -> None:
+        """Two exports that Python would see under one name."""
+        seen: dict[str, str] = {}
+        for key, target in exports.items():
+            if "*" in key or target is None:
+                continue
+            other = seen.setdefault(key.replace("-", "_"), key)
+            if other != key:
+                self.problem(
+                    ("exports", key), "PKG117", f"{key!r} and {other!r} are one name in Python", "rename one of them"
+                )
+
+
+def _without_deprecated(target: Any) -> Any:
+    if isinstance(target, dict):
+        return {condition: value for condition, value in target.items() if condition != "deprecated"}
+    return target
+
+
+def _starred(value: str) -> str | None:
+    return "it holds '*', and there is nothing to put in its place" if "*" in value else None
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _kind(value: object) -> str:
+    names = {bool: "a boolean", int: "a number", float: "a number", str: "text", list: "a list", dict: "a table"}
+    return names.get(type(value), "a date or time")
+
+
+def _nearest(key: str, names: Iterable[str]) -> str | None:
+    import difflib
+
+    match = difflib.get_close_matches(key, list(names), n=1, cutoff=0.7)
+    return f"did you mean `{match[0]}`?" if match else None
+
+
+def texts(target: Any) -> Iterator[str]:
+    """Every string in a target, in order, under all conditions."""
+    if isinstance(target, str):
+        yield target
+    elif isinstance(target, dict):
+        for value in target.values():
+            yield from texts(value)
+    elif isinstance(target, list):
+        for value in target:
+            yield from texts(value)
+
+
+def manifest_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of `lev.toml`, for editors."""
+    path = {"type": "string", "pattern": r"^\./[^\\%:?#\"<>|]+$", "description": "A file of the package."}
+    reference = {"type": "string", "pattern": f"^(?:{_REFERENCE.pattern})$", "description": "module:name, or module:*."}
+    file_target = {"anyOf": [path, {"const": False}, {"$ref": "#/$defs/conditions"}, {"$ref": "#/$defs/targets"}]}
+    counts = {"type": "integer", "minimum": 0}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": FILE_NAME,
+        "description": "What a package exports, and to whom.",
+        "type": "object",
+        "required": ["format"],
+        "additionalProperties": False,
+        "properties": {
+            "format": {"const": FORMAT, "description": "The version of this format."},
+            "name": {"type": "string", "pattern": f"^(?:{_NAME.pattern})$", "description": "The import package."},
+            "description": {"type": "string"},
+            "constitution": path,
+            "deps": {**reference, "description": "module:function that builds what tools get as ctx.deps."},
+            "exports": {
+                "type": "object",
+                "propertyNames": {"pattern": r"^\.(?:/[^*]*\*?[^*]*)?$"},
+                "additionalProperties": {
+                    "anyOf": [path, {"const": False}, {"$ref": "#/$defs/export"}, {"$ref": "#/$defs/targets"}]
+                },
+            },
+            "budget": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {
+                    "context": {**counts, "description": "Tokens of each context."},
+                    "bundle": {**counts, "description": "Tokens of everything that llm-first loads."},
+                    "wheel-kb": {**counts, "description": "KB of the wheel."},
+                    "import-ms": {**counts, "description": "CPU milliseconds of importing the package; only warns."},
+                },
+            },
+        },
+        "$defs": {
+            "targets": {"type": "array", "items": file_target},
+            "conditions": _conditions_schema(file_target, reference),
+            "export": {
+                **_conditions_schema(file_target, reference),
+                "description": "Targets by condition.",
+                "minProperties": 1,
+            },
+        },
+    }
+
+
+def _conditions_schema(target: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any]:
+    about = {
+        "llm-first": "Loaded up front.",
+        "llm": "Available to a model on request.",
+        "python": "The Python object, or a file.",
+        "default": "For everyone else.",
+    }
+    properties: dict[str, Any] = {condition: {**target, "description": text} for condition, text in about.items()}
+    properties["python"] = {"anyOf": [reference, *target["anyOf"]], "description": about["python"]}
+    properties["deprecated"] = {"type": "string", "description": "What to use instead; the export still works."}
+    return {"type": "object", "properties": properties, "additionalProperties": target}

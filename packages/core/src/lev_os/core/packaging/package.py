@@ -1,0 +1,472 @@
+"""A loaded package: its exports, what each resolves to for whom, and its files. Nothing is imported but on request."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from ..canonical import digest_bytes
+from ..errors import InvalidInput, LevError, Location, Problem
+from ..tools import ToolCard
+from . import _expand
+from ._files import locate, path_fault, read_bytes, read_text
+from ._modules import Module
+from .exports import ExportNotFound, resolve_exports
+from .manifest import FILE_NAME, MAX_MANIFEST, Manifest, is_reference, parse_manifest
+from .specifiers import InvalidSpecifier, is_import_name, parse_specifier
+
+Source = Literal["entry-point", "editable", "workspace", "wheel-skills", "path", "config"]
+Kind = Literal["context", "flow", "tool", "constitution", "skill", "personality", "python", "file"]
+
+ACTIVE: Mapping[str, frozenset[str]] = {
+    "llm-first": frozenset({"llm-first", "llm"}),
+    "llm": frozenset({"llm"}),
+    "python": frozenset({"python"}),
+    "default": frozenset(),
+}
+"""Who asks, and the conditions that are active then; `default` always is."""
+
+SKILLS = ".agents/skills"
+_KINDS: Mapping[str, Kind] = {
+    "contexts": "context",
+    "flows": "flow",
+    "tools": "tool",
+    "constitution": "constitution",
+    "skills": "skill",
+}
+_PYTHON = "./@python/"
+
+
+class PackageNotFound(LevError):
+    """No package of that name is installed, or there is none at that path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a subpath is for one condition: a file of the package (`path`) or a Python object (`object`)."""
+
+    specifier: str
+    condition: str
+    target: str
+    path: Path | None = None
+    object: str | None = None
+
+
+@dataclass(frozen=True)
+class Export:
+    """One name that a package exports. `conditions` are those under which it resolves."""
+
+    package: Package
+    subpath: str
+    conditions: tuple[str, ...]
+    deprecated: str | None = None
+
+    @property
+    def specifier(self) -> str:
+        return self.package.specifier(self.subpath)
+
+    @property
+    def name(self) -> str:
+        """The last part of the subpath; the package's name for `.`."""
+        return self.subpath.rpartition("/")[2] if self.subpath != "." else self.package.name
+
+    @cached_property
+    def kind(self) -> Kind:
+        kind = kind_of(self.subpath)
+        if kind == "context" and self.package.is_personality(self.subpath):
+            return "personality"
+        if kind == "tool" and not _expand.is_function(self.package, self.subpath):
+            return "python"
+        if kind == "file" and self.conditions == ("python",):
+            return "python"
+        return kind
+
+    def from_python(self) -> Any:
+        """The Python object: what the `python` condition names, else the Context, Flow or Constitution of the file."""
+        from .for_llm import as_python
+
+        return as_python(self)
+
+    def for_llm(self, *, conditions: str = "llm") -> dict[str, Any]:
+        """`{module, context, text, digest, tokens}` as a model gets it."""
+        from .for_llm import as_text
+
+        return as_text(self, conditions)
+
+
+class Package:
+    """A package on disk; nothing of it is read before it is asked for.
+
+    A package that cannot be used has an `error`, and every question about its contents raises it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        root: str | os.PathLike[str],
+        source: Source = "path",
+        version: str | None = None,
+        *,
+        skills: Sequence[str] | None = None,
+        given: Manifest | None = None,
+        fault: str | None = None,
+    ) -> None:
+        """`skills`: the names that its wheel declares (None: whatever lies in `.agents/skills`); `given`: a manifest
+        that stands in no file; `fault`: what discovery found wrong before anything was read."""
+        self.name = name
+        self.source = source
+        self.version = version
+        self._root = root
+        self._skills = skills
+        self._given = given
+        self._fault = fault
+
+    @cached_property
+    def root(self) -> Path:
+        """The folder that holds `__init__.py` and `lev.toml`."""
+        return Path(self._root)
+
+    def __repr__(self) -> str:
+        return f"<Package {self.name} {self.version or ''} at {self.root}>"
+
+    @cached_property
+    def _loaded(self) -> tuple[Manifest | None, LevError | None, tuple[int, int] | None]:
+        if self._fault is not None:
+            return None, LevError(self._fault), _stamp(self.root / FILE_NAME)
+        if self._given is not None:
+            return self._given, None, None
+        path = self.root / FILE_NAME
+        stamp = _stamp(path)
+        if stamp is None and self._skills:
+            return Manifest(self.name, exports={}), None, None
+        try:
+            file = locate(self.root, f"./{FILE_NAME}")
+            return parse_manifest(read_bytes(file, limit=MAX_MANIFEST), name=self.name, path=str(path)), None, stamp
+        except LevError as error:
+            return None, error, stamp
+
+    @property
+    def error(self) -> str | None:
+        """Why the package cannot be used: every problem of its manifest, each at its place; None if it can."""
+        error = self._loaded[1]
+        return None if error is None else str(error)
+
+    def is_current(self) -> bool:
+        """Whether the manifest on disk is still the one that was read."""
+        return self._given is not None or _stamp(self.root / FILE_NAME) == self._loaded[2]
+
+    @property
+    def manifest(self) -> Manifest:
+        """Raises `InvalidInput` with every problem of a broken manifest."""
+        manifest, error, _ = self._loaded
+        if manifest is None:
+            assert error is not None
+            raise error
+        return manifest
+
+    def specifier(self, subpath: str) -> str:
+        """`acme_support/contexts/x`; the package's name alone for `.`."""
+        return self.name if subpath == "." else f"{self.name}/{subpath.removeprefix('./')}"
+
+    @cached_property
+    def table(self) -> Mapping[str, Any]:
+        """The export map that is resolved: the manifest's, and a skill that no export names under `./skills/<name>`."""
+        own = dict(self.manifest.exports)
+        skills = {f"./skills/{name}": {"llm": f"./{SKILLS}/{name}/SKILL.md"} for name in self._skill_names()}
+        return {**{key: target for key, target in skills.items() if key not in own}, **own}
+
+    def _skill_names(self) -> Iterable[str]:
+        if self._skills is not None:
+            return sorted(self._skills)
+        try:
+            with os.scandir(self.root / SKILLS) as entries:
+                names = sorted(entry.name for entry in entries)
+        except OSError:
+            return ()
+        return [
+            name for name in names if not path_fault(f"./{name}") and (self.root / SKILLS / name / "SKILL.md").is_file()
+        ]
+
+    @cached_property
+    def _for_node(self) -> Mapping[str, Any]:
+        """The table with Python references in the form of file targets: Node's algorithm then chooses among both."""
+        encoded = _encode(self.table)
+        assert isinstance(encoded, dict)
+        return encoded
+
+    @cached_property
+    def _exports(self) -> Mapping[str, Export]:
+        found = _expand.expand(self)
+        return {
+            subpath: Export(self, subpath, conditions, self._deprecation(subpath))
+            for subpath, conditions in sorted(found.items())
+        }
+
+    def exports(self) -> tuple[Export, ...]:
+        """Every export, patterns expanded against the files and modules there are, sorted by name.
+
+        Raises `InvalidInput` when the manifest is broken or two exports are one name in Python.
+        """
+        return tuple(self._exports.values())
+
+    def export(self, subpath: str) -> Export:
+        """One export by its subpath (`./contexts/x`); raises `ExportNotFound` that names the nearest ones."""
+        subpath = self._own(subpath)
+        conditions = _expand.conditions_of(self, subpath)
+        if not conditions:
+            raise ExportNotFound(f"{self.name} does not export {subpath!r}", help=self._nearest(subpath))
+        return Export(self, subpath, conditions, self._deprecation(subpath))
+
+    def resolve(self, subpath: str, condition: str) -> Target:
+        """What `subpath` is for `condition` (`llm-first`, `llm`, `python`, `default`, or any other name).
+
+        The file need not exist. Raises `ExportNotFound`, `InvalidExports`, `OutsidePackage`.
+        """
+        subpath = self._own(subpath)
+        try:
+            return self.target(subpath, condition)
+        except ExportNotFound as error:
+            message = f"{self.specifier(subpath)!r} is not exported for {condition}"
+            raise ExportNotFound(message, help=error.help or self._nearest(subpath)) from None
+
+    def target(self, subpath: str, condition: str) -> Target:
+        """`resolve`, without looking for the nearest names when there is none."""
+        found = resolve_exports(self._for_node, subpath, ACTIVE.get(condition, frozenset({condition})))
+        specifier = self.specifier(subpath)
+        if found.startswith(_PYTHON):
+            reference = _identifier(found.removeprefix(_PYTHON))
+            if reference is None:
+                raise ExportNotFound(f"{specifier!r} is no Python identifier")
+            return Target(specifier, condition, reference, object=reference)
+        return Target(specifier, condition, found, path=locate(self.root, found))
+
+    def has_file(self, subpath: str) -> bool:
+        """Whether a model would be given a file for `subpath`."""
+        try:
+            path = self.target(subpath, "llm-first").path
+        except LevError:
+            return False
+        return path is not None and path.is_file()
+
+    @cached_property
+    def modules(self) -> dict[str, Module]:
+        """The modules whose syntax trees have been read."""
+        return {}
+
+    def read(self, subpath: str, condition: str = "llm") -> tuple[str, Path]:
+        """The text of a file that is exported, and where it lies. Raises `LevError` for anything but UTF-8 text."""
+        target = self.resolve(subpath, condition)
+        if target.path is None:
+            raise LevError(f"{target.specifier!r} is Python code for {condition} ({target.target}), not a file")
+        return read_text(target.path), target.path
+
+    def card(self, subpath: str) -> ToolCard:
+        """The card of an exported tool, from `tools.json` or the syntax tree; nothing is imported."""
+        from .tool_cards import read_card
+
+        return read_card(self, self._own(subpath))
+
+    def tool(self, subpath: str) -> Callable[..., Any]:
+        """Import an exported tool. Raises `LevError` when it cannot be imported or is not callable."""
+        found = self.load_object(subpath)
+        if not callable(found):
+            raise LevError(f"{self.specifier(self._own(subpath))!r} is {type(found).__name__}, which cannot be called")
+        return found  # type: ignore[no-any-return]
+
+    def load_object(self, subpath: str) -> Any:
+        """Import what `subpath` is for `python`. Raises `LevError` in place of whatever the import raises."""
+        target = self.resolve(subpath, "python")
+        if target.object is None:
+            raise LevError(f"{target.specifier!r} is a file ({target.target}), not Python code")
+        _expand.check_reference(self, subpath, target)
+        return import_object(target.object, target.specifier, self.root)
+
+    @property
+    def constitution_path(self) -> Path | None:
+        """Where the package's own constitution lies."""
+        written = self.manifest.constitution
+        return None if written is None else locate(self.root, written)
+
+    def is_personality(self, subpath: str) -> bool:
+        """Whether a context says `lev-kind: personality` in its frontmatter."""
+        try:
+            path = self.resolve(subpath, "llm-first").path
+            if path is None:
+                return False
+            with open(path, "rb") as file:
+                head = file.read(4096)
+        except (LevError, OSError):
+            return False
+        front = head[3:].partition(b"\n---")[0] if head.startswith(b"---") else b""
+        at = front.find(b"lev-kind:")
+        return at >= 0 and front[at + 9 : at + 40].strip(b" \"'").startswith(b"personality")
+
+    def file_digest(self, subpath: str, condition: str = "llm") -> str:
+        """The digest of an exported file's bytes."""
+        path = self.resolve(subpath, condition).path
+        if path is None:
+            raise LevError(f"{self.specifier(subpath)!r} is not a file for {condition}")
+        return digest_bytes(read_bytes(path))
+
+    def _own(self, ref: str) -> str:
+        """The subpath of a reference to something in this package."""
+        name, subpath = parse_specifier(ref)
+        if name not in (None, self.name):
+            raise InvalidSpecifier(f"{ref!r} is in the package {name!r}, not in {self.name!r}")
+        return subpath
+
+    def _deprecation(self, subpath: str) -> str | None:
+        deprecated = self.manifest.deprecated
+        if not deprecated:
+            return None
+        key = _expand.matching_key(self.table, subpath)
+        return deprecated.get(key) if key else None
+
+    def _nearest(self, subpath: str) -> str | None:
+        import difflib
+
+        try:
+            names = list(self._exports)
+        except LevError:
+            return None
+        near = difflib.get_close_matches(subpath, names, n=3, cutoff=0.6)
+        if near:
+            return "did you mean " + " or ".join(near) + "?"
+        folder = subpath.rpartition("/")[0] + "/"
+        beside = [name for name in names if name.startswith(folder)] or names
+        return (
+            f"it exports {', '.join(beside[:8])}{' …' if len(beside) > 8 else ''}" if beside else "it exports nothing"
+        )
+
+
+def kind_of(subpath: str) -> Kind:
+    """The kind of an export by its folder: `./contexts/x` is a context."""
+    return _KINDS.get(subpath.removeprefix("./").partition("/")[0], "file")
+
+
+def _encode(target: Any) -> Any:
+    if isinstance(target, str):
+        return target if target.startswith("./") or not is_reference(target) else _PYTHON + target
+    if isinstance(target, dict):
+        return {key: _encode(value) for key, value in target.items()}
+    if isinstance(target, list):
+        return [_encode(item) for item in target]
+    return target
+
+
+def _identifier(reference: str) -> str | None:
+    """`acme.flows:refund-policy` as Python spells it, or None if it cannot."""
+    module, colon, name = reference.partition(":")
+    name = name.replace("-", "_")
+    if colon and not all(part.isidentifier() for part in name.split(".")):
+        return None
+    return f"{module}:{name}" if colon else module
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def import_object(reference: str, specifier: str, root: Path) -> Any:
+    """Import `module:name`. Raises `LevError` that names the export in place of whatever the import raises."""
+    import importlib
+
+    module_name, _, attribute = reference.partition(":")
+    try:
+        found: Any = importlib.import_module(module_name)
+        for part in attribute.split(".") if attribute else ():
+            found = getattr(found, part)
+    except LevError:
+        raise
+    except Exception as error:
+        help = None
+        if isinstance(error, ModuleNotFoundError) and error.name and module_name.startswith(error.name):
+            help = f"its package lies in {root}, which is not on the path of {sys.executable}"
+        raise LevError(
+            f"{specifier!r} cannot be imported as {reference}: {type(error).__name__}: {error}", help=help
+        ) from error
+    return found
+
+
+def load_package(name_or_path: str | os.PathLike[str], *, paths: Collection[str] | None = None) -> Package:
+    """A package by its import name, or by the path of its folder, its `lev.toml`, or its project.
+
+    A name is looked up on `sys.path` first, then among everything that `discover` finds.
+    Raises `PackageNotFound`, or `InvalidInput` with every problem of its manifest.
+    """
+    text = os.fspath(name_or_path)
+    if isinstance(name_or_path, str) and is_import_name(text):
+        from .discovery import find_installed
+
+        package = find_installed(text, paths)
+        if package is None:
+            package = _at(Path(text))
+    elif isinstance(name_or_path, str) and os.sep not in text and not os.path.exists(text):
+        parse_specifier(text)
+        package = None
+    else:
+        package = _at(Path(text))
+    if package is None:
+        raise PackageNotFound(f"there is no package {text!r}", help=_hint(text))
+    package.manifest  # noqa: B018  # raises what is wrong with it
+    return package
+
+
+def _hint(text: str) -> str:
+    if "/" in text or os.sep in text:
+        return f"looked for {FILE_NAME} in {text} and in its src/*/"
+    return f"install it, or run where its project is; a package has {FILE_NAME} beside its __init__.py"
+
+
+def _at(path: Path) -> Package | None:
+    """The package in a folder: the folder itself, or the only one in its `src/` or directly below."""
+    try:
+        path = path.absolute()
+        if path.name == FILE_NAME:
+            path = path.parent
+        if (path / FILE_NAME).is_file():
+            return Package(import_name(path), path, "path")
+        from .discovery import packages_of_project
+
+        found = packages_of_project(path)
+    except (OSError, ValueError):
+        return None
+    if len(found) > 1:
+        names = ", ".join(sorted(package.name for package in found))
+        place = Location(str(path))
+        raise InvalidInput(
+            [Problem("PKG301", f"there are {len(found)} packages here: {names}", place, "name one of them")]
+        )
+    return found[0] if found else None
+
+
+def import_name(root: Path) -> str:
+    """The name under which the folder `root` is imported: with its parents up to one on `sys.path`, or `src`.
+
+    A namespace package's folders hold no `__init__.py`, so the manifest's own `name` decides where it fits.
+    """
+    claimed = _claimed_name(root)
+    if claimed:
+        parts = claimed.split(".")
+        if list(root.parts[-len(parts) :]) == parts:
+            return claimed
+    return root.name
+
+
+def _claimed_name(root: Path) -> str | None:
+    import tomllib
+
+    try:
+        value = tomllib.loads(read_text(locate(root, f"./{FILE_NAME}"), limit=MAX_MANIFEST)).get("name")
+    except (LevError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, str) and is_import_name(value) else None
