@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lev_os.core.errors import InvalidInput, LevError
 
 from .errors import UsageProblem
-from .project import activate, find_environment, source_paths
+from .project import activate, find_environment, project_root, source_paths
 
 if TYPE_CHECKING:
     from lev_os.core.packaging import Discovery, Export, Package
@@ -17,17 +17,13 @@ if TYPE_CHECKING:
 
 def discovery(python: str | None = None) -> Discovery:
     """Every package of the project's environment, the project's own sources first; imports none of them."""
-    import sys
-
-    from lev_os.core.packaging import discover
+    from lev_os.core.packaging import discover, environment_paths
 
     environment = find_environment(python)
-    own = source_paths()
-    if environment.paths is None:
-        paths = [*own, *(path for path in sys.path if path and path not in own)]
-    else:
-        paths = [*own, *environment.paths]
-    return discover(paths)
+    own = [str(project_root())] if source_paths() else []
+    if environment.own:
+        return discover((*own, *environment_paths()))
+    return discover((*own, *environment_paths(python=str(environment.prefix / "bin" / "python"))))
 
 
 def make_importable(python: str | None = None) -> None:

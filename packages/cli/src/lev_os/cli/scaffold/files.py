@@ -77,15 +77,15 @@ principles:
     severity: error
     scope: {artifacts: [run], phase: [post]}
     checks:
-      - regex: {forbid: "(?i)we will (refund|pay) you"}
+      - regex: "(?i)we will (refund|pay) you"
     on_violation: revise
     tests:
       violates:
-        - "We will refund you today."
-        - "Do not worry, we will pay you back."
+        - {result: "We will refund you today."}
+        - {result: "Do not worry, we will pay you back."}
       complies:
-        - "A colleague will look into your refund."
-        - "Hello, Ada!"
+        - {result: "A colleague will look into your refund."}
+        - {result: "Hello, Ada!"}
 """
 
 _INDEX = """\

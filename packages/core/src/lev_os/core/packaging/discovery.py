@@ -93,8 +93,7 @@ def packages_of_project(path: Path) -> list[Package]:
 
 
 def _package(item: Found) -> Package:
-    package = Package(item.name, Path(item.root), item.source, item.version, item.error, item.skills)
-    return package if item.error else package.load()
+    return Package(item.name, item.root, item.source, item.version, skills=item.skills, fault=item.error)
 
 
 def _default_paths() -> Iterable[str]:

@@ -46,7 +46,7 @@ _BAD_SEGMENT = re.compile(
     r"(?:d|%64|%44)(?:u|%75|%55)(?:l|%6c|%4c)(?:e|%65|%45)(?:s|%73|%53))(?:[\\/]|\Z)",
     re.ASCII | re.IGNORECASE,
 )
-_ENCODED_SEPARATOR = re.compile(r"[^?#]*?%(?:2f|5c)", re.ASCII | re.IGNORECASE)
+_ESCAPES = re.compile(r"(?:%[0-9a-f]{2})+", re.ASCII | re.IGNORECASE)
 _DOTS = {".": 0, "%2e": 0, "..": 1, ".%2e": 1, "%2e.": 1, "%2e%2e": 1}
 _STRIPPED = str.maketrans("", "", "\t\n\r")  # a URL parser drops these before it looks at segments
 
@@ -74,8 +74,8 @@ def resolve_exports(exports: object, subpath: str, conditions: Collection[str]) 
     if found is None or found is _UNDEFINED:
         raise ExportNotFound(f"{subpath!r} is not exported under {', '.join(sorted(conditions)) or 'default'}")
     assert isinstance(found, str)
-    if "%" in found and _ENCODED_SEPARATOR.match(found):
-        raise InvalidSubpath(f"{found!r} has an encoded separator (%2f, %5c)")
+    if "%" in found and (fault := _wrong_escape(found)):
+        raise InvalidSubpath(f"{subpath!r} leads to {found!r}, which {fault}")
     return found
 
 
@@ -188,6 +188,19 @@ def _leaves(target: str) -> bool:
         if depth < 0:
             return True
     return False
+
+
+def _wrong_escape(target: str) -> str | None:
+    """What Node's file names do not allow in the escapes of a target: separators, and bytes that are no UTF-8."""
+    path = re.split(r"[?#]", target, maxsplit=1)[0]
+    if "%2f" in path.lower() or "%5c" in path.lower():
+        return "has an encoded separator (%2f, %5c)"
+    try:
+        for escapes in _ESCAPES.findall(path):
+            bytes.fromhex(escapes.replace("%", "")).decode("utf-8")
+    except UnicodeDecodeError:
+        return "has escapes that are no UTF-8"
+    return "has a percent sign that begins no escape" if "%" in _ESCAPES.sub("", path) else None
 
 
 def _is_array_index(key: str) -> bool:

@@ -96,7 +96,7 @@ def _package_around(module: str) -> Package:
         parts.pop()
     while parts:
         if (folder / FILE_NAME).is_file():
-            return Package(".".join(parts), folder).load()
+            return Package(".".join(parts), folder)
         folder = folder.parent
         parts.pop()
     raise LevError(f"there is no {FILE_NAME} above {origin}", help=f"put {FILE_NAME} beside the package's __init__.py")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -99,30 +99,50 @@ class Export:
         return as_text(self, conditions)
 
 
-@dataclass(eq=False)
 class Package:
-    """A package on disk. `error` says why it cannot be used; then it exports nothing and every question raises it."""
+    """A package on disk; nothing of it is read before it is asked for.
 
-    name: str
-    root: Path
-    source: Source = "path"
-    version: str | None = None
-    error: str | None = None
-    skills: Sequence[str] | None = None
-    """Names of the skills that its wheel declares; None: whatever lies in `.agents/skills`."""
-    given: Manifest | None = field(default=None, repr=False)
-    """A manifest that stands in no file."""
+    A package that cannot be used has an `error`, and every question about its contents raises it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        root: str | os.PathLike[str],
+        source: Source = "path",
+        version: str | None = None,
+        *,
+        skills: Sequence[str] | None = None,
+        given: Manifest | None = None,
+        fault: str | None = None,
+    ) -> None:
+        """`skills`: the names that its wheel declares (None: whatever lies in `.agents/skills`); `given`: a manifest
+        that stands in no file; `fault`: what discovery found wrong before anything was read."""
+        self.name = name
+        self.source = source
+        self.version = version
+        self._root = root
+        self._skills = skills
+        self._given = given
+        self._fault = fault
+
+    @cached_property
+    def root(self) -> Path:
+        """The folder that holds `__init__.py` and `lev.toml`."""
+        return Path(self._root)
 
     def __repr__(self) -> str:
         return f"<Package {self.name} {self.version or ''} at {self.root}>"
 
     @cached_property
     def _loaded(self) -> tuple[Manifest | None, LevError | None, tuple[int, int] | None]:
-        if self.given is not None:
-            return self.given, None, None
+        if self._fault is not None:
+            return None, LevError(self._fault), _stamp(self.root / FILE_NAME)
+        if self._given is not None:
+            return self._given, None, None
         path = self.root / FILE_NAME
         stamp = _stamp(path)
-        if stamp is None and self.skills:
+        if stamp is None and self._skills:
             return Manifest(self.name, exports={}), None, None
         try:
             file = locate(self.root, f"./{FILE_NAME}")
@@ -130,23 +150,23 @@ class Package:
         except LevError as error:
             return None, error, stamp
 
-    def load(self) -> Package:
-        """Read the manifest now, so that `error` is set; returns the package itself."""
+    @property
+    def error(self) -> str | None:
+        """Why the package cannot be used: every problem of its manifest, each at its place; None if it can."""
         error = self._loaded[1]
-        if error is not None and self.error is None:
-            self.error = str(error)
-        return self
+        return None if error is None else str(error)
 
     def is_current(self) -> bool:
         """Whether the manifest on disk is still the one that was read."""
-        return self.given is not None or _stamp(self.root / FILE_NAME) == self._loaded[2]
+        return self._given is not None or _stamp(self.root / FILE_NAME) == self._loaded[2]
 
     @property
     def manifest(self) -> Manifest:
         """Raises `InvalidInput` with every problem of a broken manifest."""
         manifest, error, _ = self._loaded
-        if manifest is None or self.error is not None:
-            raise error or LevError(f"{self.name} cannot be used: {self.error}")
+        if manifest is None:
+            assert error is not None
+            raise error
         return manifest
 
     def specifier(self, subpath: str) -> str:
@@ -161,8 +181,8 @@ class Package:
         return {**{key: target for key, target in skills.items() if key not in own}, **own}
 
     def _skill_names(self) -> Iterable[str]:
-        if self.skills is not None:
-            return sorted(self.skills)
+        if self._skills is not None:
+            return sorted(self._skills)
         try:
             with os.scandir(self.root / SKILLS) as entries:
                 names = sorted(entry.name for entry in entries)
@@ -398,7 +418,7 @@ def load_package(name_or_path: str | os.PathLike[str], *, paths: Collection[str]
     if package is None:
         raise PackageNotFound(f"there is no package {text!r}", help=_hint(text))
     package.manifest  # noqa: B018  # raises what is wrong with it
-    return package.load()
+    return package
 
 
 def _hint(text: str) -> str:
