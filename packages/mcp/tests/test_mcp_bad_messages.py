@@ -91,7 +91,7 @@ def test_any_answer_leads_to_one_of_the_eight_replies(project: Path, data: st.Da
 
     async def main() -> None:
         async with Client(build_server(served, Desk(served, project))) as client:
-            reply = (await client.call_tool("flow_start", {"flow": "storydesk/flows/story", "input": {"name": "A"}}))
+            reply = await client.call_tool("flow_start", {"flow": "storydesk/flows/story", "input": {"name": "A"}})
             asked = reply.structured_content
             for _ in range(3):
                 token = data.draw(st.sampled_from([asked.get("token", ""), "bad"]) | st.text(max_size=5))
