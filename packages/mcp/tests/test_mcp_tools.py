@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from lev_os.core.bidirectional.places import token_secret
-from lev_os.core.bidirectional.run import Run
+from lev_os.core.bidirectional import Run
 from lev_os.core.errors import LevError
 from lev_os.mcp import Desk, build_server
 from lev_os.mcp.catalog import Catalog
