@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from lev_os.core import Constitution, Context, load_package
+from lev_os.core.constitutional.fixtures import run_tests
 from lev_os.core.flowmind import Flow
 
 PACKAGE = load_package("acme_support")
@@ -24,7 +25,7 @@ def test_one_name_for_two_audiences() -> None:
 
 def test_every_export_reads_for_a_model() -> None:
     """Contexts stay within the budget that lev.toml sets."""
-    budget = PACKAGE.manifest.budget["context"]
+    budget = PACKAGE.manifest.budget.context
     for export in PACKAGE.exports():
         if export.kind == "context":
             assert export.for_llm()["tokens"] <= budget
@@ -39,11 +40,12 @@ def test_every_flow_links(name: str) -> None:
 
 
 def test_the_constitution_extends_the_baseline_and_its_fixtures_hold() -> None:
-    """Each principle says why, and has two examples of each kind at least."""
+    """Each principle says why, and has two examples of each kind at least, which the gate judges as it says."""
     path = PACKAGE.constitution_path
     assert isinstance(path, Path)
     text = path.read_text("utf-8")
     constitution = Constitution.parse(text, package=PACKAGE, path=str(path), specifier="acme_support/constitution")
+    assert run_tests(constitution) == []
     own = [principle for principle in constitution.principles if principle.id.startswith("ACME-")]
     assert len(own) == 5
     assert len(constitution.principles) > len(own)
