@@ -52,7 +52,7 @@ class Rows:
             written = os.write(self._file, line)
             if written != len(line):
                 os.ftruncate(self._file, self._end)
-                raise Failed(f"{self.path}: no space left on device", help="free some space and give the command again")
+                raise Failed(f"{self.path}: No space left on device", help="free some space and give the command again")
         except OSError as problem:
             raise Failed(
                 f"{self.path}: {problem.strerror}", help="free some space and give the command again: it goes on here"

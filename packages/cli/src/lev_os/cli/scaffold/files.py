@@ -59,6 +59,7 @@ constitution = "./constitution.yaml"
 "./contexts/*" = { llm = "./contexts/*.md", python = "@module@.contexts:*" }
 "./flows/*"    = { llm = "./flows/*.yaml", python = "@module@.flows:*" }
 "./tools/*"    = { python = "@module@.tools:*" }
+"./constitution" = { llm = "./constitution.yaml" }
 
 [budget]
 context = 500
