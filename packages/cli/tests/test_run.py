@@ -284,7 +284,7 @@ def test_runs_show_and_replay(lev: Lev, pack: Path) -> None:
     run = lev("run", "acme_runs/flows/double", "--input", '{"n": 21}', "--json").json["run"]
     shown = lev("runs", "show", run, "--json").json
     assert shown["input"] == {"n": 21}
-    assert [entry["type"] for entry in shown["entries"]][0] == "run_started"
+    assert shown["entries"][0]["type"] == "run_started"
     assert run in lev("runs", "show", run).out
     (pack / "src" / "acme_runs" / "tools.py").unlink()
     replayed = lev("runs", "replay", run, "--json")
