@@ -27,7 +27,7 @@ def export_cases(packages: int = 300, seed: int = 7) -> list[dict[str, Any]]:
         for number in range(draw.randint(1, 12)):
             exports[f"./tool{number}"] = {"types": f"./t{number}.d.ts", "default": f"./t{number}.js"}
         known = [key.replace("*", f"x{draw.randint(0, 9)}") for key, target in exports.items() if target is not None]
-        subpaths = draw.choices(known, k=18) + ["./contexts/internal/secret", "./nothing"]
+        subpaths = [*draw.choices(known, k=18), "./contexts/internal/secret", "./nothing"]
         cases.append({"exports": exports, "subpaths": subpaths})
     return cases
 

@@ -9,7 +9,7 @@ from os import environ
 
 environ["LEV_CACHE_DIR"] = cache = tempfile.mkdtemp()
 
-from lev_os.core.packaging import discover  # noqa: E402  # the cache's place is read before
+from lev_os.core.packaging import discover  # the cache's place is read before
 
 site, mode, times = sys.argv[1], sys.argv[2], int(sys.argv[3])
 used = 0.0
