@@ -6,23 +6,24 @@ project's environment is the one `--python` names, else the nearest `.venv` from
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from lev_os.core.bidirectional.places import journal_path, project_root, runs_folder
+
 from .errors import UsageProblem
 
-_MARKS = ("pyproject.toml", ".git")
-
-
-def project_root(start: Path | None = None) -> Path:
-    """The nearest folder upwards with a `pyproject.toml` or `.git`; without one, the folder itself."""
-    here = (start or Path.cwd()).absolute()
-    for folder in (here, *here.parents):
-        if any((folder / mark).exists() for mark in _MARKS):
-            return folder
-    return here
+__all__ = [
+    "Environment",
+    "activate",
+    "find_environment",
+    "journal_of",
+    "project_root",
+    "run_journals",
+    "runs_folder",
+    "source_paths",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,7 @@ def _nearest_venv(here: Path) -> Path | None:
     for folder in (here, *here.parents):
         if (folder / ".venv" / "pyvenv.cfg").is_file():
             return folder / ".venv"
-    active = os.environ.get("VIRTUAL_ENV")
-    return Path(active) if active and (Path(active) / "pyvenv.cfg").is_file() else None
+    return None
 
 
 def _site_packages(prefix: Path) -> tuple[tuple[int, int], Path] | None:
@@ -100,12 +100,21 @@ def source_paths(root: Path | None = None) -> tuple[str, ...]:
     return tuple(str(folder) for folder in (root / "src", root) if any(folder.glob("*/lev.toml")))
 
 
-def runs_folder(root: Path | None = None) -> Path:
-    """Where the journals of this project's runs lie."""
-    return (root or project_root()) / ".lev" / "runs"
-
-
 def run_journals(root: Path | None = None) -> list[Path]:
     """The journals of this project's runs, newest first."""
     found = [(file.stat().st_mtime, file) for file in runs_folder(root).glob("*.jsonl")]
     return [file for _, file in sorted(found, reverse=True)]
+
+
+def journal_of(run: str) -> Path:
+    """The journal of a run, whose name may be cut short; raises `UsageProblem` when none or several begin so."""
+    path = journal_path(run)
+    if path.is_file():
+        return path
+    found = [journal for journal in run_journals() if journal.stem.startswith(run)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(journal.stem for journal in found[:5])
+        raise UsageProblem(f"{len(found)} runs begin with {run}: {names}", help="write more of the name")
+    raise UsageProblem(f"there is no run {run} in {runs_folder()}", help="`lev runs list` shows the runs there are")

@@ -12,10 +12,9 @@ import click
 from .output import note
 
 if TYPE_CHECKING:
-    from rich.live import Live
-
     from lev_os.core.bidirectional.effects import Effect
     from lev_os.core.bidirectional.events import Event, RunResult
+    from rich.live import Live
 
 _VERBS = {"model": "asks", "judge": "judges", "tool": "calls", "wait": "waits", "sleep": "sleeps"}
 _TAIL = 60
@@ -103,7 +102,9 @@ class Trace:
             return
         from rich.spinner import Spinner
 
-        names = ", ".join(f"{_name(effect)} {_VERBS[effect.kind]}{_object(effect)}" for effect in self._running.values())
+        names = ", ".join(
+            f"{_name(effect)} {_VERBS[effect.kind]}{_object(effect)}" for effect in self._running.values()
+        )
         seconds = time.monotonic() - self._began
         tail = f"  “…{' '.join(self._text.split())}”" if self._text else ""
         self._live.update(Spinner("dots", text=f" {names or 'thinking'}  {seconds:.0f} s{tail}"))

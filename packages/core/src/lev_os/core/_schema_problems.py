@@ -133,3 +133,25 @@ def _subschema(schema: Any, path: Collection[str | int]) -> Mapping[str, Any]:
             except (KeyError, IndexError, TypeError):
                 return {}
     return part if isinstance(part, Mapping) else {}
+
+
+def describe_error(error: Any, schema: Any) -> str:
+    """One violation of a value, as `/score: must be a number, not the text 'x'`."""
+    where = "/" + "/".join(map(str, error.instance_path))
+    kind = error.kind
+    match kind.name:
+        case "type":
+            wanted = " or ".join(_ARTICLES.get(name, name) for name in kind.types)
+            return f"{where}: must be {wanted}, not {describe(error.instance)}"
+        case "enum":
+            return f"{where}: must be one of {short(_listed(kind.options), 300)}, not {describe(error.instance)}"
+        case "required":
+            return f"{where}: `{short(kind.property)}` is missing"
+        case "additionalProperties" | "unevaluatedProperties":
+            known = list(_subschema(schema, error.schema_path[:-1]).get("properties", ()))
+            hints = [
+                f"`{short(key)}`" + (f" ({near})" if (near := nearest(key, known)) else "") for key in kind.unexpected
+            ]
+            return f"{where}: unknown {', '.join(hints[:10])}"
+        case _:
+            return f"{where}: {short(error.message, 300)}"

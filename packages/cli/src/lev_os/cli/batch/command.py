@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
+from lev_os.core.errors import InvalidInput
 
-from ..driving import ModelChoice, Session, result_value, session
+from ..driving import ModelChoice, result_value, session
 from ..errors import Interrupted
 from ..output import note, print_json
-from ..project import project_root
+from ..project import project_root, runs_folder
 from .inputs import read_inputs
 from .progress import Progress
 from .rows import Rows
@@ -24,12 +24,11 @@ from .table import Table
 from .work import work
 
 if TYPE_CHECKING:
+    from lev_os.core.bidirectional.events import RunResult
     from lev_os.core.flowmind import Flow
 
 
-def run_batch(
-    flow: Flow, input_file: Path, out: Path, *, choice: ModelChoice, concurrency: int, as_json: bool
-) -> int:
+def run_batch(flow: Flow, input_file: Path, out: Path, *, choice: ModelChoice, concurrency: int, as_json: bool) -> int:
     """Answer every input that `out` does not answer yet; returns the exit code of the gravest row."""
     inputs = read_inputs(input_file)
     name = _name(out)
@@ -57,10 +56,17 @@ def _answer_all(
     choice: ModelChoice,
     concurrency: int,
 ) -> None:
+    folder = runs_folder()
     with session(flow, choice) as running, Progress(total, len(rows.done)) as progress:
 
         async def answer(index: int, value: Mapping[str, Any]) -> dict[str, Any]:
-            return await _row(running, f"{name}-{index:06d}", index, value)
+            run = f"{name}-{index:06d}"
+            try:
+                result = await running.carry(run, dict(value), folder / f"{run}.jsonl")
+            except InvalidInput as problem:
+                # The flow itself was linked before: this input does not fit it, and the others may.
+                return _misfit(index, value, problem)
+            return _row(index, value, result)
 
         def done(row: Mapping[str, Any]) -> None:
             rows.append(row)
@@ -75,14 +81,16 @@ def _answer_all(
             ) from None
 
 
-async def _row(running: Session, run: str, index: int, value: Mapping[str, Any]) -> dict[str, Any]:
-    result = await running.carry(run, dict(value))
+def _row(index: int, value: Mapping[str, Any], result: RunResult) -> dict[str, Any]:
     told = result_value(result)
-    row = {"index": index, "input": value} | {
-        field: told[field] for field in ("run", "status", "output", "error", "decisions", "usage", "waits") if field in told
-    }
-    checked: dict[str, Any] = msgspec.to_builtins(row)
-    return checked
+    fields = ("run", "status", "output", "error", "decisions", "usage", "waits")
+    return {"index": index, "input": value, **{field: told[field] for field in fields if field in told}}
+
+
+def _misfit(index: int, value: Mapping[str, Any], problem: InvalidInput) -> dict[str, Any]:
+    message = "; ".join(each.message for each in problem.problems)
+    error = {"kind": "invalid", "message": message}
+    return {"index": index, "input": value, "run": None, "status": "failed", "output": None, "error": error}
 
 
 def _name(out: Path) -> str:

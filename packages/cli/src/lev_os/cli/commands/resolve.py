@@ -27,18 +27,9 @@ def command(specifier: str, condition: str, python: str | None, as_json: bool) -
       lev resolve acme_support/contexts/executive --condition llm
       lev resolve acme_support/flows/triage --condition python --json
     """
-    from lev_os.core.errors import LevError
+    from ..catalog import target_of
 
-    from ..catalog import locate as locate_specifier
-    from ..catalog import suggestion
-
-    package, subpath = locate_specifier(specifier, python)
-    try:
-        target = package.resolve(subpath, condition)
-    except LevError as problem:
-        if problem.help is None:
-            problem.help = suggestion(specifier, python)
-        raise
+    target = target_of(specifier, condition, python)
     if as_json:
         print_json(
             {

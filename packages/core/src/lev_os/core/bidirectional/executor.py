@@ -141,9 +141,9 @@ class Executor:
                 data = await self._in_process(card, function, signature, given, effect)
             else:
                 data = await self._here(card, function, signature, given, effect)
-            return (
-                self._failure_of(data) if isinstance(data, Failure) else values.bound(data, self.secrets, self._folder)
-            )
+            if isinstance(data, Failure):
+                return self._without_secrets(data)
+            return values.bound(data, self.secrets, self._folder)
         except values.Oversized as error:
             return Failure(kind="limit", message=f"{card.name}: {error}", retryable=False)
         except (BadArgument, LevError) as error:

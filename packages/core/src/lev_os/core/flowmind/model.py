@@ -188,7 +188,20 @@ class Return(StepBase):
 
 
 Step = (
-    Ask | Call | If | IfSemantic | Switch | SwitchSemantic | ForEach | While | Parallel | SubFlow | Wait | Try | Set | Return
+    Ask
+    | Call
+    | If
+    | IfSemantic
+    | Switch
+    | SwitchSemantic
+    | ForEach
+    | While
+    | Parallel
+    | SubFlow
+    | Wait
+    | Try
+    | Set
+    | Return
 )
 
 

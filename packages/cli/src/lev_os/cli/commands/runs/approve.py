@@ -46,7 +46,7 @@ def command(
     """
     import sys
 
-    from lev_os.core.bidirectional.replay import run_info
+    from lev_os.core.bidirectional.replaying import run_info
 
     from ...driving import ModelChoice, answer_wait, read_value
     from ...project import journal_of
@@ -73,7 +73,7 @@ def _wanted(info: Any, name: str | None) -> dict[str, Any]:
     if info.error is not None:
         raise UsageProblem(info.error)
     if not info.waits:
-        raise UsageProblem(f"run {info.run} is {info.status} and waits for nobody", help="lev runs list --status waiting")
+        raise UsageProblem(f"run {info.run} is {info.status}, not waiting", help="lev runs list --status waiting")
     found = [wait for wait in info.waits if name is None or wait.get("name") == name or wait["key"].startswith(name)]
     if len(found) == 1:
         wait: dict[str, Any] = found[0]

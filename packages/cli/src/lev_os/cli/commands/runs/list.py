@@ -11,7 +11,7 @@ from ...options import json_option
 from ...output import columns, print_json, print_line
 
 if TYPE_CHECKING:
-    from lev_os.core.bidirectional.replay import RunInfo
+    from lev_os.core.bidirectional.replaying import RunInfo
 
 _STATUSES = ("waiting", "interrupted", "running", "done", "failed", "denied", "cancelled", "damaged")
 
@@ -28,7 +28,7 @@ def command(status: str | None, limit: int | None, as_json: bool) -> None:
       lev runs list
       lev runs list --status waiting --json
     """
-    from lev_os.core.bidirectional.replay import list_runs
+    from lev_os.core.bidirectional import list_runs
 
     from ...project import runs_folder
 

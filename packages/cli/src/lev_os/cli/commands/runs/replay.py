@@ -24,7 +24,7 @@ def command(run: str, as_json: bool) -> int:
     Examples:
       lev runs replay 20261122-150405-a1b2c3d4e5f6
     """
-    from lev_os.core.bidirectional.replay import replay
+    from lev_os.core.bidirectional import replay
 
     from ...project import journal_of
 

@@ -25,7 +25,7 @@ def command(run: str, as_json: bool) -> None:
       lev runs show 20261122-150405-a1b2c3d4e5f6
       lev runs show 20261122-1504 --json | jq .entries
     """
-    from lev_os.core.bidirectional.replay import describe
+    from lev_os.core.bidirectional.replaying import describe
 
     from ...project import journal_of
 

@@ -1,0 +1,26 @@
+"""`lev demo`."""
+
+from __future__ import annotations
+
+import click
+
+from ..options import python_option
+
+
+@click.command("demo")
+@click.argument("message", required=False)
+@click.option("--model", metavar="MODEL", help="Who writes the reply (default: `local` if installed, else a template).")
+@python_option
+def command(message: str | None, model: str | None, python: str | None) -> int:
+    """See it all work, without a key: list, show, run a flow, then drive the same flow over MCP.
+
+    Takes under a minute. Needs the package acme_support.
+
+    \b
+    Examples:
+      lev demo
+      lev demo "My card was stolen yesterday!"
+    """
+    from ..demo import tell
+
+    return tell(message, model=model, python=python)

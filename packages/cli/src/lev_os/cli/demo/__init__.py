@@ -1,0 +1,180 @@
+"""`lev demo`: one real package, one real flow, two drivers. Nothing is played: every line comes from what just ran."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from lev_os.core.errors import LevError
+
+from ..errors import FAILED, FINE, UsageProblem
+from ..output import columns, print_line
+
+PACKAGE = "acme_support"
+FLOW = f"{PACKAGE}/flows/triage"
+MESSAGE = "I was charged twice for one purchase and I want my money back!"
+
+
+def tell(message: str | None, *, model: str | None, python: str | None) -> int:
+    """The whole demonstration; returns the exit code: 0 when both drivers came to the same outcome."""
+    from ..catalog import make_importable
+
+    began = time.monotonic()
+    make_importable(python)
+    package = _package()
+    _heading(1, "One package, two audiences", f"lev list {PACKAGE}")
+    _list(package)
+    specifier = f"{PACKAGE}/contexts/executive"
+    _heading(2, "What a model reads, and what Python gets", f"lev show {specifier}")
+    _show(package, specifier)
+
+    value, model, writer = _input(message, model)
+    _heading(3, "The flow, driven by Python", f"lev run {FLOW} --input {json.dumps(value)!r}")
+    print_line(f"  the conditions are decided by the local classifier; the reply is written by {writer}")
+    result = _run(value, model)
+    if result.status != "done":
+        return _stopped(result)
+    _outcome(result)
+
+    _heading(4, "What the gate said of every effect and every result", f"lev runs show {result.run}")
+    _audit(Path(result.journal))
+
+    _heading(5, "The same flow, driven by a model over MCP", f"lev mcp {PACKAGE}")
+    print_line("  a scripted host stands in for the model: it repeats the first run's answers")
+    from .host import drive
+
+    told = drive(PACKAGE, FLOW, value, result.journal)
+    for line in told.lines:
+        print_line(f"  {line}")
+    if told.journal is None:
+        return _failed("the run over MCP did not finish")
+
+    _heading(6, "Both journals, replayed without any model or tool", f"lev runs replay {result.run}")
+    same = _replay(Path(result.journal), told.journal)
+    print_line()
+    print_line(f"{time.monotonic() - began:.1f} s in all. Next: lev new package my-package")
+    return FINE if same else FAILED
+
+
+def _package() -> Any:
+    from lev_os.core.packaging import load_package
+
+    try:
+        return load_package(PACKAGE)
+    except LevError as problem:
+        raise UsageProblem(
+            f"the demonstration needs the package {PACKAGE}, which is not installed here: {problem.message}",
+            help="in a clone of Leviathan, `make demo` installs it; else `pip install acme-support`",
+        ) from None
+
+
+def _list(package: Any) -> None:
+    rows = []
+    for export in package.exports():
+        size = f"{export.for_llm()['tokens']} tokens" if export.kind in ("context", "flow") else ""
+        rows.append((f"  {export.specifier}", export.kind, size))
+    for line in columns(rows):
+        print_line(line)
+
+
+def _show(package: Any, specifier: str) -> None:
+    from lev_os.core.packaging import find
+
+    _, subpath = find(specifier)
+    loaded = package.export(subpath).for_llm()
+    lines = [line for line in loaded["text"].splitlines() if line.strip()]
+    for line in lines[:4]:
+        print_line(f"  {line}")
+    print_line(f"  … {loaded['tokens']} tokens, {loaded['digest'][:19]}")
+    print_line(f"  in Python: from {PACKAGE}.contexts import executive")
+
+
+def _input(message: str | None, model: str | None) -> tuple[dict[str, Any], str | None, str]:
+    value: dict[str, Any] = {"message": message or MESSAGE, "email": "ada@example.com"}
+    if model is None:
+        from lev_os.core.llm_runtime.local import is_installed
+
+        if not is_installed():
+            return value | {"reply_with": "template"}, None, "a template (no local model: see `lev doctor`)"
+        model = "local"
+    return value, model, "SmolLM2 on this machine" if model == "local" else model
+
+
+def _run(value: dict[str, Any], model: str | None) -> Any:
+    from ..driving import ModelChoice, load_flow, run_once
+
+    result, seconds = run_once(load_flow(FLOW), value, journal=None, choice=ModelChoice(model))
+    print_line(f"  {result.status} in {seconds:.1f} s, journal {result.journal}")
+    return result
+
+
+def _outcome(result: Any) -> None:
+    for decision in result.decisions:
+        sure = "" if decision.confidence is None else f" ({decision.confidence:.2f})"
+        print_line(f"  {decision.step}: {decision.label}{sure}, decided by {decision.decided_by}")
+    usage = result.usage
+    print_line(
+        f"  {usage.asks} asked, {usage.tool_calls} tools called, {usage.input_tokens} tokens in, "
+        f"{usage.output_tokens} out"
+    )
+    for name, field in (result.output or {}).items():
+        print_line(f"  {name}: {field}")
+
+
+def _audit(journal: Path) -> None:
+    from lev_os.core.bidirectional import read_journal
+
+    entries = read_journal(journal)
+    effects = {entry.key: entry.body for entry in entries if entry.type == "effect"}
+    rows = []
+    for entry in entries:
+        if entry.type != "verdict":
+            continue
+        effect = effects.get(entry.key, {})
+        why = "; ".join(f"{finding['principle']}: {finding['message']}" for finding in entry.body.get("findings") or ())
+        what = f"{effect.get('kind', '')} {effect.get('path', '')}".strip()
+        rows.append(
+            (f"  {entry.body['ruling']}", entry.body.get("phase", ""), what, str(entry.body["digest"])[:19], why)
+        )
+    for line in columns(rows):
+        print_line(line)
+
+
+def _replay(first: Path, second: Path) -> bool:
+    from lev_os.core.bidirectional import replay
+
+    found = [replay(journal) for journal in (first, second)]
+    for name, each in zip(("Python", "MCP"), found, strict=True):
+        told = "no divergence" if not each.divergences else f"{len(each.divergences)} divergences"
+        print_line(f"  {name.ljust(6)}  {each.records} records, {each.verdicts} verdicts recomputed: {told}")
+    same = found[0].outcome == found[1].outcome and not any(each.divergences for each in found)
+    mark = click.style("the same outcome", fg="green") if same else click.style("different outcomes", fg="red")
+    print_line(f"  {mark}")
+    return same
+
+
+def _stopped(result: Any) -> int:
+    from ..errors import STATUS_CODES
+
+    if result.status == "waiting":
+        print_line("  the classifier was not sure enough, so a person decides: that is how the flow is written")
+        print_line(f'  lev runs approve {result.run} --answer \'{{"category": "refund"}}\'')
+    elif result.error is not None:
+        print_line(f"  {result.error.message}")
+    return STATUS_CODES[result.status]
+
+
+def _failed(why: str) -> int:
+    print_line(f"  {click.style(why, fg='red')}")
+    return FAILED
+
+
+def _heading(number: int, title: str, command: str) -> None:
+    print_line()
+    print_line(click.style(f"{number}. {title}", bold=True))
+    print_line(click.style(f"   $ {command}", dim=True))
+    sys.stdout.flush()

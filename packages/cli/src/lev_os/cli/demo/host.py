@@ -1,0 +1,108 @@
+"""A small MCP host without a model: it starts `lev mcp` as a real process and answers from an earlier run's journal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lev_os.core.errors import LevError
+
+from ..errors import Failed, UsageProblem
+from ..project import project_root, runs_folder
+
+_TURNS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the host saw, and the journal of its run if it finished."""
+
+    lines: tuple[str, ...]
+    journal: Path | None
+
+
+def drive(package: str, flow: str, value: Mapping[str, Any], journal: str) -> Told:
+    """Drive the flow over stdio; raises `Failed` with the server's own words when it does not speak."""
+    try:
+        import mcp  # noqa: F401  # its absence has a better answer than a traceback
+    except ImportError:
+        raise UsageProblem("this part needs lev-os-mcp", help="pip install 'lev-os[mcp]'") from None
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
+        try:
+            return asyncio.run(_drive(package, flow, value, _answers(Path(journal)), errors))
+        except LevError:
+            raise
+        except Exception as problem:
+            errors.seek(0)
+            said = errors.read().strip().splitlines()
+            raise Failed(
+                f"lev mcp: {said[-1] if said else problem}", help=f"try `lev mcp {package}` by itself"
+            ) from problem
+
+
+def _answers(journal: Path) -> list[Any]:
+    """The model's answers of a run, in order."""
+    from lev_os.core.bidirectional import read_journal
+
+    entries = read_journal(journal)
+    asked = {entry.key for entry in entries if entry.type == "effect" and entry.body["kind"] == "model"}
+    accepted = [entry for entry in entries if entry.type == "result" and entry.key in asked]
+    return [entry.body["value"] for entry in accepted if entry.body.get("reply", "accepted") == "accepted"]
+
+
+async def _drive(package: str, flow: str, value: Mapping[str, Any], answers: list[Any], errors: Any) -> Told:
+    from mcp import Client, StdioServerParameters
+    from mcp.client.stdio import stdio_client
+
+    server = StdioServerParameters(
+        command=sys.executable, args=["-m", "lev_os.cli", "mcp", package], cwd=str(project_root())
+    )
+    began = time.monotonic()
+    lines: list[str] = []
+    async with Client(stdio_client(server, errlog=errors)) as client:
+        tools = await client.list_tools()
+        lines.append(f"connected in {time.monotonic() - began:.1f} s; tools: {', '.join(t.name for t in tools.tools)}")
+        reply = await _call(client, "flow_start", {"flow": flow, "input": dict(value)})
+        lines.append(f"flow_start → {reply['kind']}: {_gist(reply)}")
+        for _ in range(_TURNS):
+            if reply["kind"] != "request" or not answers:
+                break
+            arguments = {"token": reply["token"], **_submission(answers.pop(0))}
+            reply = await _call(client, "flow_submit", arguments)
+            lines.append(f"flow_submit → {reply['kind']}: {_gist(reply)}")
+    finished = reply["kind"] == "done"
+    return Told(tuple(lines), runs_folder() / f"{reply['run']}.jsonl" if finished else None)
+
+
+def _submission(result: Mapping[str, Any]) -> dict[str, Any]:
+    if "tool_calls" in result:
+        return {"tool_calls": result["tool_calls"]}
+    return {"result": result["answer"]}
+
+
+async def _call(client: Any, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    result = await client.call_tool(name, arguments)
+    if result.structured_content is not None:
+        reply: dict[str, Any] = result.structured_content
+    else:
+        reply = json.loads(result.content[0].text)
+    if "kind" not in reply:
+        raise Failed(f"{name} answered {json.dumps(reply)[:200]}")
+    return reply
+
+
+def _gist(reply: Mapping[str, Any]) -> str:
+    if reply["kind"] == "request":
+        return " ".join(str(reply["instruction"]).split())[:80] + "…"
+    if reply["kind"] == "done":
+        return ", ".join((reply.get("output") or {}).keys())
+    return json.dumps({name: reply[name] for name in ("errors", "error", "for") if name in reply}, ensure_ascii=False)[
+        :200
+    ]
