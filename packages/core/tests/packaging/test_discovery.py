@@ -274,7 +274,8 @@ _bytes = st.one_of(st.binary(max_size=80), st.text(max_size=60).map(lambda text:
 _records = st.builds(
     lambda parts, rest: b"/".join(parts) + rest,
     st.lists(
-        st.sampled_from([b"a", b"..", b"", b".agents", b"skills", b"x", b"SKILL.md", b'"', b"\x00", b"\xff"]), max_size=7
+        st.sampled_from([b"a", b"..", b"", b".agents", b"skills", b"x", b"SKILL.md", b'"', b"\x00", b"\xff"]),
+        max_size=7,
     ),
     st.sampled_from([b",,\n", b"", b",sha256=x,1\n"]),
 )  # fmt: skip
