@@ -232,6 +232,7 @@ def _look(site: str, rounds: int) -> bool:
     return all(len(discover([site]).packages) == 20 for _ in range(rounds))
 
 
+@pytest.mark.slow
 def test_processes_may_share_the_index(site: Path) -> None:
     """Several at once write and read one file; every answer is whole."""
     for number in range(20):

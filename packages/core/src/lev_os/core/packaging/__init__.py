@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .exposed import expose
     from .for_llm import ForLLM, PackageConfig, package_for_llm
     from .manifest import Budget, Manifest, manifest_schema, parse_manifest
+    from .measure import Measure, measure_exports
     from .package import Export, Package, PackageNotFound, Target, load_package
     from .specifiers import InvalidSpecifier, Resolver, find, parse_specifier
     from .tool_cards import card_of, read_card
@@ -22,6 +23,7 @@ _HOMES = {
     "exposed": ("expose",),
     "for_llm": ("ForLLM", "PackageConfig", "package_for_llm"),
     "manifest": ("Budget", "Manifest", "manifest_schema", "parse_manifest"),
+    "measure": ("Measure", "measure_exports"),
     "package": ("Export", "Package", "PackageNotFound", "Target", "load_package"),
     "specifiers": ("InvalidSpecifier", "Resolver", "find", "parse_specifier"),
     "tool_cards": ("card_of", "read_card"),
@@ -38,6 +40,7 @@ __all__ = [
     "InvalidSpecifier",
     "InvalidSubpath",
     "Manifest",
+    "Measure",
     "OutsidePackage",
     "Package",
     "PackageConfig",
@@ -51,6 +54,7 @@ __all__ = [
     "find",
     "load_package",
     "manifest_schema",
+    "measure_exports",
     "package_for_llm",
     "parse_manifest",
     "parse_specifier",

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInput, LevError, Location, Problem
-from ._files import locate, path_fault
+from ._files import locate, locate_quickly, path_fault
 from ._modules import Definition, Module, find_definition, read_module
 from .exports import ExportNotFound, best_pattern
-from .manifest import texts
+from .manifest import PYTHON, texts
 
 if TYPE_CHECKING:
     from .package import Package, Target
@@ -29,15 +29,27 @@ def matching_key(table: Mapping[str, Any], subpath: str) -> str | None:
 
 def conditions_of(package: Package, subpath: str) -> tuple[str, ...]:
     """The conditions under which a subpath resolves to something that is there."""
-    return tuple(condition for condition in _ASKED if _is_there(package, subpath, condition))
+    known: dict[frozenset[str], bool] = {}  # most askers differ in conditions that the map never mentions
+    conditions = []
+    for condition in _ASKED:
+        active = package.active(condition)
+        if active not in known:
+            known[active] = _is_there(package, subpath, condition)
+        if known[active]:
+            conditions.append(condition)
+    return tuple(conditions)
 
 
 def _is_there(package: Package, subpath: str, condition: str) -> bool:
     try:
-        target = package.target(subpath, condition)
-        if target.path is not None:
-            return target.path.is_file()
-        check_reference(package, subpath, target)
+        found = package.chosen(subpath, condition)
+    except LevError:
+        return False
+    if not found.startswith(PYTHON):
+        path = locate_quickly(package.base, found, package.plain_folders)
+        return path is not None and os.path.isfile(path)
+    try:
+        check_reference(package, subpath, package.target_of(subpath, condition, found))
     except (LevError, OSError):
         return False
     return True

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from . import _expand
 from ._files import locate, path_fault, read_bytes, read_text
 from ._modules import Module
 from .exports import ExportNotFound, resolve_exports
-from .manifest import FILE_NAME, MAX_MANIFEST, Manifest, is_reference, parse_manifest
+from .manifest import FILE_NAME, MAX_MANIFEST, PYTHON, Manifest, is_reference, parse_manifest
 from .specifiers import InvalidSpecifier, is_import_name, parse_specifier
 
 Source = Literal["entry-point", "editable", "workspace", "wheel-skills", "path", "config"]
@@ -39,7 +39,6 @@ _KINDS: Mapping[str, Kind] = {
     "constitution": "constitution",
     "skills": "skill",
 }
-_PYTHON = "./@python/"
 
 
 class PackageNotFound(LevError):
@@ -143,10 +142,10 @@ class Package:
             return None, LevError(self._fault), _stamp(self.root / FILE_NAME)
         if self._given is not None:
             return self._given, None, None
-        path = self.root / FILE_NAME
-        stamp = _stamp(path)
+        stamp = _stamp(os.path.join(self._root, FILE_NAME))
         if stamp is None and self._skills:
             return Manifest(self.name, exports={}), None, None
+        path = self.root / FILE_NAME
         try:
             file = locate(self.root, f"./{FILE_NAME}")
             return parse_manifest(read_bytes(file, limit=MAX_MANIFEST), name=self.name, path=str(path)), None, stamp
@@ -239,10 +238,26 @@ class Package:
 
     def target(self, subpath: str, condition: str) -> Target:
         """`resolve`, without looking for the nearest names when there is none."""
-        found = resolve_exports(self._for_node, subpath, ACTIVE.get(condition, frozenset({condition})))
+        return self.target_of(subpath, condition, self.chosen(subpath, condition))
+
+    def chosen(self, subpath: str, condition: str) -> str:
+        """The target that Node's algorithm chooses, before anything is looked up."""
+        return resolve_exports(self._for_node, subpath, self.active(condition))
+
+    @cached_property
+    def _active(self) -> dict[str, frozenset[str]]:
+        mentioned = frozenset(_conditions(list(self.table.values())))
+        return {condition: active & mentioned for condition, active in ACTIVE.items()}
+
+    def active(self, condition: str) -> frozenset[str]:
+        """The conditions that are active for an asker, of those that the export map mentions."""
+        return self._active.get(condition) or frozenset({condition} - ACTIVE.keys())
+
+    def target_of(self, subpath: str, condition: str, found: str) -> Target:
+        """What a chosen target means: a file below the root, or a Python object."""
         specifier = self.specifier(subpath)
-        if found.startswith(_PYTHON):
-            reference = _identifier(found.removeprefix(_PYTHON))
+        if found.startswith(PYTHON):
+            reference = _identifier(found.removeprefix(PYTHON))
             if reference is None:
                 raise ExportNotFound(f"{specifier!r} is no Python identifier")
             return Target(specifier, condition, reference, object=reference)
@@ -255,6 +270,18 @@ class Package:
         except LevError:
             return False
         return path is not None and path.is_file()
+
+    @cached_property
+    def base(self) -> str:
+        """The real path of the root."""
+        parent, name = os.path.split(os.path.abspath(self._root))
+        path = os.path.join(_real_folder(parent), name)
+        return os.path.realpath(path) if os.path.islink(path) else path
+
+    @cached_property
+    def plain_folders(self) -> set[str]:
+        """Folders that have been seen to be no links, while exports are listed; reading looks again."""
+        return set()
 
     @cached_property
     def modules(self) -> dict[str, Module]:
@@ -352,9 +379,18 @@ def kind_of(subpath: str) -> Kind:
     return _KINDS.get(subpath.removeprefix("./").partition("/")[0], "file")
 
 
+def _conditions(target: Any) -> Iterator[str]:
+    if isinstance(target, dict):
+        yield from target
+        target = list(target.values())
+    if isinstance(target, list):
+        for item in target:
+            yield from _conditions(item)
+
+
 def _encode(target: Any) -> Any:
     if isinstance(target, str):
-        return target if target.startswith("./") or not is_reference(target) else _PYTHON + target
+        return target if target.startswith("./") or not is_reference(target) else PYTHON + target
     if isinstance(target, dict):
         return {key: _encode(value) for key, value in target.items()}
     if isinstance(target, list):
@@ -371,12 +407,17 @@ def _identifier(reference: str) -> str | None:
     return f"{module}:{name}" if colon else module
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def _stamp(path: str | Path) -> tuple[int, int] | None:
     try:
         status = os.stat(path)
     except (OSError, ValueError):
         return None
     return status.st_mtime_ns, status.st_size
+
+
+@lru_cache(maxsize=256)  # a thousand packages lie side by side in one folder
+def _real_folder(path: str) -> str:
+    return os.path.realpath(path)
 
 
 def import_object(reference: str, specifier: str, root: Path) -> Any:
