@@ -41,7 +41,7 @@ def test_defaults_are_filled_in() -> None:
 def test_a_wrong_argument_is_named_with_what_is_right(name: str, given_: dict[str, Any], says: str) -> None:
     """A model mends its call from these words alone."""
     _, errors = read_arguments(name, given_)
-    assert says in errors
+    assert says in " · ".join(errors)
 
 
 def test_too_large_and_too_deep_are_refused_before_anything_reads_them() -> None:

@@ -16,7 +16,8 @@ create table orders (
     paid_cents integer not null, refunded_cents integer not null default 0
 );
 create table refunds (
-    key text primary key, order_id text not null references orders (id), amount_cents integer not null, reason text not null
+    key text primary key, order_id text not null references orders (id), amount_cents integer not null,
+    reason text not null
 );
 create table tickets (
     key text primary key, queue text not null, subject text not null, email text not null, urgent integer not null

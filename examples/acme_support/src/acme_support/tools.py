@@ -56,9 +56,7 @@ def refund(ctx: ToolContext[Desk], order_id: str, amount_cents: int, reason: str
             desk.execute(
                 "insert into refunds values (?, ?, ?, ?)", (ctx.idempotency_key, order_id, amount_cents, reason)
             )
-            desk.execute(
-                "update orders set refunded_cents = refunded_cents + ? where id = ?", (amount_cents, order_id)
-            )
+            desk.execute("update orders set refunded_cents = refunded_cents + ? where id = ?", (amount_cents, order_id))
         total = desk.execute("select refunded_cents from orders where id = ?", (order_id,)).fetchone()[0]
     return {"order_id": order_id, "amount_cents": amount_cents, "refunded_cents": total}
 

@@ -6,24 +6,23 @@ import difflib
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from lev_os.core.errors import InvalidInput, LevError
+from lev_os.core.errors import LevError
 
 from .errors import UsageProblem
 from .project import activate, find_environment, project_root, source_paths
 
 if TYPE_CHECKING:
-    from lev_os.core.packaging import Discovery, Export, Package
+    from lev_os.core.packaging import Discovery, Export, Package, Target
 
 
 def discovery(python: str | None = None) -> Discovery:
     """Every package of the project's environment, the project's own sources first; imports none of them."""
     from lev_os.core.packaging import discover, environment_paths
 
-    environment = find_environment(python)
     own = [str(project_root())] if source_paths() else []
-    if environment.own:
+    if python is None:
         return discover((*own, *environment_paths()))
-    return discover((*own, *environment_paths(python=str(environment.prefix / "bin" / "python"))))
+    return discover((*own, *environment_paths(python=str(find_environment(python).prefix / "bin" / "python"))))
 
 
 def make_importable(python: str | None = None) -> None:
@@ -36,7 +35,7 @@ def make_importable(python: str | None = None) -> None:
 
 def locate(specifier: str, python: str | None = None) -> tuple[Package, str]:
     """The package and subpath of a specifier; an error names the nearest specifiers there are."""
-    from lev_os.core.packaging import find, load_package
+    from lev_os.core.packaging import PackageNotFound, find, load_package
 
     make_importable(python)
     try:
@@ -46,33 +45,50 @@ def locate(specifier: str, python: str | None = None) -> tuple[Package, str]:
         if "/" not in bare:
             return load_package(bare), "."
         return find(specifier)
-    except InvalidInput:
-        raise
-    except LevError as problem:
-        if problem.help is None:
-            problem.help = suggestion(specifier, python)
+    except PackageNotFound as problem:
+        problem.help = _near(specifier, python) or problem.help
         raise
 
 
 def export_of(specifier: str, python: str | None = None) -> Export:
     """The export a specifier names."""
+    from lev_os.core.packaging import ExportNotFound
+
     package, subpath = locate(specifier, python)
     try:
         return package.export(subpath)
-    except LevError as problem:
-        if problem.help is None:
-            problem.help = suggestion(specifier, python)
+    except ExportNotFound as problem:
+        problem.help = _near(package.specifier(subpath), python) or problem.help
         raise
 
 
-def suggestion(specifier: str, python: str | None = None) -> str:
-    """What to try instead of a specifier that leads nowhere."""
+def target_of(specifier: str, condition: str, python: str | None = None) -> Target:
+    """What a specifier stands for under a condition; a file that its export map only dreams of is an error."""
+    from lev_os.core.packaging import ExportNotFound
+
+    package, subpath = locate(specifier, python)
+    try:
+        target = package.resolve(subpath, condition)
+        if target.path is not None and not target.path.exists():
+            package.export(subpath)  # knows which files there are
+        return target
+    except ExportNotFound as problem:
+        problem.help = _near(package.specifier(subpath), python) or problem.help
+        raise
+
+
+def unknown_package(name: str, python: str | None = None) -> UsageProblem:
+    """The error for a package that is not there."""
+    near = _near(name, python)
+    return UsageProblem(f"there is no package {name}", help=near or "`lev list` shows the packages there are")
+
+
+def _near(specifier: str, python: str | None) -> str | None:
+    """The specifiers and packages whose names are nearest to a name that leads nowhere."""
     wanted = specifier.removeprefix("lev://")
-    names = [*specifiers(python), *(package.name for package in discovery(python).packages)]
-    near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.6)
-    if near:
-        return "did you mean " + " or ".join(f"`{name}`" for name in near) + "?"
-    return "`lev list` shows what there is"
+    names = specifiers(python) if "/" in wanted else (package.name for package in discovery(python).packages)
+    near = [name for name in difflib.get_close_matches(wanted, list(names), n=3, cutoff=0.6) if name != wanted]
+    return "did you mean " + " or ".join(f"`{name}`" for name in near) + "?" if near else None
 
 
 def specifiers(python: str | None = None, kinds: Collection[str] = ()) -> Iterator[str]:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from lev_os.core.bidirectional import Run
 from lev_os.core.bidirectional.effects import Outcome
 from lev_os.core.bidirectional.journal import JournalBusy
 from lev_os.core.bidirectional.places import runs_folder, token_secret
-from lev_os.core.bidirectional.replay import describe
-from lev_os.core.bidirectional.run import Run
+from lev_os.core.bidirectional.replaying import describe
 from lev_os.core.errors import InvalidInput, LevError
 from lev_os.core.flowmind import Flow
 from lev_os.core.packaging import Export, Package
@@ -50,7 +50,10 @@ class Desk:
         found = self._catalog.flows.get(specifier)
         if found is None:
             known = list(self._catalog.flows)
-            reasons = [f"there is no flow {flow[:200]!r}{nearest(specifier[:200], known)}", f"flows: {', '.join(known)}"]
+            reasons = [
+                f"there is no flow {flow[:200]!r}{nearest(specifier[:200], known)}",
+                f"flows: {', '.join(known)}",
+            ]
             return replies.invalid(reasons, next=call("flow_start", flow=..., input=...))
         package, export = found
         try:
@@ -230,7 +233,9 @@ def _unknown_token() -> Reply:
 
 
 def _reasons(error: InvalidInput) -> list[str]:
-    return [f"{problem.message} (help: {problem.help})" if problem.help else problem.message for problem in error.problems]
+    return [
+        f"{problem.message} (help: {problem.help})" if problem.help else problem.message for problem in error.problems
+    ]
 
 
 def _type(schema: Any) -> str:

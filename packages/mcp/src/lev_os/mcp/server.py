@@ -13,6 +13,7 @@ from typing import Any
 
 import mcp_types as wire
 from lev_os.core.errors import LevError
+
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.server import Server
 from mcp.server.stdio import stdio_server
@@ -176,7 +177,9 @@ def _exported(offered: Offered) -> wire.Tool:
 
 def _flow_tools(catalog: Catalog) -> list[wire.Tool]:
     """The four flow tools. What a flow does is its tools' matter, behind the gate, so no hint says destructive."""
-    flows = "\n".join(f"- {specifier}: {summary(package, export)}" for specifier, (package, export) in catalog.flows.items())
+    flows = "\n".join(
+        f"- {specifier}: {summary(package, export)}" for specifier, (package, export) in catalog.flows.items()
+    )
     tools = []
     for name, spec in FLOW_CALLS.items():
         schema = spec.schema

@@ -30,15 +30,12 @@ def command(names: tuple[str, ...], kind: str | None, python: str | None, as_jso
       lev list acme_support --kind flow
       lev list --json | jq '.[].exports[].specifier'
     """
-    from ..catalog import discovery
-    from ..errors import UsageProblem
+    from ..catalog import discovery, unknown_package
 
     found = discovery(python)
     packages = [package for package in found.packages if not names or package.name in names]
     if missing := sorted(set(names) - {package.name for package in packages}):
-        from ..catalog import suggestion
-
-        raise UsageProblem(f"there is no package {missing[0]}", help=suggestion(missing[0], python))
+        raise unknown_package(missing[0], python)
     rows = [_row(package, kind) for package in packages]
     for warning in found.warnings:
         note(f"warning: {warning}")

@@ -27,13 +27,9 @@ def command(specifier: str, condition: str, python: str | None, as_json: bool) -
       lev resolve acme_support/contexts/executive --condition llm
       lev resolve acme_support/flows/triage --condition python --json
     """
-    from ..catalog import locate
+    from ..catalog import target_of
 
-    package, subpath = locate(specifier, python)
-    target = package.resolve(subpath, condition)
-    if target.path is not None and not target.path.exists():
-        # The export map says where it would be; `export` knows which files there are, and names the nearest.
-        package.export(subpath)
+    target = target_of(specifier, condition, python)
     if as_json:
         print_json(
             {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from .model import Action
 
@@ -27,23 +27,17 @@ class Missing:
 MISSING: Final = Missing()
 
 
-class Texts(NamedTuple):
-    """The strings below a field: all of them joined by newlines as UTF-8, and each with its path."""
-
-    joined: bytes
-    parts: tuple[tuple[str, str], ...]
-
-
 class Facts:
     """One action as its checks see it. Everything is computed on first use and kept."""
 
-    __slots__ = ("_effects", "_scope", "_texts", "action", "history")
+    __slots__ = ("_effects", "_joined", "_scope", "_texts", "action", "history")
 
     def __init__(self, action: Action, history: History) -> None:
         self.action = action
         self.history = history
         self._effects: frozenset[str] | None = None
-        self._texts: dict[str, Texts] = {}
+        self._joined: dict[str, bytes] = {}
+        self._texts: dict[str, list[tuple[str, str]]] = {}
         self._scope: dict[str, Any] | None = None
 
     @property
@@ -57,15 +51,26 @@ class Facts:
         """The value at a dotted path from `request`, `result`, `args`, `about` or `instruction`; else `MISSING`."""
         return value_at(self.action, path)
 
-    def texts(self, field: str) -> Texts:
-        """Every string at or below `field`, keys of objects included."""
-        texts = self._texts.get(field)
-        if texts is None:
+    def joined(self, field: str) -> bytes:
+        """Every string at or below `field`, keys of objects included, joined by newlines, as UTF-8."""
+        joined = self._joined.get(field)
+        if joined is None:
+            texts: list[str] = []
             value = self.value(field)
-            parts = () if value is MISSING else tuple(_strings(value, field))
-            joined = "\n".join([text for _, text in parts]).encode("utf-8", "replace")
-            texts = self._texts[field] = Texts(joined, parts)
-        return texts
+            if value is not MISSING:
+                _collect(value, texts, 0)
+            joined = self._joined[field] = "\n".join(texts).encode("utf-8", "replace")
+        return joined
+
+    def texts(self, field: str) -> list[tuple[str, str]]:
+        """The same strings one by one, each with its path; of a key, the path of its object."""
+        parts = self._texts.get(field)
+        if parts is None:
+            parts = self._texts[field] = []
+            value = self.value(field)
+            if value is not MISSING:
+                _locate(value, field, parts, 0)
+        return parts
 
     @property
     def scope(self) -> dict[str, Any]:
@@ -110,7 +115,7 @@ def value_at(action: Action, path: str) -> Any:
     else:
         return MISSING
     for key in keys[1:]:
-        if isinstance(value, Mapping) and key in value:
+        if (value.__class__ is dict or isinstance(value, Mapping)) and key in value:
             value = value[key]
         elif isinstance(value, (list, tuple)) and key.isdecimal() and int(key) < len(value):
             value = value[int(key)]
@@ -119,22 +124,39 @@ def value_at(action: Action, path: str) -> Any:
     return value
 
 
-def _strings(value: Any, path: str, depth: int = 0) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif depth > _MAX_DEPTH:
+def _collect(value: Any, texts: list[str], depth: int) -> None:
+    """Append every string at or below a value, keys of objects too."""
+    if depth > _MAX_DEPTH:
+        raise ValueError(f"it is nested more than {_MAX_DEPTH} deep")
+    kind = value.__class__
+    if kind is str:
+        texts.append(value)
+    elif kind is dict or isinstance(value, Mapping):
+        texts.extend(value)
+        for item in value.values():
+            if item.__class__ is str:
+                texts.append(item)
+            elif item.__class__ not in _WORDLESS:
+                _collect(item, texts, depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            if item.__class__ not in _WORDLESS:
+                _collect(item, texts, depth + 1)
+
+
+def _locate(value: Any, path: str, parts: list[tuple[str, str]], depth: int) -> None:
+    """Append what `_collect` does, with paths."""
+    if depth > _MAX_DEPTH:
         raise ValueError(f"`{path}` is nested more than {_MAX_DEPTH} deep")
+    if isinstance(value, str):
+        parts.append((path, value))
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield path, str(key)
-            if isinstance(item, str):
-                yield f"{path}.{key}", item
-            elif item.__class__ not in _WORDLESS:
-                yield from _strings(item, f"{path}.{key}", depth + 1)
+            parts.append((path, key))
+            _locate(item, f"{path}.{key}", parts, depth + 1)
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
-            if item.__class__ not in _WORDLESS:
-                yield from _strings(item, f"{path}.{index}", depth + 1)
+            _locate(item, f"{path}.{index}", parts, depth + 1)
 
 
 _WORDLESS: Final = frozenset({int, float, bool, type(None)})

@@ -13,7 +13,7 @@ from .constitution import Constitution
 from .facts import Facts
 from .history import History, said_yes
 from .model import Action, Mode, Verdict
-from .rules import Outcome, Rule, compile_rules, judged, run
+from .rules import Applicable, applicable, compile_rules, judged, run
 from .verdict import fold
 
 ALLOW: Final = Verdict(ruling="allow")
@@ -39,10 +39,8 @@ class Gate:
         self.mode = mode
         rules = compile_rules(self.constitutions, mode)
         self._watching = tuple(watching for rule in rules for watching in rule.watching)
-        self._index: dict[tuple[str, str], tuple[Rule, ...]] = {
-            (phase, kind): tuple(rule for rule in (rule.at(phase, kind) for rule in rules) if rule is not None)
-            for phase, kinds in _KINDS.items()
-            for kind in kinds
+        self._index: dict[tuple[str, str], Applicable | None] = {
+            (phase, kind): applicable(rules, phase, kind) for phase, kinds in _KINDS.items() for kind in kinds
         }
 
     def session(self) -> GateSession:
@@ -58,8 +56,11 @@ class Gate:
 
         0 when nothing reads such a text; None as soon as one check needs the whole.
         """
-        lags = [rule.holdback() for rule in self._index.get((phase, kind), ())]
-        return None if None in lags else max((lag for lag in lags if lag is not None), default=0)
+        here = self._index[phase, kind]
+        if here is None:
+            return 0
+        lags: list[int | None] = [getattr(compiled, "max_match", None) for compiled, _, _ in here.checks]
+        return None if here.judging or None in lags else max(lag for lag in lags if lag is not None)
 
 
 class GateSession:
@@ -77,13 +78,11 @@ class GateSession:
 
         An action a person has approved (same key, same digest) is not asked about again.
         """
-        rules = self._index.get((action.phase, action.kind))
-        if rules is None:
-            raise ValueError(f"there is no phase `{action.phase}` of a `{action.kind}` effect")
-        if not rules:
+        here = self._index[action.phase, action.kind]
+        if here is None:
             return ALLOW
-        outcomes = self._outcomes(rules, action)
-        asking = () if action.judged else tuple(rule for rule in rules if rule.judging)
+        outcomes = run(here.checks, Facts(action, self._history))
+        asking = () if action.judged else here.judging
         if not outcomes and not asking:
             return ALLOW
         return fold(outcomes, asking, action, approved=self._history.is_approved(action))
@@ -93,12 +92,13 @@ class GateSession:
 
         None, or no answer, is a deny unless the judge fails open. A judge never lifts what a check objects to.
         """
-        rules = self._index[action.phase, action.kind]
-        outcomes = self._outcomes(rules, action)
+        here = self._index[action.phase, action.kind]
+        if here is None:
+            return ALLOW
+        outcomes = run(here.checks, Facts(action, self._history))
         asked = {call.principle for call in verdict.judges}
-        for rule in rules:
-            if rule.name in asked and (outcome := judged(rule, answers.get(rule.name))) is not None:
-                outcomes.append(outcome)
+        said = (judged(rule, answers.get(rule.name)) for rule in here.judging if rule.name in asked)
+        outcomes.extend(outcome for outcome in said if outcome is not None)
         if not outcomes:
             return ALLOW
         return fold(outcomes, (), action, approved=self._history.is_approved(action))
@@ -118,7 +118,3 @@ class GateSession:
         """A flow's own wait was answered; `{"approved": true}` approves the `value` that was shown."""
         if said_yes(result):
             self._history.approve_value(at, name, value)
-
-    def _outcomes(self, rules: tuple[Rule, ...], action: Action) -> list[Outcome]:
-        facts = Facts(action, self._history)
-        return [outcome for rule in rules for outcome in run(rule, facts)]

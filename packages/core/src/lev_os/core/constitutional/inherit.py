@@ -24,7 +24,7 @@ _STRICTER: Final[dict[str, frozenset[str]]] = {
     "escalate": frozenset({"escalate", "block"}),
     "block": frozenset({"block"}),
 }
-"""What may replace each `on_violation`. Never `escalate` for `revise`: a person could then let pass what nobody could."""
+"""What may replace each `on_violation`. Never `escalate` for `revise`: then a person could let it pass."""
 
 Loaded = tuple[int, Constitution]
 """The index in `extends`, and what was found there."""

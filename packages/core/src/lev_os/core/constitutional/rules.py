@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final, NamedTuple, cast
 
 from .checks import KINDS, Compiled, Hit
@@ -50,12 +50,24 @@ class Rule(NamedTuple):
             return None
         return self._replace(checks=checks, judging=judges)
 
-    def holdback(self) -> int | None:
-        """See `Gate.holdback`."""
-        if self.judging:
-            return None
-        lags: list[int | None] = [getattr(check, "max_match", None) for _, check in self.checks]
-        return None if None in lags else max((lag for lag in lags if lag is not None), default=0)
+
+CheckOf = tuple[Compiled, Check, Rule]
+
+
+class Applicable(NamedTuple):
+    """All that concerns one kind of action in one phase: the checks in order, and the rules that have a judge."""
+
+    checks: tuple[CheckOf, ...]
+    judging: tuple[Rule, ...]
+
+
+def applicable(rules: Iterable[Rule], phase: str, kind: str) -> Applicable | None:
+    """What of the rules concerns such actions, or None."""
+    here = [rule for rule in (rule.at(phase, kind) for rule in rules) if rule is not None]
+    if not here:
+        return None
+    checks = tuple((compiled, check, rule) for rule in here for check, compiled in rule.checks)
+    return Applicable(checks, tuple(rule for rule in here if rule.judging))
 
 
 class _Refusing:
@@ -88,18 +100,19 @@ def compile_rules(constitutions: Iterable[Constitution], mode: Mode | None) -> l
     ]
 
 
-def run(rule: Rule, facts: Facts) -> Iterator[Outcome]:
-    """What the rule's checks object to. A check that cannot be evaluated denies, unless it is written to fail open."""
-    for check, compiled in rule.checks:
+def run(steps: Iterable[CheckOf], facts: Facts) -> list[Outcome]:
+    """What the checks object to. One that cannot be evaluated denies, unless it is written to fail open."""
+    outcomes: list[Outcome] = []
+    for compiled, check, rule in steps:
         try:
             hit = compiled(facts)
         except Exception as error:  # whatever goes wrong in a check, the answer is no
-            yield _failure(
-                rule, check.kind, f"the check `{check.kind}` could not be evaluated: {_reason(error)}", check.fail_open
-            )
+            message = f"the check `{check.kind}` could not be evaluated: {_reason(error)}"
+            outcomes.append(_failure(rule, check.kind, message, check.fail_open))
         else:
             if hit is not None:
-                yield _violation(rule, check.kind, hit)
+                outcomes.append(_violation(rule, check.kind, hit))
+    return outcomes
 
 
 def judged(rule: Rule, violates: bool | None) -> Outcome | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .constitution import BASELINE
@@ -29,7 +29,7 @@ Resolve = Callable[[str, "Package | None"], Source]
 
 def baseline_source() -> Source:
     """The text of the constitution that ships with core."""
-    file = files("lev_os.core").joinpath("assets", "constitution", "baseline.yaml")
+    file = Path(__file__).parents[1] / "assets" / "constitution" / "baseline.yaml"
     return Source(BASELINE, file.read_bytes(), str(file))
 
 

@@ -69,7 +69,7 @@ class Context:
         params = head.words("lev-params")
         visible = _expand(head.body, references)
         if params:
-            render.check(head.body, params, lines)
+            render.check(head.body, layout.code, params, lines)
         name = head.data.get("name") or _default_name(specifier, file)
         return cls(
             specifier=specifier or name,
@@ -104,7 +104,7 @@ class Context:
 
         Raises `LevError` when a parameter is missing from `scope` or an expression fails.
         """
-        return render.render(self.text, self.params, scope, self.specifier) if self.params else self.text
+        return render.render_text(self.text, self.params, scope, self.specifier)
 
 
 def _default_name(specifier: str | None, file: Path | None) -> str:
@@ -134,5 +134,11 @@ def _replace(body: str, changes: list[tuple[Span, str]]) -> str:
 def _shown(found: Reference) -> str:
     assert found.signature is not None
     ticks = "``" if "`" in found.signature.text else "`"
-    summary = f" ({found.signature.summary})" if found.signature.summary else ""
-    return f"{ticks}{found.signature.text}{ticks}{summary}"
+    return f"{ticks}{found.signature.text}{ticks}{_summary(found.signature.summary)}"
+
+
+def _summary(summary: str) -> str:
+    """In brackets; as code when it holds what would be an expression in the text around it."""
+    if not summary:
+        return ""
+    return f" (`{summary}`)" if "${" in summary else f" ({summary})"

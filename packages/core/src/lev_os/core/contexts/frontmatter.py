@@ -6,13 +6,12 @@ Unknown keys belong to other tools: they are kept and never an error. Ours are `
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from ..documents import Document, Path, read_yaml
+from ..documents import Document, Path, nearest, read_yaml
 from ..errors import InvalidInput, Location, Problem
 
 Kind = Literal["context", "personality", "skill", "example"]
@@ -131,8 +130,7 @@ def _problems(document: Document, data: Mapping[str, Any]) -> list[Problem]:
 
 def _own_key(document: Document, place: Path, key: str, value: Any) -> Problem | None:
     if key not in _KEYS:
-        near = difflib.get_close_matches(key, _KEYS, n=1)
-        help_ = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(_KEYS)}"
+        help_ = nearest(key, _KEYS) or f"known keys: {', '.join(_KEYS)}"
         return Problem("CTX104", f"unknown key `{key}`", document.at(place, key=True), help=help_)
     at = document.at(place)
     if isinstance(value, list):
@@ -141,8 +139,7 @@ def _own_key(document: Document, place: Path, key: str, value: Any) -> Problem |
     if not isinstance(value, str):
         return Problem("CTX105", f"`{key}` must be a string, not {_kind(value)}", at, help=f'write {key}: "{value}"')
     if key == "lev-kind" and value not in KINDS:
-        near = difflib.get_close_matches(value, KINDS, n=1)
-        help_ = f"did you mean `{near[0]}`?" if near else f"one of {', '.join(KINDS)}"
+        help_ = nearest(value, KINDS) or f"one of {', '.join(KINDS)}"
         return Problem("CTX106", f"`lev-kind` cannot be {value!r}", at, help=help_)
     if key == "lev-priority" and not (re.fullmatch(r"[0-9]{1,3}", value, re.ASCII) and int(value) <= 100):
         help_ = f'write {key}: "{DEFAULT_PRIORITY}"'

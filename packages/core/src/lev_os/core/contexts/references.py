@@ -6,13 +6,13 @@ the context carries, not an error: files of other tools load unchanged.
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote
 
+from ..documents import nearest
 from ..errors import Location, Problem
 from .markdown import Link, Span
 from .signatures import Signature, read_signatures
@@ -91,9 +91,8 @@ def _with_signature(found: Reference, path: Path) -> Reference:
     signature = signatures.get(name)
     if signature is not None:
         return replace(found, signature=signature)
-    near = difflib.get_close_matches(name, signatures, n=1)
-    help_ = f"did you mean `{near[0]}`?" if near else None
-    return replace(found, problem=_problem(found, f"`{name}` does not exist in {found.target}", help_))
+    message = f"`{name}` does not exist in {found.target}"
+    return replace(found, problem=_problem(found, message, nearest(name, signatures)))
 
 
 def _missing(found: Reference, path: Path) -> Problem:
@@ -101,8 +100,7 @@ def _missing(found: Reference, path: Path) -> Problem:
         names = [entry.name for entry in path.parent.iterdir()]
     except OSError:
         names = []
-    near = difflib.get_close_matches(path.name, names, n=1)
-    return _problem(found, f"`{found.target}` does not exist", f"did you mean `{near[0]}`?" if near else None, "CTX302")
+    return _problem(found, f"`{found.target}` does not exist", nearest(path.name, names), "CTX302")
 
 
 def _leaves(found: Reference, package: Package | None) -> Problem:

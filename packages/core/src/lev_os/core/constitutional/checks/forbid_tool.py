@@ -60,7 +60,8 @@ def declaration(specifier: str) -> str:
     function = specifier.rsplit("/", 1)[-1].rsplit(":", 1)[-1].replace("-", "_") or "your_tool"
     return (
         f'write `@tool(effects={{"reads_private"}})` above `def {function}(…)` with the effects it has, or '
-        f"`@tool(effects=())` if it has none (`from lev_os.core import tool`); effects: {', '.join(sorted(TOOL_EFFECTS))}"
+        "`@tool(effects=())` if it has none (`from lev_os.core import tool`); the effects are "
+        f"{', '.join(sorted(TOOL_EFFECTS))}"
     )
 
 

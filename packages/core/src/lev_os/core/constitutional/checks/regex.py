@@ -35,6 +35,9 @@ SCHEMA: Final[Mapping[str, Any]] = {
 }
 
 
+_WHOLE: Final[Mapping[str, tuple[str, ...]]] = {"pre": ("request",), "tool": ("args",), "post": ("result",)}
+
+
 class Fields:
     """The fields a check reads in each phase: the named ones that exist there, or all that leaves."""
 
@@ -48,7 +51,7 @@ class Fields:
 
     def of(self, phase: str, kind: str) -> tuple[str, ...]:
         if self._named is None:
-            return ("result",) if phase == "post" else ("args",) if phase == "tool" else ("request",)
+            return _WHOLE[phase] if kind != "sleep" else ()
         return tuple(field for field in self._named if (field.split(".")[0] == "result") == (phase == "post"))
 
 
@@ -71,10 +74,9 @@ class _Regex:
 
     def __call__(self, facts: Facts) -> Hit | None:
         for field in self.fields.of(facts.action.phase, facts.action.kind):
-            texts = facts.texts(field)
-            if not texts.parts or (self._joinable and self._program.search(texts.joined) is None):
+            if self._joinable and self._program.search(facts.joined(field)) is None:
                 continue
-            for path, text in texts.parts:
+            for path, text in facts.texts(field):
                 found = self._program.search(text.encode("utf-8", "replace").decode())
                 if found is not None:
                     # The match itself may be a secret and stays out of the journal.

@@ -46,7 +46,7 @@ class _RequirePhrase:
         fields = self.fields.of(facts.action.phase, facts.action.kind)
         if not self.named and fields == ("result",) and facts.action.kind == "model":
             fields = ("result.answer",)
-        parts = [text for field in fields for _, text in facts.texts(field).parts]
+        parts = [text for field in fields for _, text in facts.texts(field)]
         if not parts:
             return None
         if any(self.phrase in (text.casefold() if self.fold else text) for text in parts):

@@ -1,0 +1,120 @@
+"""The real thing: a server process, the SDK's client over its stdin and stdout."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client, StdioServerParameters
+
+pytestmark = pytest.mark.slow
+
+
+def server(project: Path) -> StdioServerParameters:
+    return StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "lev_os.mcp", str(project / "storydesk"), "--root", str(project)],
+        env=dict(os.environ),
+        cwd=str(project),
+    )
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_a_session_over_stdio(project: Path, mode: str) -> None:
+    """Resources, tools and a whole flow, in the protocol of today and in that of older hosts."""
+
+    async def main() -> None:
+        async with Client(server(project), mode=mode) as client:
+            assert {tool.name for tool in (await client.list_tools()).tools} >= {"flow_start", "birthplace"}
+            assert (await client.list_resources()).resources
+            asked = (await client.call_tool("flow_start", {"flow": "storydesk/flows/pair"})).structured_content
+            assert asked["kind"] == "request"
+            asked = (await client.call_tool("flow_submit", {"token": asked["token"], "result": "L"})).structured_content
+            result = await client.call_tool("flow_submit", {"token": asked["token"], "result": "R"})
+            assert result.structured_content["output"] == {"left": "L", "right": "R"}
+            assert json.loads(result.content[0].model_dump()["text"]) == result.structured_content
+
+    asyncio.run(main())
+
+
+def _raw(project: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "lev_os.mcp", str(project / "storydesk"), "--root", str(project)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _say(process: subprocess.Popen[str], message: Any) -> Any:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(message if isinstance(message, str) else json.dumps(message) + "\n")
+    process.stdin.flush()
+    return json.loads(process.stdout.readline())
+
+
+_HELLO = {
+    "jsonrpc": "2.0",
+    "id": 0,
+    "method": "initialize",
+    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}},
+}
+
+
+def _call(number: int, tool: str, **arguments: Any) -> dict[str, Any]:
+    params = {"name": tool, "arguments": arguments}
+    return {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
+
+
+def test_killed_between_two_submissions_the_next_server_goes_on(project: Path) -> None:
+    """`kill -9` after the first answer was acknowledged; nothing is asked twice."""
+    first = _raw(project)
+    _say(first, _HELLO)
+    asked = _say(first, _call(1, "flow_start", flow="storydesk/flows/pair"))["result"]["structuredContent"]
+    right = _say(first, _call(2, "flow_submit", token=asked["token"], result="L"))["result"]["structuredContent"]
+    first.kill()
+    first.communicate()
+
+    second = _raw(project)
+    _say(second, _HELLO)
+    again = _say(second, _call(1, "flow_submit", token=asked["token"], result="L"))["result"]["structuredContent"]
+    assert (again["kind"], again["token"]) == ("request", right["token"])
+    done = _say(second, _call(2, "flow_submit", token=right["token"], result="R"))["result"]["structuredContent"]
+    assert done["output"] == {"left": "L", "right": "R"}
+    out, err = second.communicate(timeout=20)
+    assert second.returncode == 0
+    assert "Traceback" not in err + out
+
+
+def test_garbage_on_the_wire_leaves_the_server_standing(project: Path) -> None:
+    """Not JSON, not JSON-RPC, an unknown method: the next good message is served."""
+    process = _raw(project)
+    _say(process, _HELLO)
+    assert process.stdin is not None
+    for line in ("}{ nonsense\n", "[]\n", '{"jsonrpc": "1.0"}\n', "\x00\n"):
+        process.stdin.write(line)
+    assert "error" in _say(process, {"jsonrpc": "2.0", "id": 7, "method": "tools/dance", "params": {}})
+    wrong = _say(process, {"jsonrpc": "2.0", "id": 8, "method": "tools/call", "params": {"name": 7}})
+    assert "error" in wrong
+    reply = _say(process, _call(9, "flow_status", run="nothing"))["result"]
+    assert reply["structuredContent"]["kind"] == "invalid"
+    _, err = process.communicate(timeout=20)
+    assert "Traceback" not in err
+
+
+def test_a_package_that_is_not_there_ends_the_command_with_words(project: Path) -> None:
+    """Exit code 2, the reason on stderr, nothing on stdout."""
+    command = [sys.executable, "-m", "lev_os.mcp", "no_such_package_here", "--root", str(project)]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    assert done.returncode == 2
+    assert "no_such_package_here" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
