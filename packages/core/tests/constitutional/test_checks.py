@@ -377,7 +377,9 @@ class TestCel:
         assert ruling("cel", argument, {"request": {}, "result": {"answer": {"score": 0.1}}}) == "deny"
         assert ruling("cel", argument, {"tool": SEND}) == "allow"
 
-    @pytest.mark.parametrize("expression", ["args.nothing == 1", "1 / 0 == 1", "'text'", "nobody > 1", "(", "args.a + 1 > 0"])
+    @pytest.mark.parametrize(
+        "expression", ["args.nothing == 1", "1 / 0 == 1", "'text'", "nobody > 1", "(", "args.a + 1 > 0"]
+    )
     def test_what_is_neither_true_nor_false_denies(self, expression: str) -> None:
         """Missing values, errors, unknown names and broken expressions fail closed."""
         assert ruling("cel", expression, {"tool": SEND, "args": {"a": "b"}}) == "deny"

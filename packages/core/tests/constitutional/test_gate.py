@@ -231,7 +231,11 @@ def test_the_same_action_gets_the_same_findings(args: dict[str, Any]) -> None:
     gates = [Gate(), Gate()]
     said = [msgspec.json.encode(gate.judge(action), order="sorted") for gate in gates]
     assert said[0] == said[1]
-    assert [finding.principle for finding in gates[0].judge(action).findings][:3] == ["BASE-001", "BASE-003", "BASE-004"]
+    assert [finding.principle for finding in gates[0].judge(action).findings][:3] == [
+        "BASE-001",
+        "BASE-003",
+        "BASE-004",
+    ]
 
 
 def test_findings_are_plain_data() -> None:

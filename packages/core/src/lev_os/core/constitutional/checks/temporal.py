@@ -158,3 +158,9 @@ def compile(argument: Any, *, hard: bool) -> Compiled:
 def faults(argument: Any) -> Iterable[Fault]:
     if ("requires_before" in argument) == ("at_most" in argument):
         yield Fault((), "it says either `requires_before` or `at_most`", "write two checks for both")
+    for key in ("within", "per"):
+        if key in argument:
+            try:
+                seconds(argument[key])
+            except ValueError as error:
+                yield Fault((key,), str(error))
