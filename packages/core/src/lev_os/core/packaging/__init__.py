@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from .discovery import Discovery, discover, environment_paths
     from .exposed import expose
     from .for_llm import ForLLM, PackageConfig, package_for_llm
+    from .loading import load_package
     from .manifest import Budget, Manifest, manifest_schema, parse_manifest
     from .measure import Measure, measure_exports
-    from .package import Export, Package, PackageNotFound, Target, load_package
+    from .package import Export, Package, PackageNotFound, Target
     from .specifiers import InvalidSpecifier, Resolver, find, parse_specifier
     from .tool_cards import card_of, read_card
 
@@ -24,7 +25,8 @@ _HOMES = {
     "for_llm": ("ForLLM", "PackageConfig", "package_for_llm"),
     "manifest": ("Budget", "Manifest", "manifest_schema", "parse_manifest"),
     "measure": ("Measure", "measure_exports"),
-    "package": ("Export", "Package", "PackageNotFound", "Target", "load_package"),
+    "loading": ("load_package",),
+    "package": ("Export", "Package", "PackageNotFound", "Target"),
     "specifiers": ("InvalidSpecifier", "Resolver", "find", "parse_specifier"),
     "tool_cards": ("card_of", "read_card"),
 }

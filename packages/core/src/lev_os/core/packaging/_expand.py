@@ -46,13 +46,17 @@ def _is_there(package: Package, subpath: str, condition: str) -> bool:
     except LevError:
         return False
     if not found.startswith(PYTHON):
-        path = locate_quickly(package.base, found, package.plain_folders)
-        return path is not None and os.path.isfile(path)
+        return _is_file(package, found)
     try:
         check_reference(package, subpath, package.target_of(subpath, condition, found))
     except (LevError, OSError):
         return False
     return True
+
+
+def _is_file(package: Package, target: str) -> bool:
+    path = locate_quickly(package.base, target, package.plain_folders)
+    return path is not None and os.path.isfile(path)
 
 
 def check_reference(package: Package, subpath: str, target: Target) -> None:
@@ -110,6 +114,11 @@ def module_of(package: Package, name: str) -> Module:
 def expand(package: Package) -> dict[str, tuple[str, ...]]:
     """Every subpath that resolves to something, with its conditions. `InvalidInput` for names Python confuses."""
     found: dict[str, tuple[str, ...]] = {}
+    if not package.manifest.exports:  # a wheel with skills alone: each is one file, for models
+        for subpath, target in package.table.items():
+            if _is_file(package, target["llm"]):
+                found[subpath] = ("llm-first", "llm")
+        return found
     for key, target in package.table.items():
         candidates = [key] if "*" not in key else (key.replace("*", star) for star in _stars(package, target))
         for subpath in candidates:
