@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from lev_os.cli import main
+from lev_os.core.packaging import specifiers
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,12 @@ def lev(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LEV_MODEL", raising=False)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    # Every test's package has the same name; a process of its own would remember none of another test's.
+    monkeypatch.setattr(specifiers, "_shared", [])
 
     def run(*args: str) -> Said:
         capsys.readouterr()
-        code = main(args)
+        code = main(list(args))
         captured = capsys.readouterr()
         return Said(code, captured.out, captured.err)
 

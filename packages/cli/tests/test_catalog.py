@@ -141,7 +141,7 @@ def test_dot_slash_where_no_package_is(lev: Lev) -> None:
 def test_show_a_context_is_what_a_model_reads(lev: Lev, billing: Path) -> None:
     """The text, its size and its digest."""
     told = lev("show", "acme_billing/contexts/style", "--json").json
-    assert "# Style" in told["context"]
+    assert "# Style" in told["text"]
     assert told["tokens"] > 20
     assert "Say the answer first" in lev("show", "acme_billing/contexts/style").out
 

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lev_os.core.bidirectional import Run, replay
 from lev_os.core.bidirectional.places import token_secret
-from lev_os.core.bidirectional.replay import replay
-from lev_os.core.bidirectional.run import Run
 
 ANSWER = {"text": "Ada counts on", "mood": "calm"}
 

@@ -38,7 +38,7 @@ def test_a_session_over_stdio(project: Path, mode: str) -> None:
             asked = (await client.call_tool("flow_submit", {"token": asked["token"], "result": "L"})).structured_content
             result = await client.call_tool("flow_submit", {"token": asked["token"], "result": "R"})
             assert result.structured_content["output"] == {"left": "L", "right": "R"}
-            assert json.loads(result.content[0].text) == result.structured_content
+            assert json.loads(result.content[0].model_dump()["text"]) == result.structured_content
 
     asyncio.run(main())
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lev_os.core.bidirectional import Run
 from lev_os.core.bidirectional.places import token_secret
-from lev_os.core.bidirectional.run import Run
 from lev_os.core.errors import LevError
 from lev_os.mcp import Desk, build_server
 from lev_os.mcp.catalog import Catalog
@@ -112,7 +112,7 @@ def test_contexts_are_resources(project: Path) -> None:
             uris = [resource.uri for resource in (await client.list_resources()).resources]
             assert "lev://storydesk/contexts/style" in uris
             read = await client.read_resource("lev://storydesk/contexts/style")
-            assert "Plain words." in read.contents[0].text
+            assert "Plain words." in str(read.contents[0])
             with pytest.raises(MCPError, match="did you mean 'lev://storydesk/contexts/style'"):
                 await client.read_resource("lev://storydesk/contexts/stile")
 

@@ -248,7 +248,7 @@ def test_for_each_keeps_input_order_and_its_width() -> None:
         "  - id: r\n    for_each: n in input.ns\n    max_concurrency: 2\n    where: n > 0\n"
         '    collect: "${d}"\n    do: [{id: d, call: ./tools/add, with: {n: "${n}"}}]\n  - {return: "${r}"}\n',
         tools=(ADD,),
-        head="input: {ns: {type: list, items: integer}}",
+        head="input: {ns: {type: array, items: integer}}",
     )
     first, second = m.start({"ns": [1, -5, 2, 3]}).effects
     (third,) = m.submit(second.token, "two").effects
@@ -263,7 +263,7 @@ def test_for_each_of_nothing_is_an_empty_list() -> None:
     m = machine(
         '  - id: r\n    for_each: n in input.ns\n    do: [{id: d, call: ./tools/add}]\n  - {return: "${r}"}\n',
         tools=(ADD,),
-        head="input: {ns: list}",
+        head="input: {ns: array}",
     )
     step = m.start({"ns": []})
     assert step.outcome is not None

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
 __version__ = "0.1.0"
 
 
-def main(args: Sequence[str] | None = None) -> int:
+def main(args: list[str] | None = None) -> int:
     """Run the command line (default: the process's own arguments); returns the exit code.
 
     0 fine, 1 findings, 2 usage or broken input, 3 failed, 4 denied, 5 waiting for a person, 130 interrupted.

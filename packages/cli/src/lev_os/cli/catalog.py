@@ -19,11 +19,10 @@ def discovery(python: str | None = None) -> Discovery:
     """Every package of the project's environment, the project's own sources first; imports none of them."""
     from lev_os.core.packaging import discover, environment_paths
 
-    environment = find_environment(python)
     own = [str(project_root())] if source_paths() else []
-    if environment.own:
+    if python is None:
         return discover((*own, *environment_paths()))
-    return discover((*own, *environment_paths(python=str(environment.prefix / "bin" / "python"))))
+    return discover((*own, *environment_paths(python=str(find_environment(python).prefix / "bin" / "python"))))
 
 
 def make_importable(python: str | None = None) -> None:

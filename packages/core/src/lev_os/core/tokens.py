@@ -17,7 +17,7 @@ _MANY = 64 * 1024
 
 @cache
 def _counter() -> Any:
-    from toktok import batch_count
+    from toktok import batch_count  # type: ignore[import-untyped]
 
     return batch_count
 

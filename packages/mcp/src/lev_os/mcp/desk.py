@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from lev_os.core.bidirectional import Run
 from lev_os.core.bidirectional.effects import Outcome
 from lev_os.core.bidirectional.journal import JournalBusy
 from lev_os.core.bidirectional.places import runs_folder, token_secret
-from lev_os.core.bidirectional.replay import describe
-from lev_os.core.bidirectional.run import Run
+from lev_os.core.bidirectional.replaying import describe
 from lev_os.core.errors import InvalidInput, LevError
 from lev_os.core.flowmind import Flow
 from lev_os.core.packaging import Export, Package

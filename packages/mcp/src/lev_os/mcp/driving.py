@@ -13,9 +13,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from lev_os.core.bidirectional import Run
 from lev_os.core.bidirectional.journal import JournalBusy
 from lev_os.core.bidirectional.places import new_run
-from lev_os.core.bidirectional.run import Run
 from lev_os.core.errors import LevError
 from lev_os.core.flowmind.link import LinkedFlow
 from lev_os.core.llm_runtime import Judge, open_judge

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lev_os.core.errors import InvalidInput
+
 from ..driving import ModelChoice, result_value, session
 from ..errors import Interrupted
 from ..output import note, print_json
@@ -59,7 +61,11 @@ def _answer_all(
 
         async def answer(index: int, value: Mapping[str, Any]) -> dict[str, Any]:
             run = f"{name}-{index:06d}"
-            result = await running.carry(run, dict(value), folder / f"{run}.jsonl")
+            try:
+                result = await running.carry(run, dict(value), folder / f"{run}.jsonl")
+            except InvalidInput as problem:
+                # The flow itself was linked before: this input does not fit it, and the others may.
+                return _misfit(index, value, problem)
             return _row(index, value, result)
 
         def done(row: Mapping[str, Any]) -> None:
@@ -79,6 +85,12 @@ def _row(index: int, value: Mapping[str, Any], result: RunResult) -> dict[str, A
     told = result_value(result)
     fields = ("run", "status", "output", "error", "decisions", "usage", "waits")
     return {"index": index, "input": value, **{field: told[field] for field in fields if field in told}}
+
+
+def _misfit(index: int, value: Mapping[str, Any], problem: InvalidInput) -> dict[str, Any]:
+    message = "; ".join(each.message for each in problem.problems)
+    error = {"kind": "invalid", "message": message}
+    return {"index": index, "input": value, "run": None, "status": "failed", "output": None, "error": error}
 
 
 def _name(out: Path) -> str:

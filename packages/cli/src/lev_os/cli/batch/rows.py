@@ -7,6 +7,7 @@ torn last line, which the next start cuts off. One process writes at a time (an 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +31,8 @@ class Rows:
         except OSError as problem:
             raise UsageProblem(f"{path} cannot be written: {problem.strerror}", help="check --out") from None
         try:
+            if not stat.S_ISREG(os.fstat(self._file).st_mode):
+                raise UsageProblem(f"{path} is not a plain file", help="give --out the name of a file")
             self._lock()
             self._end = self._read()
         except BaseException:

@@ -12,12 +12,13 @@ from ..options import python_option
 
 @click.command("mcp")
 @click.argument("packages", nargs=-1, metavar="[PACKAGE]...")
-@click.option("--max-tools", type=click.IntRange(4), default=8, show_default=True, help="Offer at most so many tools.")
+@click.option("--tools", metavar="NAME,…", help="Offer exactly these tools, beside those that drive flows.")
+@click.option("--all-tools", is_flag=True, help="Offer every exported tool, beyond the first eight.")
 @python_option
-def command(packages: tuple[str, ...], max_tools: int, python: str | None) -> None:
+def command(packages: tuple[str, ...], tools: str | None, all_tools: bool, python: str | None) -> None:
     """Serve packages to an MCP host over stdio: contexts as resources, tools, and flows that its model drives.
 
-    Without PACKAGE, those of the project.
+    PACKAGE is an import name or a folder with a lev.toml; without one, the packages of this project are served.
 
     \b
     Examples:
@@ -29,6 +30,25 @@ def command(packages: tuple[str, ...], max_tools: int, python: str | None) -> No
     from lev_os.mcp import serve_stdio
 
     from ..catalog import make_importable
+    from ..project import project_root
 
     make_importable(python)
-    serve_stdio(list(packages), max_tools=max_tools)
+    serve_stdio(
+        packages or _of_project(python),
+        root=project_root(),
+        all_tools=all_tools,
+        tools=None if tools is None else tuple(name.strip() for name in tools.split(",")),
+    )
+
+
+def _of_project(python: str | None) -> tuple[str, ...]:
+    from ..catalog import discovery
+    from ..project import project_root
+
+    root = project_root()
+    mine = [p for p in discovery(python).packages if p.error is None and p.root.is_relative_to(root)]
+    # What is installed in the project's own `.venv` lies below its root too, and is not its own.
+    found = tuple(p.name for p in mine if "site-packages" not in p.root.parts)
+    if not found:
+        raise UsageProblem("this project has no package of its own to serve", help="name one: lev mcp PACKAGE")
+    return found

@@ -86,7 +86,7 @@ def _show(package: Any, specifier: str) -> None:
 
     _, subpath = find(specifier)
     loaded = package.export(subpath).for_llm()
-    lines = [line for line in (loaded["context"] or loaded["text"]).splitlines() if line.strip()]
+    lines = [line for line in loaded["text"].splitlines() if line.strip()]
     for line in lines[:4]:
         print_line(f"  {line}")
     print_line(f"  … {loaded['tokens']} tokens, {loaded['digest'][:19]}")

@@ -170,34 +170,31 @@ _TESTS = '''\
 from lev_os.core import load_package
 from lev_os.core.bidirectional import run_sync
 
-package = load_package("@module@")
+from @module@.flows import greet, reply
 
 
 def test_every_context_fits_its_budget() -> None:
     """`lev.toml` allows 500 tokens for each context."""
-    contexts = [export for export in package.exports() if export.kind == "context"]
+    contexts = [export for export in load_package("@module@").exports() if export.kind == "context"]
     assert contexts
     assert all(export.for_llm()["tokens"] <= 500 for export in contexts)
 
 
 def test_greet_needs_no_model() -> None:
     """Plain steps run anywhere."""
-    outcome = run_sync("@module@/flows/greet", {"name": "Ada"})
-    assert outcome.output == {"text": "Hello, Ada!"}
+    assert run_sync(greet, {"name": "Ada"}).output == {"text": "Hello, Ada!"}
 
 
 def test_reply_asks_a_model() -> None:
     """A function can stand in for the model: it gets the request and gives the answer."""
-    outcome = run_sync("@module@/flows/reply", {"message": "Hello?"}, model=lambda request: {"answer": "Hello to you."})
-    assert outcome.output == {"reply": "Hello to you."}
+    result = run_sync(reply, {"message": "Hello?"}, model=lambda request: {"answer": "Hello to you."})
+    assert result.output == {"reply": "Hello to you."}
 
 
 def test_a_promise_of_money_is_stopped() -> None:
     """Asked again twice, then denied, by OWN-001 of `constitution.yaml`."""
-    outcome = run_sync(
-        "@module@/flows/reply", {"message": "Pay!"}, model=lambda request: {"answer": "We will refund you."}
-    )
-    assert outcome.status == "denied"
+    result = run_sync(reply, {"message": "Pay!"}, model=lambda request: {"answer": "We will refund you."})
+    assert result.status == "denied"
 '''
 
 FILES = {

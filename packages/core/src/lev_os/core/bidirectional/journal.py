@@ -112,7 +112,11 @@ class Journal:
             ) from None
         except OSError as error:
             raise _unwritable(path, error) from error
-        _lock(path, descriptor)
+        try:
+            _lock(path, descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
         return cls(path, descriptor, size=0, seq=0, prev=None)
 
     @classmethod
@@ -294,7 +298,6 @@ def _lock(path: Path, descriptor: int) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        os.close(descriptor)
         raise JournalBusy(
             f"{path}: this run is being written by another process", help="wait for it, or stop it, then try again"
         ) from None

@@ -141,7 +141,6 @@ def _fixtures() -> dict[str, Any]:
                 "approved": {"type": "boolean", "description": "A person approved exactly this action."},
             },
             "additionalProperties": False,
-            "minProperties": 1,
         },
         "description": "Actions as data.",
     }

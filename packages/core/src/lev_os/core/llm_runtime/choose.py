@@ -7,10 +7,13 @@ import os
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from .client import ModelClient, OnDelta, Request, Result
 from .errors import WAYS_TO_A_MODEL, ModelUnavailable, NoModel
+
+if TYPE_CHECKING:
+    from pydantic_ai.models import Model
 
 
 def open_model(
@@ -38,7 +41,7 @@ def open_model(
     if any(cls.__module__.startswith("pydantic_ai.") for cls in type(spec).__mro__):
         from .pydantic import PydanticModel
 
-        return PydanticModel(spec)
+        return PydanticModel(cast("Model[Any]", spec))
     if callable(spec):
         return FunctionClient(spec)
     raise NoModel(f"a {type(spec).__name__} is not a model", help=WAYS_TO_A_MODEL)

@@ -75,8 +75,8 @@ class Engine:
         except (ValueError, RuntimeError) as error:
             raise ModelUnavailable(f"the local model cannot answer: {error}") from None
         if "error" in last:
-            error = last["error"]
-            message = error.get("message", error) if isinstance(error, Mapping) else error
+            refused = last["error"]
+            message = refused.get("message", refused) if isinstance(refused, Mapping) else refused
             raise ModelUnavailable(f"the local model cannot answer: {message}")
         timings = last.get("timings") or {}
         usage = {
@@ -88,7 +88,7 @@ class Engine:
 
     def _open(self) -> Any:
         if self._server is None:
-            import xllamacpp
+            import xllamacpp  # type: ignore[import-untyped]
 
             params = xllamacpp.CommonParams()
             params.model.path = str(self._weights)

@@ -55,7 +55,7 @@ class PydanticModel:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self.name = f"{model.system}:{model.model_name}"
+        self.name = "test" if model.system == "test" else f"{model.system}:{model.model_name}"
 
     async def ask(self, request: Request, *, deadline: float | None = None, on_delta: OnDelta | None = None) -> Result:
         """See `ModelClient.ask`. Only the driver's cancellation bounds the time."""

@@ -21,14 +21,14 @@ For each request the first reply that fits and is not used up answers.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
-from ..documents import check, read_yaml
-from ..errors import InvalidInput
+from ..documents import Document, check, read_yaml
+from ..errors import InvalidInput, Problem
 from .client import OnDelta, Request, Result
 from .errors import ModelRefused, ModelUnavailable, NoModel
 
@@ -117,6 +117,9 @@ class ScriptModel:
         problems = check(document, SCRIPT_SCHEMA, code="SCRIPT101")
         if problems:
             raise InvalidInput(problems)
+        problems = list(_bad_patterns(document))
+        if problems:
+            raise InvalidInput(problems)
         data = document.data
         otherwise = data.get("otherwise")
         return cls(
@@ -174,6 +177,29 @@ class ScriptModel:
         return {"answer": "}{ %% not what was asked for", "decided_by": self.name}
 
 
+def _bad_patterns(document: Document) -> Iterator[Problem]:
+    import re2
+
+    for place, reply in enumerate(document.data.get("replies", [])):
+        try:
+            re2.compile(reply.get("match", ""), _quiet())
+        except re2.error as error:
+            reason = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
+            at = document.at(("replies", place, "match"))
+            yield Problem(
+                "SCRIPT102", f"`match` is not a regular expression: {reason}", at, help="write it as RE2 does"
+            )
+
+
+def _quiet() -> Any:
+    """Options with which RE2 does not print its complaint."""
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    return options
+
+
 def _fits(reply: Reply, request: Request) -> bool:
     if reply.step is not None and reply.step != request.get("step"):
         return False
@@ -181,7 +207,7 @@ def _fits(reply: Reply, request: Request) -> bool:
         return False
     if reply.match is None:
         return True
-    import re2
+    import re2  # type: ignore[import-untyped]
 
     text = f"{request.get('instruction') or ''}\n{request.get('about') or ''}"
     return re2.search(reply.match, text) is not None

@@ -67,9 +67,9 @@ def _truth(expression: Expr, facts: Facts) -> bool:
 
 
 def _compiled(source: str) -> Expr:
-    from ...flowmind.expressions import compile_expression
+    from ...flowmind.expressions import parse_expression
 
-    expression: Expr = compile_expression(source)
+    expression = parse_expression(source)
     if unknown := expression.names - VARIABLES:
         raise ValueError(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(sorted(VARIABLES))}")
     return expression

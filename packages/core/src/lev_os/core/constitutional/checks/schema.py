@@ -56,7 +56,7 @@ class _Schema:
 def _compiled(schema: Any) -> Schema:
     from ...schemas import Schema
 
-    return Schema({} if schema is True else {"not": {}} if schema is False else schema)
+    return Schema.of(schema)
 
 
 def compile(argument: Any, *, hard: bool) -> Compiled:

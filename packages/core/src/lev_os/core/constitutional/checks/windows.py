@@ -11,8 +11,8 @@ from ..model import Action
 
 DURATION: Final[Mapping[str, Any]] = {
     "type": ["string", "number"],
-    "pattern": r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$",
     "exclusiveMinimum": 0,
+    "examples": ["30s", "10m", "2h", "1d", 90],
 }
 _PARTS: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _UNITS: Final[Mapping[str, float]] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

@@ -1,0 +1,1 @@
+"""Leviathan beside its peers, in one run: `make bench`."""

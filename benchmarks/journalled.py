@@ -1,0 +1,49 @@
+"""Three steps that carry 4 KiB each and survive a killed process: our journal beside Mastra with LibSQL."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from . import install
+from .measure import PEERS, CannotMeasure, own, rounds, worker
+from .table import Row
+
+RUNS, PAYLOAD, TARGET = 500, 4096, 5.0
+PEER = "Mastra 1.71.0 + LibSQL"
+PACKAGES = ("@mastra/core@1.71.0", "@mastra/libsql@1.23.1", "zod@4")
+
+
+def measure(count: int) -> list[Row]:
+    syncs: list[tuple[float, float]] = []
+
+    def ours() -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            said = worker(own("journalled", folder, RUNS, PAYLOAD))
+        syncs.append((said["fsyncs"], said["fsync_ms"]))
+        return float(said["steps"] / said["cpu"])
+
+    measures: dict[str, Callable[[], float]] = {"ours": ours}
+    note = ""
+    try:
+        home = install.node("mastra", *PACKAGES)
+
+        def theirs() -> float:
+            with tempfile.TemporaryDirectory() as folder:
+                script = str(PEERS / "mastra_steps.mjs")
+                said = worker(["node", script, str(home), str(Path(folder) / "db"), str(RUNS), str(PAYLOAD)])
+            return float(said["steps"] / said["cpu"])
+
+        measures[PEER] = theirs
+    except CannotMeasure as error:
+        note = f"{PEER}: {error}"
+    found = rounds(measures, count)
+    peer = found.get(PEER)
+    ratio = found["ours"] / peer if peer else None
+    met = ratio >= TARGET if ratio is not None else None
+    number, milliseconds = sorted(syncs)[len(syncs) // 2]
+    apart = f"fsync apart: {number:.1f} a run, {milliseconds:.2f} ms wall; Mastra's store does none" if number else ""
+    note = "; ".join(filter(None, (note, apart)))
+    what = "three steps, 4 KiB each, journalled"
+    return [Row(what, found["ours"], "steps/CPU-s", PEER, peer, ratio, f">= {TARGET:.0f}x", met, note)]
