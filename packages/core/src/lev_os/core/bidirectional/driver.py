@@ -105,12 +105,14 @@ class Run:
         journal: Path | str | None = None,
         gate: Gate | None = None,
         secret: bytes | None = None,
+        fsync: bool = True,
         on_event: Callable[[Event], None] | None = None,
         **world: Unpack[World],
     ) -> Run:
         """Begin a run; nothing is carried out before `advance`.
 
-        `secret` signs the tokens: give it when somebody holds tokens beyond this process. Raises `InvalidInput` for
+        `secret` signs the tokens: give it when somebody holds tokens beyond this process. `fsync=False` survives a
+        killed process, but perhaps not a power cut. Raises `InvalidInput` for
         an input or a flow that does not fit, and `LevError` when there is a journal at the path already.
         """
         from .machine import Machine
@@ -122,9 +124,8 @@ class Run:
         path = None if journal is None else Path(journal)
         executor = Executor(linked, machine.run, folder=files_folder(path) if path else None, **world)
         step = machine.start(values.plain(dict(input or {}), executor.secrets), at=now())
-        self = cls(
-            machine, executor, Journal.create(path) if path else None, gates=(gate,) if gate else (), on_event=on_event
-        )
+        file = Journal.create(path, fsync=fsync) if path else None
+        self = cls(machine, executor, file, gates=(gate,) if gate else (), on_event=on_event)
         try:
             self._apply(step)
         except BaseException:
@@ -140,6 +141,7 @@ class Run:
         current: Flow | LinkedFlow | None = None,
         accept_change: bool = False,
         secret: bytes | None = None,
+        fsync: bool = True,
         on_event: Callable[[Event], None] | None = None,
         **world: Unpack[World],
     ) -> Run:
@@ -150,7 +152,7 @@ class Run:
         when the pinned run cannot be recomputed, or when a tool's card has changed and `accept_change` is not set.
         """
         path = Path(journal)
-        file, entries = Journal.open(path)
+        file, entries = Journal.open(path, fsync=fsync)
         try:
             name = started(path, entries)["flow"]
             latest, package = current_version(name, current, world.get("tools"), world.get("package"))

@@ -20,7 +20,7 @@ from ..errors import LevError
 from ..tools import ToolCard, ToolContext
 from . import _process, _threads, values
 from ._calling import BadArgument, Signature, describe
-from ._stdout import tool_output
+from ._stdout import ToolOutput
 from .effects import Effect, Failure
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ def _declared_secrets(found: Iterable[ToolCard]) -> set[str]:
 
 
 def _blocking(call: Callable[[], Any]) -> Any:
-    with tool_output():
+    with ToolOutput():
         result = call()
         # A plain function may still return a coroutine; it has no loop here but one of its own.
         return asyncio.run(_wait(result)) if inspect.isawaitable(result) else result
@@ -259,7 +259,7 @@ async def _wait(result: Any) -> Any:
 
 async def _awaited(call: Callable[[], Any]) -> tuple[Any, BaseException | None]:
     try:
-        with tool_output():
+        with ToolOutput():
             return await call(), None
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
