@@ -17,7 +17,7 @@ CALIBRATED_FROM = 5
 _DEFAULT_CONFIDENCE = 0.7
 _CLEAR = 0.9
 """What an uncalibrated probability must reach to count as a plain answer."""
-_SAME = 0.98
+_SAME = 0.95
 """The similarity from which a text is one of the examples, whatever the probabilities say."""
 _CACHE = 256
 

@@ -190,7 +190,8 @@ def _bounded(schema: Any) -> Any:
     if schema.get("type") == "string" and "enum" not in schema and "pattern" not in schema:
         bounded["maxLength"] = min(schema.get("maxLength", _STRING_CHARACTERS), _STRING_CHARACTERS)
     if schema.get("type") == "array":
-        bounded["maxItems"] = min(schema.get("maxItems", _ITEMS), max(_ITEMS, schema.get("minItems", 0)))
+        most = max(_ITEMS, schema.get("minItems", 0))
+        bounded["maxItems"] = min(schema.get("maxItems", most), most)
     return bounded
 
 
