@@ -243,7 +243,7 @@ class TestTemporal:
         assert session.judge(self.call(700, to="ann")).ruling == "allow"
         assert session.judge(self.call(701, to="ann")).ruling == "deny"
         assert session.judge(self.call(200, to="bob")).ruling == "deny"
-        assert session.judge(self.call(200)).ruling == "deny"
+        assert "needs `approval` by a person before it" in session.judge(self.call(200)).findings[0].message
 
     def test_without_same_a_wait_of_the_flow_counts_and_another_call_does_not(self) -> None:
         """An approved action vouches for itself only."""

@@ -108,8 +108,8 @@ class History:
 
 
 def _identity(action: Action) -> tuple[str, ...]:
-    """Phase, key and digest; of a result, also what it is: letting a request out does not let its result in."""
-    identity = (action.phase, action.key, action.digest)
+    """Key and digest; of a result, also what it is: letting a request out does not let its result in."""
+    identity = (action.key, action.digest)
     return (*identity, digest(action.result)) if action.phase == "post" else identity
 
 
