@@ -40,7 +40,12 @@ APPROVAL = """
 
 def three(**options: Any) -> dict[str, Any]:
     """The arguments of a run of `THREE`."""
-    return {"flow": flow(THREE, "{n: integer}"), "input": {"n": 4}, "tools": TOOLS, "model": Told(lambda r: r["about"])} | options
+    return {
+        "flow": flow(THREE, "{n: integer}"),
+        "input": {"n": 4},
+        "tools": TOOLS,
+        "model": Told(lambda r: r["about"]),
+    } | options
 
 
 def test_a_flow_runs_to_its_end(tmp_path: Path) -> None:
@@ -49,7 +54,9 @@ def test_a_flow_runs_to_its_end(tmp_path: Path) -> None:
     assert (result.status, result.output, result.waits) == ("done", {"said": "9", "number": 9}, ())
     assert (result.usage.asks, result.usage.tool_calls) == (1, 2)
     again = replay(tmp_path / "j.jsonl")
-    assert again.outcome is not None and again.outcome.output == result.output and again.divergences == ()
+    assert again.outcome is not None
+    assert again.outcome.output == result.output
+    assert again.divergences == ()
 
 
 def test_an_input_that_does_not_fit_leaves_no_journal(tmp_path: Path) -> None:
@@ -91,9 +98,13 @@ def test_losers_of_a_race_are_cancelled() -> None:
             stopped.append(True)
             raise
 
-    text = "  - parallel:\n      fast: [{id: x, call: ./tools/double, with: {n: 1}}]\n      slow: [{call: ./tools/slow}]\n    wait_for: any\n"
+    text = (
+        "  - parallel:\n      fast: [{id: x, call: ./tools/double, with: {n: 1}}]\n"
+        "      slow: [{call: ./tools/slow}]\n    wait_for: any\n"
+    )
     result = run_sync(flow(text), {}, tools={**TOOLS, "./tools/slow": slow})
-    assert result.status == "done" and stopped == [True]
+    assert result.status == "done"
+    assert stopped == [True]
 
 
 def test_a_tool_that_refuses_to_be_cancelled() -> None:
@@ -109,7 +120,9 @@ def test_a_tool_that_refuses_to_be_cancelled() -> None:
 
     begin = time.monotonic()
     result = run_sync(flow("  - call: ./tools/s\n    timeout: 50ms\n"), {}, tools={"./tools/s": stubborn})
-    assert result.error is not None and result.error.kind == "timeout" and time.monotonic() - begin < 5
+    assert result.error is not None
+    assert result.error.kind == "timeout"
+    assert time.monotonic() - begin < 5
 
 
 def test_a_retry_waits_between_attempts() -> None:
@@ -125,14 +138,16 @@ def test_a_retry_waits_between_attempts() -> None:
 
     text = "  - call: ./tools/flaky\n    retry: {attempts: 3, backoff: 50ms}\n"
     assert run_sync(flow(text), {}, tools={"./tools/flaky": flaky}).status == "done"
-    assert times[1] - times[0] >= 0.05 and times[2] - times[1] >= 0.1
+    assert times[1] - times[0] >= 0.05
+    assert times[2] - times[1] >= 0.1
 
 
 def test_a_wait_is_for_somebody_else(tmp_path: Path) -> None:
     """The run stands at `waiting`; the answer comes later, from another process's point of view."""
     path = tmp_path / "j.jsonl"
     result = run_sync(flow(APPROVAL), {}, journal=path)
-    assert result.status == "waiting" and result.waits[0].request["name"] == "approval"
+    assert result.status == "waiting"
+    assert result.waits[0].request["name"] == "approval"
     with Run.resume(path) as resumed:
         [wait] = resumed.waits
         assert wait.key == result.waits[0].key
@@ -152,7 +167,8 @@ def test_the_same_token_twice(tmp_path: Path) -> None:
         size = len(read_journal(tmp_path / "j.jsonl"))
         assert started.submit(wait.token, {"approved": True}).reply == "duplicate"
         assert started.submit(wait.token, {"approved": False}).reply == "conflict"
-        assert len(read_journal(tmp_path / "j.jsonl")) == size and first.outcome == started.outcome
+        assert len(read_journal(tmp_path / "j.jsonl")) == size
+        assert first.outcome == started.outcome
 
 
 def test_a_host_as_the_model(tmp_path: Path) -> None:
@@ -162,14 +178,17 @@ def test_a_host_as_the_model(tmp_path: Path) -> None:
     async def drive() -> None:
         assert await started.advance() is None
         [ask] = started.open_effects
-        assert ask.kind == "model" and ask.request["about"] == "9"
+        assert ask.kind == "model"
+        assert ask.request["about"] == "9"
         assert started.fail(ask.token, "the host has gone").outcome is not None
         assert (await started.advance()) is not None
 
     with started:
         asyncio.run(drive())
-    assert started.outcome is not None and started.outcome.error is not None
-    assert started.outcome.error.message == "the host has gone" and started.outcome.error.kind == "model"
+    assert started.outcome is not None
+    assert started.outcome.error is not None
+    assert started.outcome.error.message == "the host has gone"
+    assert started.outcome.error.kind == "model"
     assert replay(tmp_path / "j.jsonl").divergences == ()
 
 
@@ -186,14 +205,18 @@ def test_two_drivers_of_one_run(tmp_path: Path) -> None:
                 await started.advance()
             started.cancel("enough")
             outcome = await first
-            assert outcome is not None and outcome.status == "cancelled"
+            assert outcome is not None
+            assert outcome.status == "cancelled"
 
     asyncio.run(twice())
 
 
 def test_a_wait_whose_time_is_over() -> None:
     """Its deadline passes while nobody looks; the next `advance` takes the way of `on_timeout`."""
-    text = '  - id: w\n    wait: approval\n    timeout: 50ms\n    on_timeout: [{return: {late: true}}]\n  - return: {late: false}\n'
+    text = (
+        "  - id: w\n    wait: approval\n    timeout: 50ms\n    on_timeout: [{return: {late: true}}]\n"
+        "  - return: {late: false}\n"
+    )
 
     async def drive() -> Any:
         with Run.start(flow(text), {}) as started:
@@ -224,7 +247,8 @@ def test_stopping_at_any_moment(tmp_path: Path, seed: int) -> None:
         return n
 
     tools = {"./tools/step": step, "./tools/block": block}
-    items = "".join(f"      - {{id: s{n}, call: ./tools/{'step' if n % 3 else 'block'}, with: {{n: {n}}}}}\n" for n in range(6))
+    names = ["step" if n % 3 else "block" for n in range(6)]
+    items = "".join(f"      - {{id: s{n}, call: ./tools/{name}, with: {{n: {n}}}}}\n" for n, name in enumerate(names))
     text = f"  - parallel:\n      left:\n{items}      right:\n{items}  - return: {{end: true}}\n"
     path = tmp_path / "j.jsonl"
 
@@ -232,9 +256,7 @@ def test_stopping_at_any_moment(tmp_path: Path, seed: int) -> None:
         task = asyncio.create_task(run(flow(text), {}, tools=tools, journal=path))
         await asyncio.sleep(rng.uniform(0, 0.03))
         task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            if await task:
-                raise asyncio.CancelledError
+        await asyncio.wait([task])
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     before = threading.active_count()
@@ -246,7 +268,8 @@ def test_stopping_at_any_moment(tmp_path: Path, seed: int) -> None:
         result = asyncio.run(resume(path, tools=tools, current=flow(text)))
         assert result.output == {"end": True}
         results = [entry.key for entry in read_journal(path) if entry.type == "result"]
-        assert len(results) == len(set(results)) == 12 and finished <= set(range(6))
+        assert len(results) == len(set(results)) == 12
+        assert finished <= set(range(6))
         assert replay(path).divergences == ()
     time.sleep(0.05)
     assert threading.active_count() == before
@@ -271,7 +294,8 @@ def test_a_full_disk_stops_the_run_and_it_goes_on_later(tmp_path: Path, monkeypa
     done = {entry.key for entry in read_journal(path) if entry.type == "result"}
     model = Told(lambda request: request["about"])
     result = asyncio.run(resume(path, tools=TOOLS, model=model, current=three()["flow"]))
-    assert result.output == {"said": "9", "number": 9} and len(done) == 2
+    assert result.output == {"said": "9", "number": 9}
+    assert len(done) == 2
 
 
 def test_what_is_synced(tmp_path: Path) -> None:
@@ -285,7 +309,8 @@ def test_what_is_synced(tmp_path: Path) -> None:
     irreversible = flow("  - call: ./tools/send\n")
     gate = Gate(Constitution.parse("constitution: 1\nname: open\nprinciples: []\n"))
     with Run.start(irreversible, {}, tools=TOOLS, journal=tmp_path / "b.jsonl", gate=gate) as started:
-        assert started.journal is not None and started.journal.sync_count == 1
+        assert started.journal is not None
+        assert started.journal.sync_count == 1
         asyncio.run(started.advance())
         assert started.journal.sync_count == 2
 
@@ -303,7 +328,9 @@ def test_events_come_in_order(tmp_path: Path) -> None:
     """A verdict before each effect, what came back, and the result at the end."""
     events = events_of("  - call: ./tools/double\n    with: {n: 2}\n", tools=TOOLS)
     assert [type(event) for event in events] == [VerdictGiven, EffectStarted, VerdictGiven, EffectFinished, RunFinished]
-    assert events[0].ruling == "allow" and events[3].reply == "accepted" and events[4].result.status == "done"
+    assert events[0].ruling == "allow"
+    assert events[3].reply == "accepted"
+    assert events[4].result.status == "done"
 
 
 def test_texts_stream() -> None:
@@ -319,12 +346,12 @@ def test_structured_answers_never_stream() -> None:
     assert not [event for event in events if isinstance(event, TextDelta)]
 
 
-def principle(check: str, on_violation: str = "block") -> Gate:
+def principle(check: str) -> Gate:
     """A gate with one principle about answers."""
     return Gate(
         Constitution.parse(
             "constitution: 1\nname: quiet\nprinciples:\n  - id: Q-1\n    statement: No codewords.\n"
-            f"    scope: {{artifacts: [run], phase: [post]}}\n    checks:\n      - {check}\n    on_violation: {on_violation}\n"
+            f"    scope: {{artifacts: [run], phase: [post]}}\n    checks:\n      - {check}\n"
             "    tests:\n      violates: [{result: {answer: the SESAME}}, {result: {answer: SESAME}}]\n"
             "      complies: [{result: {answer: a}}, {result: {answer: b}}]\n"
         )
@@ -342,7 +369,9 @@ def test_a_bounded_regex_streams_late() -> None:
     gate = principle("regex: {pattern: SESAME, max_match: 6}")
     assert shown("all is well here", gate) == ("all is well here", "done")
     seen, status = shown("please say SESAME now and go on", gate)
-    assert status == "denied" and "S" not in seen and "please say ".startswith(seen)
+    assert status == "denied"
+    assert "S" not in seen
+    assert "please say ".startswith(seen)
 
 
 def test_an_unbounded_check_holds_everything_back() -> None:

@@ -36,7 +36,8 @@ def got(name: str, arguments: str = "{}", **options: Any) -> Any:
 
 def message(result: RunResult) -> str:
     """Why the run failed."""
-    assert result.status == "failed" and result.error is not None
+    assert result.status == "failed"
+    assert result.error is not None
     return result.error.message
 
 
@@ -82,7 +83,8 @@ def test_a_secret_without_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_secret_that_was_not_declared() -> None:
     """The message shows the declaration to write."""
     text = message(call("steal", secrets={"CRM_TOKEN": "s3cret-value"}))
-    assert "@tool(secrets={'CRM_TOKEN'})" in text and "s3cret" not in text
+    assert "@tool(secrets={'CRM_TOKEN'})" in text
+    assert "s3cret" not in text
 
 
 def test_a_secret_in_an_error_reaches_no_journal(tmp_path: Path) -> None:
@@ -110,14 +112,17 @@ def test_a_secret_in_an_error_reaches_no_journal(tmp_path: Path) -> None:
 def test_tools_that_misbehave(name: str, said: str) -> None:
     """A clean failure of kind `tool`, with what happened."""
     result = call(name)
-    assert said in message(result) and "Traceback" not in message(result)
-    assert result.error is not None and result.error.kind == "tool"
+    assert said in message(result)
+    assert "Traceback" not in message(result)
+    assert result.error is not None
+    assert result.error.kind == "tool"
 
 
 def test_a_failure_names_the_line_that_raised() -> None:
     """Where: the module and the line, without a traceback."""
     error = call("broken").error
-    assert error is not None and error.details["where"].split(":")[0].endswith("tempers")
+    assert error is not None
+    assert error.details["where"].split(":")[0].endswith("tempers")
 
 
 def test_arguments_that_do_not_fit() -> None:
@@ -130,7 +135,9 @@ def test_printing_does_not_reach_standard_output(capfd: pytest.CaptureFixture[st
     assert got("chatty") == "said"
     assert got("apart", "{n: 1}", deps="db")["n"] == 1
     out, err = capfd.readouterr()
-    assert out == "" and err.count("printed by a tool") == 2 and "written by a tool" in err
+    assert out == ""
+    assert err.count("printed by a tool") == 2
+    assert "written by a tool" in err
     print("ours")
     assert capfd.readouterr().out == "ours\n"
 
@@ -139,8 +146,10 @@ def test_a_hanging_thread_is_left_behind_and_counted() -> None:
     """The run goes on at its deadline; the thread is reported until it ends."""
     begin = time.monotonic()
     result = call("hang", timeout="100ms")
-    assert "in time" in message(result) and time.monotonic() - begin < 2
-    assert result.error is not None and result.error.kind == "timeout"
+    assert "in time" in message(result)
+    assert time.monotonic() - begin < 2
+    assert result.error is not None
+    assert result.error.kind == "timeout"
     assert result.abandoned_threads == 1
     while threads.abandoned():
         time.sleep(0.05)
@@ -155,14 +164,17 @@ def test_there_is_an_end_to_hanging_threads(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_stalled_coroutine_is_cancelled() -> None:
     """An async tool is cancelled at its deadline."""
     result = call("stall", timeout="50ms")
-    assert result.error is not None and result.error.kind == "timeout" and result.abandoned_threads == 0
+    assert result.error is not None
+    assert result.error.kind == "timeout"
+    assert result.abandoned_threads == 0
 
 
 def test_a_process_is_killed_at_its_deadline(tmp_path: Path) -> None:
     """`isolate="process"`: nothing is left running."""
     path = tmp_path / "pid"
     result = call("spin", f"{{path: '{path}'}}", timeout="2s")
-    assert result.error is not None and result.error.kind == "timeout"
+    assert result.error is not None
+    assert result.error.kind == "timeout"
     with pytest.raises(ProcessLookupError):
         os.kill(int(path.read_text()), 0)
 
@@ -170,7 +182,9 @@ def test_a_process_is_killed_at_its_deadline(tmp_path: Path) -> None:
 def test_a_tool_in_its_own_process() -> None:
     """Arguments, deps and the key reach it; it is not this process."""
     value = got("apart", "{n: 5}", deps="db")
-    assert value["pid"] != os.getpid() and (value["n"], value["deps"]) == (5, "db") and len(value["key"]) > 10
+    assert value["pid"] != os.getpid()
+    assert (value["n"], value["deps"]) == (5, "db")
+    assert len(value["key"]) > 10
 
 
 def test_dependencies_that_cannot_travel() -> None:
@@ -197,15 +211,19 @@ def test_fifty_megabytes_become_a_file(tmp_path: Path) -> None:
     file = Path(value["$file"])
     assert value["bytes"] == (50 << 20) + 2 == file.stat().st_size
     assert msgspec.json.decode(file.read_bytes()) == "x" * (50 << 20)
-    assert file.parent.parent == tmp_path and file.stat().st_mode & 0o077 == 0
-    assert path.stat().st_size < 100_000 and len(read_journal(path)) > 3
+    assert file.parent.parent == tmp_path
+    assert file.stat().st_mode & 0o077 == 0
+    assert path.stat().st_size < 100_000
+    assert len(read_journal(path)) > 3
 
 
 def test_a_large_result_without_a_journal() -> None:
     """There is no place to keep it: the run fails with its limit."""
     result = call("large", "{megabytes: 2}")
-    assert result.error is not None and result.error.kind == "limit"
-    assert str(MAX_INLINE_BYTES) in result.error.message and "journal" in result.error.message
+    assert result.error is not None
+    assert result.error.kind == "limit"
+    assert str(MAX_INLINE_BYTES) in result.error.message
+    assert "journal" in result.error.message
 
 
 def test_a_tool_that_is_not_to_be_found() -> None:
@@ -218,14 +236,18 @@ def card_of(name: str) -> Any:
     """A card without a function behind it."""
     from lev_os.core.tools import ToolCard, ToolDeclaration
 
-    return ToolCard(specifier=f"no_such_package/tools/{name}", name=name, declaration=ToolDeclaration(effects=frozenset()))
+    return ToolCard(
+        specifier=f"no_such_package/tools/{name}", name=name, declaration=ToolDeclaration(effects=frozenset())
+    )
 
 
 @pytest.mark.parametrize("error", [RuntimeError("provider is down"), ValueError("garbage")])
 def test_a_model_that_raises(error: Exception) -> None:
     """What a provider's client raises is a failure of kind `model`."""
     result = run_sync(flow("  - ask: Say something.\n"), {}, model=Told(lambda _: error))
-    assert result.error is not None and result.error.kind == "model" and str(error) in result.error.message
+    assert result.error is not None
+    assert result.error.kind == "model"
+    assert str(error) in result.error.message
 
 
 def test_a_judge_that_raises_abstains() -> None:
@@ -237,11 +259,13 @@ def test_a_judge_that_raises_abstains() -> None:
 
     text = (
         "  - id: c\n    if_semantic: it is angry\n    about: grr\n"
-        "    then: [{return: {angry: true}}]\n    else: [{return: {angry: false}}]\n    uncertain: [{return: {angry: null}}]\n"
+        "    then: [{return: {angry: true}}]\n    else: [{return: {angry: false}}]\n"
+        "    uncertain: [{return: {angry: null}}]\n"
     )
     model = Told(lambda request: {"answer": {"answer": "yes"}})
     result = run_sync(flow(text), {}, model=model, judge=Broken())
-    assert result.output == {"angry": True} and result.decisions[0].decided_by == "model"
+    assert result.output == {"angry": True}
+    assert result.decisions[0].decided_by == "model"
 
 
 def test_many_blocking_tools_at_once() -> None:
@@ -256,9 +280,8 @@ def test_many_blocking_tools_at_once() -> None:
 
     before = threading.active_count()
     begin = time.monotonic()
-    result = asyncio.run(
-        run(flow(f"  - parallel:\n{branches}\n"), {}, tools={"./tools/nap": tool(effects=[])(nap)})
-    )
-    assert result.status == "done" and time.monotonic() - begin < 1.2
+    result = asyncio.run(run(flow(f"  - parallel:\n{branches}\n"), {}, tools={"./tools/nap": tool(effects=[])(nap)}))
+    assert result.status == "done"
+    assert time.monotonic() - begin < 1.2
     time.sleep(0.1)
     assert threading.active_count() == before

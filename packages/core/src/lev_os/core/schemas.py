@@ -81,10 +81,10 @@ def _keyword(key: str, value: Any, path: tuple[str | int, ...], report: Report) 
             return {"items": _field(value, path, report)}
         case "properties" if isinstance(value, Mapping):
             return _object(value, path, report)
-        case "untrusted" | "optional":
+        case "untrusted" | "optional" | "x-lev-untrusted":
             if not isinstance(value, bool):
                 report(path, f"`{key}` must be true or false, not {describe(value)}", None)
-            return {UNTRUSTED: True} if key == "untrusted" and value is True else {}
+            return {UNTRUSTED: True} if key != "optional" and value is True else {}
         case _ if key in _FIELD_KEYS:
             return {key: value}
     from .documents import nearest

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,7 +40,7 @@ def lev_run(lev_model: ScriptedModel) -> Callable[..., RunResult]:
 
 
 @pytest.fixture
-def lev_no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def lev_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections to other machines fail at once, with the address they were for."""
     connect, look_up = socket.socket.connect, socket.getaddrinfo
 
@@ -56,7 +56,6 @@ def lev_no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr(socket.socket, "connect", guarded_connect)
     monkeypatch.setattr(socket, "getaddrinfo", guarded_look_up)
-    yield
 
 
 def _flow(specifier: str) -> Any:

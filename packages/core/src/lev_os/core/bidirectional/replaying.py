@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from .. import canonical
 from ..constitutional.constitution import Constitution
 from ..constitutional.gate import Gate
 from ..errors import LevError
@@ -167,14 +168,14 @@ def _feed(path: Path, machine: Machine, entry: Entry) -> Step:
 
 
 def _said(entry: Entry | Record) -> dict[str, Any]:
-    return {"type": entry.type, "key": entry.key, "attempt": entry.attempt, "body": msgspec.to_builtins(entry.body)}
+    return {"type": entry.type, "key": entry.key, "attempt": entry.attempt, "body": entry.body}
 
 
 def _compared(entry: Entry, record: Record) -> list[Divergence]:
     was, now = _said(entry), _said(record)
-    if was == now:
+    if canonical.encode(was) == canonical.encode(now):
         return []
-    field = next(name for name in was if was[name] != now[name])
+    field = next(name for name in was if canonical.encode(was[name]) != canonical.encode(now[name]))
     where = f" of {entry.key}" if entry.key else ""
     return [Divergence(entry.seq + 1, f"the {entry.type}{where} differs in its {field}", was, now)]
 
@@ -211,7 +212,7 @@ def describe(path: Path | str) -> dict[str, Any]:
     """A run for people and `--json`: what `run_info` says, input, output, and one line for each record."""
     info, entries = _info(Path(path))
     return {
-        **msgspec.to_builtins(info, enc_hook=str),
+        **canonical.decode(msgspec.json.encode(info, enc_hook=str)),
         "input": entries[0].body.get("input") if entries else None,
         "outcome": next((entry.body for entry in reversed(entries) if entry.type == "outcome"), None),
         "entries": [_entry_line(entry) for entry in entries],

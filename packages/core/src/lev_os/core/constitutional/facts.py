@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from functools import lru_cache
+from typing import Any, Final
 
+from .history import History, digest
 from .model import Action
-
-if TYPE_CHECKING:
-    from .history import History
 
 UNDECLARED: Final = "undeclared"
 """The label of an unknown origin, and the effect of a tool that declares none."""
@@ -30,12 +29,14 @@ MISSING: Final = Missing()
 class Facts:
     """One action as its checks see it. Everything is computed on first use and kept."""
 
-    __slots__ = ("_effects", "_joined", "_scope", "_texts", "action", "history")
+    __slots__ = ("_effects", "_joined", "_names", "_same", "_scope", "_texts", "action", "history")
 
     def __init__(self, action: Action, history: History) -> None:
         self.action = action
         self.history = history
         self._effects: frozenset[str] | None = None
+        self._names: frozenset[str] | None = None
+        self._same: dict[tuple[str, ...], str] = {}
         self._joined: dict[str, bytes] = {}
         self._texts: dict[str, list[tuple[str, str]]] = {}
         self._scope: dict[str, Any] | None = None
@@ -73,6 +74,23 @@ class Facts:
         return parts
 
     @property
+    def names(self) -> frozenset[str]:
+        """What the called tool is known by: its specifier and its name."""
+        if self._names is None:
+            card, request = self.action.tool, self.action.request
+            known = (tool_name(self.action), request.get("name"), None if card is None else card.name)
+            self._names = frozenset(name for name in known if isinstance(name, str) and name)
+        return self._names
+
+    def same(self, paths: tuple[str, ...]) -> str:
+        """One name for the values at these paths; actions that agree in all of them share it."""
+        name = self._same.get(paths)
+        if name is None:
+            values = (self.value(path) for path in paths)
+            name = self._same[paths] = digest([[] if value is MISSING else [value] for value in values])
+        return name
+
+    @property
     def scope(self) -> dict[str, Any]:
         """The variables of CEL checks: phase, kind, request, result, tool, effects, args, taint."""
         if self._scope is None:
@@ -106,8 +124,7 @@ def tool_name(action: Action) -> str:
 
 def value_at(action: Action, path: str) -> Any:
     """The value at a dotted path in an action, or `MISSING`. Numbers index lists."""
-    first, *rest = path.split(".")
-    keys: tuple[str, ...] = (*_ALIASES.get(first, (first,)), *rest)
+    keys = _keys(path)
     if keys[0] == "request":
         value: Any = action.request
     elif keys[0] == "result" and action.phase == "post":
@@ -122,6 +139,12 @@ def value_at(action: Action, path: str) -> Any:
         else:
             return MISSING
     return value
+
+
+@lru_cache(maxsize=4096)
+def _keys(path: str) -> tuple[str, ...]:
+    first, *rest = path.split(".")
+    return (*_ALIASES.get(first, (first,)), *rest)
 
 
 def _collect(value: Any, texts: list[str], depth: int) -> None:

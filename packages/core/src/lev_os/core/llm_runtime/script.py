@@ -185,7 +185,7 @@ class ScriptModel:
 
 
 def _bad_patterns(document: Document) -> Iterator[Problem]:
-    import re2
+    import re2  # type: ignore[import-untyped]
 
     for place, reply in enumerate(document.data.get("replies", [])):
         try:
@@ -214,7 +214,7 @@ def _fits(reply: Reply, request: Request) -> bool:
         return False
     if reply.match is None:
         return True
-    import re2  # type: ignore[import-untyped]
+    import re2
 
     text = f"{request.get('instruction') or ''}\n{request.get('about') or ''}"
     return re2.search(reply.match, text) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -87,13 +88,33 @@ def _with_version(package: Package) -> Package:
     return package
 
 
+def find_distribution(name: str, paths: Collection[str] | None = None) -> Package | None:
+    """The package that is installed as the distribution `name` (compared as PEP 503 does)."""
+
+    def normal(text: str) -> str:
+        return re.sub(r"[-_.]+", "-", text).lower()
+
+    packages = discover(None if paths is None else tuple(paths)).packages
+    return next(
+        (found for found in packages if found.distribution and normal(found.distribution) == normal(name)), None
+    )
+
+
 def packages_of_project(path: Path) -> list[Package]:
     """The packages of one project folder: in `src/` or directly below it."""
     return [_package(item) for item in scan_project(str(path))]
 
 
 def _package(item: Found) -> Package:
-    return Package(item.name, item.root, item.source, item.version, skills=item.skills, fault=item.error)
+    return Package(
+        item.name,
+        item.root,
+        item.source,
+        item.version,
+        distribution=item.distribution,
+        skills=item.skills,
+        fault=item.error,
+    )
 
 
 def _default_paths() -> Iterable[str]:

@@ -92,9 +92,7 @@ def _load(text: str, path: str | None) -> dict[str, Any]:
     """`tomllib`, with its every failure a problem at a place, and input that would make it slow refused before."""
     import tomllib
 
-    def refuse(
-        message: str, line: int | None = None, column: int | None = None, help: str | None = None
-    ) -> InvalidInput:
+    def refuse(message: str, line: int = 1, column: int = 1, help: str | None = None) -> InvalidInput:
         return InvalidInput([Problem("PKG101", message, Location(path, line, column), help)])
 
     if len(text) > MAX_MANIFEST:
@@ -152,7 +150,7 @@ class _Reader:
             self.problem(
                 ("format",),
                 "PKG103",
-                f"this manifest has format {version}; this version reads up to format {FORMAT}",
+                f"this manifest has format {str(version)[:20]}; this version reads up to format {FORMAT}",
                 "upgrade lev-os-core",
             )
             return Manifest(name)

@@ -112,15 +112,18 @@ class Package:
         source: Source = "path",
         version: str | None = None,
         *,
+        distribution: str | None = None,
         skills: Sequence[str] | None = None,
         given: Manifest | None = None,
         fault: str | None = None,
     ) -> None:
-        """`skills`: the names that its wheel declares (None: whatever lies in `.agents/skills`); `given`: a manifest
-        that stands in no file; `fault`: what discovery found wrong before anything was read."""
+        """`distribution`: what it is installed as; `skills`: the names that its wheel declares (None: whatever lies
+        in `.agents/skills`); `given`: a manifest that stands in no file; `fault`: what discovery found wrong before
+        anything was read."""
         self.name = name
         self.source = source
         self.version = version
+        self.distribution = distribution
         self._root = root
         self._skills = skills
         self._given = given

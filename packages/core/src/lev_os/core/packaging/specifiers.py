@@ -84,6 +84,23 @@ class Resolver:
 
     def find(self, ref: str, within: Package | None = None) -> tuple[Package, str]:
         """As the function `find`."""
+        try:
+            return self._find(ref, within)
+        except LevError as error:
+            error.help = self._import_name(ref) or error.help
+            raise
+
+    def _import_name(self, ref: str) -> str | None:
+        """The right spelling of a reference that begins with the name of an installed distribution."""
+        from .discovery import find_distribution
+
+        name, slash, rest = ref.removeprefix("lev://").partition("/")
+        if not _DISTRIBUTION.fullmatch(name) or ref.startswith("./"):
+            return None
+        package = find_distribution(name, self._paths)
+        return None if package is None or package.name == name else f"write {package.name}{slash}{rest}"
+
+    def _find(self, ref: str, within: Package | None) -> tuple[Package, str]:
         name, subpath = parse_specifier(ref)
         if name is None:
             if within is None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from typing import Any, Final, NamedTuple, Protocol
 
 from ...tools import TOOL_EFFECTS
-from ..facts import UNDECLARED, Facts, tool_name
-from ..model import Action
+from ..facts import UNDECLARED, Facts
 
 
 class Hit(NamedTuple):
@@ -79,14 +79,14 @@ class Selector:
     __slots__ = ("effects", "globs", "hard")
 
     def __init__(self, globs: Sequence[str] | None, effects: Iterable[str] | None, *, hard: bool) -> None:
-        self.globs = None if globs is None else tuple(globs)
+        self.globs = None if globs is None else Globs(globs)
         self.effects = None if effects is None else frozenset(effects)
         self.hard = hard
 
     def __call__(self, facts: Facts) -> bool:
         if facts.action.kind != "tool":
             return False
-        if self.globs is not None and not matches(facts.action, self.globs):
+        if self.globs is not None and not self.globs(facts.names):
             return False
         return self.effects is None or bool(worst_case(facts.effects, self.effects, hard=self.hard))
 
@@ -97,12 +97,23 @@ def worst_case(present: frozenset[str], wanted: frozenset[str], *, hard: bool) -
     return found | (present & {UNDECLARED}) if hard else found
 
 
-def matches(action: Action, globs: Sequence[str]) -> bool:
-    """Whether a glob fits the tool's specifier or its name; case matters, `*` crosses slashes."""
-    names = {tool_name(action), str(action.request.get("name", ""))}
-    if action.tool is not None:
-        names.add(action.tool.name)
-    return any(fnmatchcase(name, glob) for glob in globs for name in names if name)
+class Globs:
+    """Globs of tool names; case matters, `*` crosses slashes."""
+
+    __slots__ = ("_exact", "_patterns")
+
+    def __init__(self, globs: Iterable[str]) -> None:
+        every = tuple(globs)
+        self._exact = frozenset(glob for glob in every if not _WILD.intersection(glob))
+        self._patterns = tuple(re.compile(translate(glob)).match for glob in every if glob not in self._exact)
+
+    def __call__(self, names: frozenset[str]) -> bool:
+        if not self._exact.isdisjoint(names):
+            return True
+        return any(match(name) is not None for match in self._patterns for name in names)
+
+
+_WILD: Final = frozenset("*?[")
 
 
 def listing(names: Iterable[str]) -> str:

@@ -18,8 +18,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from ..facts import MISSING, Facts, tool_name
-from ..history import Approval, digest
-from .base import FIELDS, NAMES, SELECTOR, Compiled, Fault, Hit, Selector, listing, matches
+from ..history import Approval
+from .base import FIELDS, NAMES, SELECTOR, Compiled, Fault, Globs, Hit, Selector, listing
 from .windows import DURATION, Counter, seconds
 
 _SAME: Final[Mapping[str, Any]] = {**NAMES, "items": FIELDS["items"], "description": "Paths whose values must agree."}
@@ -52,6 +52,7 @@ class _Before:
     def __init__(self, argument: Mapping[str, Any], selects: Selector) -> None:
         wanted = argument["requires_before"]
         self.glob: str | None = wanted["tool"] if isinstance(wanted, Mapping) else None
+        self.called = None if self.glob is None else Globs((self.glob,))
         self.names = frozenset() if isinstance(wanted, Mapping) else frozenset({wanted})
         self.within = None if "within" not in argument else seconds(argument["within"])
         self.same = tuple(argument.get("same", ()))
@@ -65,7 +66,7 @@ class _Before:
             return None
         values = [facts.value(path) for path in self.same]
         happened = MISSING not in values and (
-            self._approved(facts, values) if self.glob is None else self._called(facts, values)
+            self._approved(facts, values) if self.glob is None else self._called(facts)
         )
         if happened:
             return None
@@ -82,13 +83,11 @@ class _Before:
         )
 
     def observe(self, facts: Facts) -> None:
-        if self.glob is not None and matches(facts.action, (self.glob,)):
-            values = [facts.value(path) for path in self.same]
-            if MISSING not in values:
-                facts.history.states.setdefault(self, {})[digest(values)] = facts.action.at
+        if self.called is not None and self.called(facts.names):
+            facts.history.states.setdefault(self, {})[facts.same(self.same)] = facts.action.at
 
-    def _called(self, facts: Facts, values: list[Any]) -> bool:
-        at = facts.history.states.get(self, {}).get(digest(values))
+    def _called(self, facts: Facts) -> bool:
+        at = facts.history.states.get(self, {}).get(facts.same(self.same))
         return at is not None and self._recent(facts, at)
 
     def _approved(self, facts: Facts, values: list[Any]) -> bool:
@@ -123,7 +122,7 @@ class _AtMost:
     def __call__(self, facts: Facts) -> Hit | None:
         if not self.selects(facts):
             return None
-        counter: Counter | None = facts.history.states.get(self, {}).get(self._group(facts))
+        counter: Counter | None = facts.history.states.get(self, {}).get(facts.same(self.same))
         before = 0 if counter is None else counter.others(facts.action)
         if before + 1 <= self.most:
             return None
@@ -138,12 +137,8 @@ class _AtMost:
     def observe(self, facts: Facts) -> None:
         if self.selects(facts):
             groups = facts.history.states.setdefault(self, {})
-            counter = groups.setdefault(self._group(facts), Counter(self.per))
+            counter = groups.setdefault(facts.same(self.same), Counter(self.per))
             counter.add(facts.action)
-
-    def _group(self, facts: Facts) -> str:
-        values = (facts.value(path) for path in self.same)
-        return digest([[] if value is MISSING else [value] for value in values])
 
 
 def compile(argument: Any, *, hard: bool) -> Compiled:
