@@ -78,6 +78,7 @@ def test_mcp_where_there_is_nothing_to_serve(lev: Lev) -> None:
     assert "name one: lev mcp PACKAGE" in said.err
 
 
+@pytest.mark.slow
 def test_mcp_with_a_package_that_is_not_there(process: Lev) -> None:
     """Before the first message, in words."""
     said = process("mcp", "acme_nothing", stdin="")
