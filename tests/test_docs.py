@@ -136,13 +136,9 @@ class Session:
     def check_toml(self, block: Block) -> None:
         data = tomllib.loads(block.text)
         if "format" in data:
-            from lev_os.core import load_package
+            from lev_os.core.packaging import parse_manifest
 
-            package = self.folder / f"manifest_{abs(hash(block.text))}"
-            package.mkdir(exist_ok=True)
-            (package / "__init__.py").touch()
-            (package / "lev.toml").write_text(block.text, encoding="utf-8")
-            load_package(package)
+            parse_manifest(block.text, name=data.get("name", "package"), path=block.where)
 
     def check_markdown(self, block: Block) -> None:
         from lev_os.core import Context
