@@ -16,6 +16,7 @@ from ..output import columns, print_line
 
 PACKAGE = "acme_support"
 FLOW = f"{PACKAGE}/flows/triage"
+_LOCAL = "SmolLM2 on this machine (135 million parameters: fluent, and not to be trusted with a decision)"
 MESSAGE = "I was charged twice for one purchase and I want my money back!"
 
 
@@ -101,7 +102,7 @@ def _input(message: str | None, model: str | None) -> tuple[dict[str, Any], str 
         if not is_installed():
             return value | {"reply_with": "template"}, None, "a template (no local model: see `lev doctor`)"
         model = "local"
-    return value, model, "SmolLM2 on this machine" if model == "local" else model
+    return value, model, _LOCAL if model == "local" else model
 
 
 def _run(value: dict[str, Any], model: str | None) -> Any:

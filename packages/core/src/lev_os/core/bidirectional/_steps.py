@@ -29,7 +29,7 @@ from ..flowmind.model import (
     While,
 )
 from ..schemas import Schema
-from ._answers import accept_judgement
+from ._answers import accept_judgement, is_file_reference
 from ._asking import Conversation, tool_labels
 from ._meter import Meter
 from ._perform import Frame, Host, Performer, Wanted
@@ -408,7 +408,7 @@ class Interpreter:
 
 def _accept_tool(card: ToolCard) -> Callable[[Any], tuple[Sequence[str], Any]]:
     schema = None if card.output_schema is None else Schema.of(card.output_schema)
-    return lambda value: _accept(schema, value)
+    return lambda value: ((), value) if is_file_reference(value) else _accept(schema, value)
 
 
 def _accept(schema: Schema | None, value: Any) -> tuple[Sequence[str], Any]:

@@ -136,7 +136,7 @@ class Machine(Host):
                 "machine": VERSION,
                 "clocked": self.clocked,
                 "gate": _pinned_gate(self._given_gate),
-                "pinned": self.linked.pinned(),
+                "pinned": self.linked.pinned,
             },
         )
         frame = Frame(self.linked, self._meter, self._gates(self.linked))

@@ -20,6 +20,9 @@ MAX_MANIFEST = 128 * 1024
 CONDITIONS = ("llm-first", "llm", "types", "python", "import", "require", "javascript")
 """The known conditions, in the order in which they are asked; any others follow by name, `default` is last."""
 
+PYTHON = "./@python/"
+"""Stands before a Python reference while Node's algorithm chooses among it and files."""
+
 _MAX_LINE = 4000
 _MAX_DEPTH = 16
 _MAX_EXPORTS = 5000
