@@ -65,6 +65,7 @@ def test_a_message_is_sorted_and_a_model_drafts_the_reply(desk: Desk) -> None:
     assert {part["specifier"] for part in asked["context"]} == {
         "acme_support/contexts/executive",
         "acme_support/contexts/tone",
+        "acme_support/contexts/refund-policy",
     }
     assert asked["returns"] is None
 

@@ -100,7 +100,7 @@ def test_demo_without_its_package(lev: Lev, monkeypatch: pytest.MonkeyPatch) -> 
 def test_demo_drives_one_flow_twice_to_the_same_outcome(process: Lev, tmp_path: Path) -> None:
     """Python first, then a real MCP host over stdio; here a script writes the reply."""
     (tmp_path / "model.yaml").write_text("script: 1\nreplies: [{answer: We are looking into it., times: always}]\n")
-    said = process("demo", "I was charged twice!", "--model", "script:model.yaml")
+    said = process("demo", "My card was stolen and somebody pays with it!", "--model", "script:model.yaml")
     assert said.code == 0, said
     assert "reply: We are looking into it." in said.out
     assert re.search(r"flow_start → request", said.out)

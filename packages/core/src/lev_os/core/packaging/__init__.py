@@ -9,24 +9,26 @@ from .exports import ExportNotFound, InvalidExports, InvalidSubpath, resolve_exp
 if TYPE_CHECKING:
     from ._files import OutsidePackage
     from .discovery import Discovery, discover, environment_paths
+    from .export import Export, Target
     from .exposed import expose
     from .for_llm import ForLLM, PackageConfig, package_for_llm
     from .loading import load_package
     from .manifest import Budget, Manifest, manifest_schema, parse_manifest
     from .measure import Measure, measure_exports
-    from .package import Export, Package, PackageNotFound, Target
+    from .package import Package, PackageNotFound
     from .specifiers import InvalidSpecifier, Resolver, find, parse_specifier
     from .tool_cards import card_of, read_card
 
 _HOMES = {
     "_files": ("OutsidePackage",),
     "discovery": ("Discovery", "discover", "environment_paths"),
+    "export": ("Export", "Target"),
     "exposed": ("expose",),
     "for_llm": ("ForLLM", "PackageConfig", "package_for_llm"),
     "manifest": ("Budget", "Manifest", "manifest_schema", "parse_manifest"),
     "measure": ("Measure", "measure_exports"),
     "loading": ("load_package",),
-    "package": ("Export", "Package", "PackageNotFound", "Target"),
+    "package": ("Package", "PackageNotFound"),
     "specifiers": ("InvalidSpecifier", "Resolver", "find", "parse_specifier"),
     "tool_cards": ("card_of", "read_card"),
 }

@@ -14,7 +14,8 @@ from .exports import ExportNotFound, best_pattern
 from .manifest import PYTHON, texts
 
 if TYPE_CHECKING:
-    from .package import Package, Target
+    from .export import Target
+    from .package import Package
 
 _MAX_FILES = 20_000
 _ASKED = ("llm-first", "llm", "python", "default")

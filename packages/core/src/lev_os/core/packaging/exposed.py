@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, overload
 
 from ..errors import LevError
+from .export import Export
 from .for_llm import parsed
 from .manifest import FILE_NAME
-from .package import Export, Package
+from .package import Package
 
 CONDITION = "llm-first"
 

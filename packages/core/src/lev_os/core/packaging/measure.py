@@ -13,8 +13,8 @@ import msgspec
 
 from ..errors import LevError
 from . import _index
+from .export import Export
 from .manifest import PYTHON
-from .package import Export
 
 _FORMAT = 1
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -16,13 +15,12 @@ from ..tools import ToolCard
 from . import _expand
 from ._files import locate, path_fault, read_bytes, read_text
 from ._modules import Module
+from .export import Export, Target
 from .exports import ExportNotFound, resolve_exports
 from .manifest import FILE_NAME, MAX_MANIFEST, PYTHON, Manifest, is_reference, parse_manifest
 from .specifiers import InvalidSpecifier, parse_specifier
 
 Source = Literal["entry-point", "editable", "workspace", "wheel-skills", "path", "config"]
-Kind = Literal["context", "flow", "tool", "constitution", "skill", "personality", "python", "file"]
-
 ACTIVE: Mapping[str, frozenset[str]] = {
     "llm-first": frozenset({"llm-first", "llm"}),
     "llm": frozenset({"llm"}),
@@ -32,70 +30,10 @@ ACTIVE: Mapping[str, frozenset[str]] = {
 """Who asks, and the conditions that are active then; `default` always is."""
 
 SKILLS = ".agents/skills"
-_KINDS: Mapping[str, Kind] = {
-    "contexts": "context",
-    "flows": "flow",
-    "tools": "tool",
-    "constitution": "constitution",
-    "skills": "skill",
-}
 
 
 class PackageNotFound(LevError):
     """No package of that name is installed, or there is none at that path."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a subpath is for one condition: a file of the package (`path`) or a Python object (`object`)."""
-
-    specifier: str
-    condition: str
-    target: str
-    path: Path | None = None
-    object: str | None = None
-
-
-@dataclass(frozen=True)
-class Export:
-    """One name that a package exports. `conditions` are those under which it resolves."""
-
-    package: Package
-    subpath: str
-    conditions: tuple[str, ...]
-    deprecated: str | None = None
-
-    @property
-    def specifier(self) -> str:
-        return self.package.specifier(self.subpath)
-
-    @property
-    def name(self) -> str:
-        """The last part of the subpath; the package's name for `.`."""
-        return self.subpath.rpartition("/")[2] if self.subpath != "." else self.package.name
-
-    @cached_property
-    def kind(self) -> Kind:
-        kind = kind_of(self.subpath)
-        if kind == "context" and self.package.is_personality(self.subpath):
-            return "personality"
-        if kind == "tool" and not _expand.is_function(self.package, self.subpath):
-            return "python"
-        if kind == "file" and self.conditions == ("python",):
-            return "python"
-        return kind
-
-    def from_python(self) -> Any:
-        """The Python object: what the `python` condition names, else the Context, Flow or Constitution of the file."""
-        from .for_llm import as_python
-
-        return as_python(self)
-
-    def for_llm(self, *, conditions: str = "llm") -> dict[str, Any]:
-        """`{module, context, text, digest, tokens}` as a model gets it."""
-        from .for_llm import as_text
-
-        return as_text(self, conditions)
 
 
 class Package:
@@ -372,11 +310,6 @@ class Package:
         return (
             f"it exports {', '.join(beside[:8])}{' …' if len(beside) > 8 else ''}" if beside else "it exports nothing"
         )
-
-
-def kind_of(subpath: str) -> Kind:
-    """The kind of an export by its folder: `./contexts/x` is a context."""
-    return _KINDS.get(subpath.removeprefix("./").partition("/")[0], "file")
 
 
 def _conditions(target: Any) -> Iterator[str]:
