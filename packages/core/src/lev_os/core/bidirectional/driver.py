@@ -101,6 +101,8 @@ class Run:
         """
         from .machine import Machine
 
+        if input is not None and not isinstance(input, Mapping):
+            raise LevError(f"the input of a flow is an object, not {type(input).__name__}", help='for example {"x": 1}')
         linked, package = linked_flow(flow, world.get("tools"))
         if package is not None:
             world.setdefault("package", package)
