@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -48,7 +49,12 @@ def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
         f"import sys; sys.path.insert(0, {str(folder)!r}); from importlinter.cli import lint_imports_command as c; c()"
     )
     return subprocess.run(
-        [sys.executable, "-c", code, "--no-logo", "--no-cache"], cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code, "--no-logo", "--no-cache"],
+        cwd=folder,
+        env=os.environ | {"COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -82,4 +88,4 @@ def test_a_private_name_of_another_package_is_refused(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--config", str(config), str(tmp_path)]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.returncode == 1
-    assert "PLC2701" in found.stdout
+    assert "import-private-name" in found.stdout

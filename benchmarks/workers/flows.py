@@ -5,10 +5,15 @@ from typing import Any
 from lev_os.core import Flow, tool
 
 
-@tool(effects=set(), idempotent=True)
-def increment(n: int, payload: str = "") -> dict[str, Any]:
-    """Add one, and carry the payload along."""
+def added(n: int, payload: str = "") -> dict[str, Any]:
+    """What the tool returns, for who drives the machine by hand."""
     return {"n": n + 1, "payload": payload}
+
+
+@tool(effects=set(), idempotent=True)
+async def increment(n: int, payload: str = "") -> dict[str, Any]:
+    """Add one, and carry the payload along."""
+    return added(n, payload)
 
 
 def counting(steps: int) -> Any:

@@ -4,7 +4,7 @@ import json
 import sys
 import time
 
-from flows import counting, increment
+from flows import added, counting
 from lev_os.core.bidirectional import Machine
 from lev_os.core.constitutional import Gate
 
@@ -20,6 +20,6 @@ for number in range(runs + warm_up):
     step = machine.start({"n": 0, "payload": ""})
     while step.outcome is None:
         (effect,) = step.effects
-        step = machine.submit(effect.token, increment(**effect.request["arguments"]))
+        step = machine.submit(effect.token, added(**effect.request["arguments"]))
     assert step.outcome.output == {"n": steps}, step.outcome
 print(json.dumps({"steps": steps * runs, "cpu": time.process_time() - begun}))
