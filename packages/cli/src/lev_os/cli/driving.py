@@ -88,8 +88,9 @@ def deps_of(package: Package | None) -> Iterator[Any]:
 def _make(reference: str) -> Any:
     module_name, _, attribute = reference.partition(":")
     try:
-        made = getattr(importlib.import_module(module_name), attribute)
-        made = made() if callable(made) else made
+        maker = getattr(importlib.import_module(module_name), attribute)
+        is_async = inspect.iscoroutinefunction(maker)
+        made = None if is_async else maker() if callable(maker) else maker
     except LevError:
         raise
     except Exception as problem:
@@ -97,7 +98,7 @@ def _make(reference: str) -> Any:
             f"deps = {reference!r} of lev.toml failed: {type(problem).__name__}: {problem}",
             help="it names a function of the package that takes no arguments and returns what tools get as ctx.deps",
         ) from problem
-    if inspect.isawaitable(made):
+    if is_async:
         raise UsageProblem(f"deps = {reference!r} is async", help="make it a plain function or a context manager")
     return made
 
