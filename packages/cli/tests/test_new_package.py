@@ -37,6 +37,7 @@ def test_its_flow_runs_without_a_model(lev: Lev, tmp_path: Path, monkeypatch: py
     assert said.json["output"] == {"text": "Hello, Ada!"}
 
 
+@pytest.mark.slow
 def test_its_own_tests_pass(lev: Lev, tmp_path: Path) -> None:
     """With pytest and nothing else."""
     lev("new", "package", "acme-billing")

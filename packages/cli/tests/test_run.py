@@ -198,7 +198,6 @@ def test_broken_input_is_2(given: str, lev: Lev, pack: Path) -> None:
         ["acme_runs/flows/double", "--out", "out.jsonl"],
         ["acme_runs/flows/double", "--input", "{}", "--input-file", "in.jsonl", "--out", "out.jsonl"],
         ["acme_runs/flows/double", "--input-file", "src", "--out", "out.jsonl"],
-        ["acme_runs/flows/double", "--input", '{"n": 1}', "--model", "no-such-model"],
     ],
 )
 def test_broken_usage_is_2(args: list[str], lev: Lev, pack: Path) -> None:
@@ -206,6 +205,25 @@ def test_broken_usage_is_2(args: list[str], lev: Lev, pack: Path) -> None:
     said = lev("run", *args)
     assert said.code == 2, said
     assert "Traceback" not in said.err
+
+
+@pytest.mark.slow
+def test_a_model_that_is_not_there(lev: Lev, pack: Path) -> None:
+    """It is said before the flow begins, even when no step would ask it."""
+    said = lev("run", "acme_runs/flows/double", "--input", '{"n": 1}', "--model", "no-such-model")
+    assert said.code == 2
+    assert "Traceback" not in said.err
+
+
+def test_a_run_without_any_model_names_the_ways_to_one(lev: Lev, pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only when a step asks."""
+    from lev_os.core.llm_runtime import local
+
+    monkeypatch.setattr(local, "is_installed", lambda: False)
+    said = lev("run", "acme_runs/flows/write", "--input", '{"text": "x"}', "--json")
+    assert said.code == 3
+    for way in ("--model", "LEV_MODEL", "[tool.lev]", "lev-os[local]"):
+        assert way in said.json["error"]["message"]
 
 
 def test_failed_is_3(lev: Lev, pack: Path) -> None:
@@ -353,6 +371,26 @@ def test_a_killed_run_is_resumed(pack: Path, lev: Lev) -> None:
     said = lev("runs", "resume", row["run"], "--json")
     assert said.code == 0, said
     assert said.json["status"] == "done"
+
+
+def test_a_tool_that_is_declared_otherwise_now_is_not_called_unseen(lev: Lev, process: Lev, pack: Path) -> None:
+    """`--accept-change` says that a person has looked."""
+    run = lev("run", "acme_runs/flows/pay", "--input", '{"amount": 20}', "--json").json["run"]
+    tools = pack / "src" / "acme_runs" / "tools.py"
+    tools.write_text(tools.read_text().replace('effects=["spends"]', "effects=[]"))
+    said = process("runs", "approve", run, cwd=pack)
+    assert said.code == 5, said
+    assert "pay" in said.err
+    assert process("runs", "approve", run, "--accept-change", "--json", cwd=pack).json["output"] == "paid 20"
+
+
+def test_a_journal_elsewhere_is_named_by_its_path(lev: Lev, pack: Path) -> None:
+    """`lev runs` takes the path of a journal too."""
+    said = lev("run", "acme_runs/flows/choose", "--input", '{"text": "x"}', "--journal", "kept/mine.jsonl")
+    assert said.code == 5
+    assert "lev runs approve kept/mine.jsonl" in said.err
+    told = lev("runs", "approve", "kept/mine.jsonl", "--answer", '{"category": "a"}', "--json")
+    assert told.json["output"] == "a"
 
 
 def test_a_journal_that_exists_is_not_touched(lev: Lev, pack: Path) -> None:

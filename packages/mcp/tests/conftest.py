@@ -187,11 +187,17 @@ def play(project: Path) -> Play:
     """Play a scripted host against a server in this process; every play is a new server on the same project."""
 
     def run(script: Script, **catalog: Any) -> None:
-        async def main() -> None:
+        async def main() -> AssertionError | None:
             served = Catalog.load([str(project / "storydesk")], **catalog)
             async with Client(build_server(served, Desk(served, project))) as client:
-                await script(calling(client))
+                try:
+                    await script(calling(client))
+                except AssertionError as failure:  # outside the client's task groups it reads as pytest wrote it
+                    return failure
+            return None
 
-        asyncio.run(main())
+        failure = asyncio.run(main())
+        if failure is not None:
+            raise failure
 
     return run

@@ -22,7 +22,7 @@ def call(name: str, arguments: str = "{}", timeout: str = "20s", **options: Any)
     """The outcome of a flow that calls one tool and returns what it got."""
     text = (
         f"  - id: got\n    call: ./tools/{name}\n    with: {arguments}\n    timeout: {timeout}\n"
-        "  - return:\n      got: ${got}\n"
+        "  - return:\n      got: '${got}'\n"
     )
     return run_sync(flow(text), {}, tools=TOOLS, **options)
 

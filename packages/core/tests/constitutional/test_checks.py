@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
@@ -154,10 +154,27 @@ class TestForbidTool:
         other.person(1, "pay", {"amount": 20, "to": "ann"}, {"approved": False})
         assert [session.judge(action).ruling for session in (whole, halves, other)] == ["allow", "ask", "ask"]
 
+    def test_one_yes_is_good_for_one_call_and_its_retries(self) -> None:
+        """A loop does not pay twice on one approval."""
+        argument = {"effects": ["spends"], "unless": ["approval"]}
+        session = gate("forbid_tool", argument, on_violation="escalate").session()
+        pay = {"tool": {"name": "pay", "effects": ["spends"]}, "args": {"amount": 20}}
+        first, second = action_of(pay, key="first"), action_of(pay, key="second")
+        session.person(1, "ok", {"amount": 20}, {"approved": True})
+        session.left(first)
+        assert session.judge(first).ruling == "allow"
+        assert session.judge(second).ruling == "ask"
+        session.person(2, "ok", {"amount": 20}, {"approved": True})
+        assert session.judge(second).ruling == "allow"
+
 
 class TestTaint:
-    ARGUMENT = {"from": ["untrusted"], "to": ["writes_external"], "unless": ["approval"]}
-    ACTION = {"tool": SEND, "args": {"to": "ann", "text": "hi"}, "taint": {"args.text": ["untrusted"]}}
+    ARGUMENT: ClassVar[dict[str, Any]] = {"from": ["untrusted"], "to": ["writes_external"], "unless": ["approval"]}
+    ACTION: ClassVar[dict[str, Any]] = {
+        "tool": SEND,
+        "args": {"to": "ann", "text": "hi"},
+        "taint": {"args.text": ["untrusted"]},
+    }
 
     def test_a_tainted_value_may_not_reach_the_effect(self) -> None:
         """From and to must both fit."""
@@ -212,7 +229,7 @@ class TestTaint:
 
 
 class TestTemporal:
-    PAY = {"name": "pay", "effects": ["spends"]}
+    PAY: ClassVar[dict[str, Any]] = {"name": "pay", "effects": ["spends"]}
 
     def call(self, at: float = 0, key: str = "k", tool: Any = None, **args: Any) -> Action:
         return action_of({"tool": tool or self.PAY, "args": args, "at": at}, key=key)
@@ -226,7 +243,7 @@ class TestTemporal:
         assert session.judge(self.call(700, to="ann")).ruling == "allow"
         assert session.judge(self.call(701, to="ann")).ruling == "deny"
         assert session.judge(self.call(200, to="bob")).ruling == "deny"
-        assert session.judge(self.call(200)).ruling == "deny"
+        assert "needs `approval` by a person before it" in session.judge(self.call(200)).findings[0].message
 
     def test_without_same_a_wait_of_the_flow_counts_and_another_call_does_not(self) -> None:
         """An approved action vouches for itself only."""
@@ -313,7 +330,8 @@ class TestBudget:
         assert self.spend(session) == "allow"
         assert self.spend(session, amount=None) == "allow"
         assert self.spend(session, amount=1) == "deny"
-        for amount in ("0", True, [], float("nan"), float("inf")):
+        strange: list[Any] = ["0", True, [], float("nan"), float("inf")]
+        for amount in strange:
             assert self.spend(session, amount=amount) == "deny"
 
     def test_an_unknown_amount_that_left_uses_it_up(self) -> None:

@@ -98,7 +98,8 @@ class TestSeveralConstitutions:
     def test_enforced_if_any_of_them_enforces(self) -> None:
         """One package's trial run does not switch off another's rule."""
         shared = rule("BASE-1")
-        assert Gate(law(shared, mode="shadow"), law(shared, name="other")).judge(CALL).ruling == "deny"
+        trial, real = law(shared, mode="shadow"), law(shared, name="other")
+        assert Gate(trial, real).judge(CALL).ruling == Gate(real, trial).judge(CALL).ruling == "deny"
 
 
 class TestShadow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,9 +15,10 @@ from lev_os.core.constitutional.fixtures import replay
 from lev_os.core.constitutional.model import RULINGS
 from lev_os.core.constitutional.sources import Source
 from lev_os.core.errors import InvalidInput, LevError
+from lev_os.core.packaging import load_package
 
-TESTS = {"violates": [{"request": {}}] * 2, "complies": [{"request": {"about": "x"}}] * 2}
-PARENT = {
+TESTS: dict[str, list[Any]] = {"violates": [{"request": {}}] * 2, "complies": [{"request": {"about": "x"}}] * 2}
+PARENT: dict[str, Any] = {
     "id": "A-1",
     "statement": "Say nothing.",
     "authority": "default",
@@ -72,7 +74,7 @@ class TestTighter:
         [
             {"severity": "error", "authority": "hard"},
             {"on_violation": "block"},
-            {"checks": [*PARENT["checks"], {"regex": "psst"}]},  # type: ignore[misc]
+            {"checks": [*PARENT["checks"], {"regex": "psst"}]},
             {"scope": {"artifacts": ["flow", "run"], "phase": ["pre", "tool", "post"]}},
             {"judge": {"rubric": "Is it rude?", "min_tpr": 0.9, "min_tnr": 0.5}},
             {"statement": "Say nothing at all.", "rationale": "Because."},
@@ -179,6 +181,25 @@ class TestBadParents:
         found = problems(lambda: Constitution.parse(text(extends=["gone", "broken"]), path="c.yaml", resolve=resolve))
         assert any(line.startswith("c.yaml:1:") and "there is no `gone`" in line for line in found)
         assert any(line.startswith("broken.yaml:4:") for line in found)
+
+
+def test_parents_are_found_in_packages(tmp_path: Path) -> None:
+    """`./x` within the package, `other/x` among the installed ones; what is missing is said with what there is."""
+    root = tmp_path / "desk"
+    root.mkdir()
+    (root / "lev.toml").write_text(
+        'format = 1\nname = "desk"\n[exports]\n"./constitution/*" = { llm = "./constitution/*.yaml" }\n'
+    )
+    (root / "constitution").mkdir()
+    (root / "constitution" / "strict.yaml").write_text(text(PARENT, name="strict"))
+    package = load_package(root)
+    made = Constitution.parse(text(extends=["./constitution/strict", BASELINE]), package=package)
+    assert [principle.source for principle in made.principles][:2] == ["desk/constitution/strict", BASELINE]
+    found = problems(
+        lambda: Constitution.parse(text(extends=["./constitution/strct", "nowhere/constitution/x"]), package=package)
+    )
+    assert ["CON202" in line for line in found] == [True, True]
+    assert "strict" in found[0]
 
 
 # -- what is accepted is never laxer ---------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import jsonschema_rs
@@ -362,6 +363,29 @@ def test_code_that_does_not_parse_is_a_warning(package: Path) -> None:
     (package / "huge.py").write_text("#" * 1_100_000)
     assert "cannot be read" in str(parse(package, "[`x`](../broken.py)").problems[0])
     assert "too large" in str(parse(package, "[`x`](../huge.py)").problems[0])
+
+
+def test_what_is_no_file_is_a_warning(package: Path) -> None:
+    """A pipe would never end, a folder has no source, and some names no system has."""
+    os.mkfifo(package / "pipe.py")
+    (package / "folder.py").mkdir()
+    for link in ("[`x`](../pipe.py)", "[`x`](../folder.py)", f"[x]({'a' * 5000}.md)", f"[`x`]({'../' * 2000}x.py)"):
+        assert len(parse(package, link).problems) == 1
+
+
+@given(st.text(st.sampled_from("./\\%20eE\x7fé~:#?*|"), max_size=12), st.sampled_from([".py", ".md", ""]))
+def test_no_link_is_an_error_or_leaves_the_package(
+    tmp_path_factory: pytest.TempPathFactory, name: str, end: str
+) -> None:
+    """Whatever a link says, it is read inside the package or not at all."""
+    root = tmp_path_factory.getbasetemp() / "links"
+    (root / "contexts").mkdir(parents=True, exist_ok=True)
+    try:
+        context = parse(root, f"[`x`]({name}{end})")
+    except InvalidInput:
+        return
+    for found in context.references:
+        assert found.path is None or found.path.resolve().is_relative_to(root.resolve())
 
 
 def test_the_executive_context_is_a_good_example() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,30 @@ def test_the_environment_wins_over_the_project(monkeypatch: pytest.MonkeyPatch, 
     assert open_model(None, root=tmp_path / "deep").name == "test"
     monkeypatch.setenv("LEV_MODEL", "script:one.yaml")
     assert open_model(None, root=tmp_path).name == "script:one.yaml"
+
+
+def test_a_member_of_a_workspace_uses_the_workspace_s_model(tmp_path: Path) -> None:
+    """The search ends at the root of the repository."""
+    member = tmp_path / "repository" / "packages" / "member"
+    member.mkdir(parents=True)
+    (tmp_path / "pyproject.toml").write_text('[tool.lev]\nmodel = "nonsense"\n')
+    (tmp_path / "repository" / ".git").mkdir()
+    (member / "pyproject.toml").write_text("[project]\n")
+    assert choose._configured(member) is None
+    (tmp_path / "repository" / "pyproject.toml").write_text('[tool.lev]\nmodel = "test"\n')
+    assert open_model(None, root=member).name == "test"
+
+
+def test_choosing_loads_nothing_heavy() -> None:
+    """Neither Pydantic AI nor numpy nor an engine is imported until one answers."""
+    program = (
+        "import sys, lev_os.core.llm_runtime as runtime, lev_os.core.contexts\n"
+        "runtime.open_judge(); runtime.open_model(lambda request: {})\n"
+        "print([name for name in ('pydantic', 'pydantic_ai', 'numpy', 'xllamacpp', 'tokenizers', 'toktok', 'pyromark',"
+        " 'cel') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,30 @@ class TestRealModel:
 
         assert asyncio.run(main()) < 20
 
+    def test_a_text_that_does_not_fit_is_cut_or_told(self) -> None:
+        """Long messages are shown in part; what still does not fit is an error that says so."""
+
+        async def main() -> Any:
+            assert (await open_model("local").ask(request(about="My parcel is late. " * 5000)))["answer"]
+            path = local.weights()
+            assert path is not None
+            body = {"messages": [{"role": "user", "content": "late " * 5000}]}
+            return await engine.open_engine(path).complete(body, lambda piece: False)
+
+        with pytest.raises(ModelUnavailable, match="context size"):
+            asyncio.run(main())
+
+    def test_the_engine_can_be_closed_and_stopped(self) -> None:
+        """A receiver that has enough ends the generation; a closed engine frees its memory."""
+        path = local.weights()
+        assert path is not None
+        own = engine.Engine(path)
+        body = {"messages": [{"role": "user", "content": "Count to a hundred."}], "max_tokens": 200}
+        done = asyncio.run(own.complete(body, lambda piece: True))
+        assert done["finish"] == "stop"
+        assert len(done["text"]) < 20
+        own.close()
+
     def test_weights_that_are_damaged_are_told(self, tmp_path: Path) -> None:
         """The engine does not take the process down."""
         broken = tmp_path / "broken.gguf"

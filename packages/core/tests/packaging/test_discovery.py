@@ -232,6 +232,7 @@ def _look(site: str, rounds: int) -> bool:
     return all(len(discover([site]).packages) == 20 for _ in range(rounds))
 
 
+@pytest.mark.slow
 def test_processes_may_share_the_index(site: Path) -> None:
     """Several at once write and read one file; every answer is whole."""
     for number in range(20):
@@ -274,7 +275,8 @@ _bytes = st.one_of(st.binary(max_size=80), st.text(max_size=60).map(lambda text:
 _records = st.builds(
     lambda parts, rest: b"/".join(parts) + rest,
     st.lists(
-        st.sampled_from([b"a", b"..", b"", b".agents", b"skills", b"x", b"SKILL.md", b'"', b"\x00", b"\xff"]), max_size=7
+        st.sampled_from([b"a", b"..", b"", b".agents", b"skills", b"x", b"SKILL.md", b'"', b"\x00", b"\xff"]),
+        max_size=7,
     ),
     st.sampled_from([b",,\n", b"", b",sha256=x,1\n"]),
 )  # fmt: skip

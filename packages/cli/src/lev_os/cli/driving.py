@@ -17,7 +17,7 @@ from lev_os.core.errors import LevError
 
 from .catalog import export_of, make_importable
 from .errors import Interrupted, UsageProblem
-from .project import project_root, runs_folder
+from .project import handle_of, project_root, runs_folder
 from .trace import Trace
 
 if TYPE_CHECKING:
@@ -147,13 +147,14 @@ class Session:
 
     flow: Flow | LinkedFlow | None
     world: dict[str, Any]
+    accept_change: bool = False
 
     async def carry(self, run: str, value: dict[str, Any], journal: Path, on_event: OnEvent | None = None) -> RunResult:
         """Run the flow as far as it goes; a run that has this journal already goes on instead."""
         from lev_os.core.bidirectional.driver import Run
 
         if _begun(journal, value):
-            made = Run.resume(journal, on_event=on_event, **self.world)
+            made = Run.resume(journal, on_event=on_event, accept_change=self.accept_change, **self.world)
         else:
             assert self.flow is not None  # only `resume_run` has none, and its journal has begun
             made = Run.start(self.flow, value, run=run, journal=journal, on_event=on_event, **self.world)
@@ -189,25 +190,33 @@ def run_once(
     return result, time.monotonic() - began
 
 
-def resume_run(path: Path, *, choice: ModelChoice, python: str | None = None) -> tuple[RunResult, float]:
+def resume_run(
+    path: Path, *, choice: ModelChoice, python: str | None = None, accept_change: bool = False
+) -> tuple[RunResult, float]:
     """Go on with the run of a journal."""
     began = time.monotonic()
-    with _session_of(path, choice, python) as running:
+    with _session_of(path, choice, python, accept_change) as running:
         result = _watched(running, path.stem, {}, path)
     return result, time.monotonic() - began
 
 
 def answer_wait(
-    path: Path, key: str, value: Any, *, choice: ModelChoice, python: str | None = None
+    path: Path,
+    key: str,
+    value: Any,
+    *,
+    choice: ModelChoice,
+    python: str | None = None,
+    accept_change: bool = False,
 ) -> tuple[RunResult, float]:
     """Answer the wait `key` of a run and go on with it; raises `UsageProblem` for an answer that does not fit."""
     from lev_os.core.bidirectional.driver import Run
 
     began = time.monotonic()
     with (
-        _session_of(path, choice, python) as running,
+        _session_of(path, choice, python, accept_change) as running,
         Trace() as trace,
-        Run.resume(path, on_event=trace.take, **running.world) as run,
+        Run.resume(path, on_event=trace.take, accept_change=accept_change, **running.world) as run,
     ):
         token = next((effect.token for effect in run.waits if effect.key == key), None)
         if token is None:
@@ -232,7 +241,7 @@ def cancel_run(path: Path, reason: str) -> str:
 
 
 @contextlib.contextmanager
-def _session_of(path: Path, choice: ModelChoice, python: str | None) -> Iterator[Session]:
+def _session_of(path: Path, choice: ModelChoice, python: str | None, accept_change: bool) -> Iterator[Session]:
     from lev_os.core.bidirectional.replaying import run_info
     from lev_os.core.llm_runtime import open_judge
     from lev_os.core.packaging import find
@@ -244,7 +253,8 @@ def _session_of(path: Path, choice: ModelChoice, python: str | None) -> Iterator
         with contextlib.suppress(LevError):  # the journal pins the flow; only its tools need the package
             package, _ = find(flow)
     with deps_of(package) as deps:
-        yield Session(None, {"model": choice.client(), "judge": open_judge(), "deps": deps, "package": package})
+        world = {"model": choice.client(), "judge": open_judge(), "deps": deps, "package": package}
+        yield Session(None, world, accept_change)
 
 
 def _watched(running: Session, name: str, value: dict[str, Any], path: Path) -> RunResult:
@@ -256,7 +266,9 @@ def _until_done(work: Coroutine[Any, Any, T], path: Path) -> T:
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
-        raise Interrupted(f"interrupted; the run is kept in {path}", help=f"lev runs resume {path.stem}") from None
+        raise Interrupted(
+            f"interrupted; the run is kept in {path}", help=f"lev runs resume {handle_of(path)}"
+        ) from None
 
 
 def _begun(journal: Path, value: Mapping[str, Any]) -> bool:

@@ -52,6 +52,13 @@ def python_option(command: F) -> F:
     )(command)
 
 
+def accept_option(command: F) -> F:
+    """`--accept-change`: go on although a tool is declared otherwise than when the run began."""
+    return click.option(
+        "--accept-change", is_flag=True, help="Go on although a tool is declared otherwise than when the run began."
+    )(command)
+
+
 def model_options(command: F) -> F:
     """`--model` and `--allow-weak-decisions`."""
     command = click.option(

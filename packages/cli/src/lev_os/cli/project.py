@@ -18,6 +18,7 @@ __all__ = [
     "Environment",
     "activate",
     "find_environment",
+    "handle_of",
     "journal_of",
     "project_root",
     "run_journals",
@@ -106,8 +107,18 @@ def run_journals(root: Path | None = None) -> list[Path]:
     return [file for _, file in sorted(found, reverse=True)]
 
 
+def handle_of(journal: Path) -> str:
+    """What to call a run in `lev runs …`: its name, or its journal's path when that lies elsewhere."""
+    return journal.stem if journal.absolute().parent == runs_folder().absolute() else str(journal)
+
+
 def journal_of(run: str) -> Path:
-    """The journal of a run, whose name may be cut short; raises `UsageProblem` when none or several begin so."""
+    """The journal of a run: its name, which may be cut short, or the path of its journal.
+
+    Raises `UsageProblem` when there is none, or several begin so.
+    """
+    if run.endswith(".jsonl") and Path(run).is_file():
+        return Path(run)
     path = journal_path(run)
     if path.is_file():
         return path

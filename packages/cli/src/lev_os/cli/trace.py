@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .output import note
+from .project import handle_of
 
 if TYPE_CHECKING:
     from lev_os.core.bidirectional.effects import Effect
@@ -131,7 +133,8 @@ def summary_lines(result: RunResult, seconds: float) -> list[str]:
         lines.append(f"{click.style('error', fg='red', bold=True)}: {result.error.message}{where}")
     if result.status == "waiting":
         lines += [f"  waits for {wait.request.get('name', wait.kind)}" for wait in result.waits]
-        lines.append(f"    help: lev runs approve {result.run}")
+        handle = result.run if result.journal is None else handle_of(Path(result.journal))
+        lines.append(f"    help: lev runs approve {handle}")
     return lines
 
 

@@ -143,7 +143,7 @@ class Schema:
         """What is wrong with a value, at most 20 of it, as `/score: 'x' is not a number`; empty when it is valid."""
         try:
             if self._valid(value):
-                return ()
+                return self._overflow(value)
             from ._schema_problems import describe_error
 
             return tuple(
@@ -152,11 +152,17 @@ class Schema:
         except (ValueError, TypeError, RecursionError) as error:
             return (f"/: not a JSON value: {str(error)[:200]}",)
 
-    def coerce(self, value: Any) -> Any:
-        """A valid value as it is bound: `number` as float, a whole float of `integer` as int.
+    def _overflow(self, value: Any) -> tuple[str, ...]:
+        """JSON Schema's `integer` has no bound; ours has 64 bits."""
+        if self._coerce is not None:
+            try:
+                self._coerce(value, "")
+            except ValueError as error:
+                return (str(error),)
+        return ()
 
-        Raises `ValueError` with the path when an integer does not fit in 64 bits.
-        """
+    def coerce(self, value: Any) -> Any:
+        """A value without `problems` as it is bound: `number` as float, a whole float of `integer` as int."""
         return value if self._coerce is None else self._coerce(value, "")
 
     def fill(self, value: Any) -> Any:
@@ -229,7 +235,12 @@ def _integer(value: Any, path: str) -> Any:
 
 
 def _number(value: Any, path: str) -> Any:
-    return float(value) if type(value) is int else value
+    if type(value) is not int:
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{path or '/'}: the number does not fit in a double") from None
 
 
 class _Coercers:

@@ -9,6 +9,7 @@ from lev_os.core.errors import InvalidInput, LevError
 
 from ..options import json_option, python_option
 from ..output import columns, note, print_json, print_line
+from ..sizes import Sizes
 
 if TYPE_CHECKING:
     from lev_os.core.packaging import Export, Package
@@ -36,7 +37,8 @@ def command(names: tuple[str, ...], kind: str | None, python: str | None, as_jso
     packages = [package for package in found.packages if not names or package.name in names]
     if missing := sorted(set(names) - {package.name for package in packages}):
         raise unknown_package(missing[0], python)
-    rows = [_row(package, kind) for package in packages]
+    with Sizes() as sizes:
+        rows = [_row(package, kind, sizes) for package in packages]
     for warning in found.warnings:
         note(f"warning: {warning}")
     if as_json:
@@ -46,13 +48,13 @@ def command(names: tuple[str, ...], kind: str | None, python: str | None, as_jso
     return 0
 
 
-def _row(package: Package, kind: str | None) -> dict[str, Any]:
+def _row(package: Package, kind: str | None, sizes: Sizes) -> dict[str, Any]:
     row: dict[str, Any] = {"name": package.name, "version": package.version, "source": package.source}
     exports: list[dict[str, Any]] = []
     error = package.error
     if error is None:
         try:
-            exports = [_export(export) for export in package.exports() if kind is None or export.kind == kind]
+            exports = [_export(export, sizes) for export in package.exports() if kind is None or export.kind == kind]
         except LevError as problem:
             error = str(problem.problems[0]) if isinstance(problem, InvalidInput) else problem.message
     if error is not None:
@@ -60,8 +62,8 @@ def _row(package: Package, kind: str | None) -> dict[str, Any]:
     return row | {"exports": exports}
 
 
-def _export(export: Export) -> dict[str, Any]:
-    row = {
+def _export(export: Export, sizes: Sizes) -> dict[str, Any]:
+    row: dict[str, Any] = {
         "specifier": export.specifier,
         "kind": export.kind,
         "conditions": list(export.conditions),
@@ -72,8 +74,7 @@ def _export(export: Export) -> dict[str, Any]:
         row["deprecated"] = export.deprecated
     if "llm" in export.conditions or "llm-first" in export.conditions or "default" in export.conditions:
         try:
-            loaded = export.for_llm()
-            row |= {"digest": loaded["digest"], "tokens": loaded["tokens"]}
+            row["digest"], row["tokens"] = sizes.of(export)
         except (LevError, OSError) as problem:
             row["error"] = problem.message if isinstance(problem, LevError) else str(problem)
     return row

@@ -27,14 +27,15 @@ def command(packages: tuple[str, ...], tools: str | None, all_tools: bool, pytho
     """
     if importlib.util.find_spec("lev_os.mcp") is None or importlib.util.find_spec("mcp") is None:
         raise UsageProblem("lev mcp needs lev-os-mcp, which is not installed", help="pip install 'lev-os[mcp]'")
-    from lev_os.mcp import serve_stdio
-
     from ..catalog import make_importable
     from ..project import project_root
 
+    served = packages or _of_project(python)
     make_importable(python)
+    from lev_os.mcp import serve_stdio
+
     serve_stdio(
-        packages or _of_project(python),
+        served,
         root=project_root(),
         all_tools=all_tools,
         tools=None if tools is None else tuple(name.strip() for name in tools.split(",")),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from ..output import columns, print_line
 
 PACKAGE = "acme_support"
 FLOW = f"{PACKAGE}/flows/triage"
+DESK = "ACME_SUPPORT_DB"
+_LOCAL = "SmolLM2 on this machine (135 million parameters: fluent, and not to be trusted with a decision)"
 MESSAGE = "I was charged twice for one purchase and I want my money back!"
 
 
@@ -32,9 +36,20 @@ def tell(message: str | None, *, model: str | None, python: str | None) -> int:
     _heading(2, "What a model reads, and what Python gets", f"lev show {specifier}")
     _show(package, specifier)
 
+    # A fresh desk for each drive: on one desk the second run's ticket has another number than the first's.
+    with tempfile.TemporaryDirectory(prefix="lev-demo-", ignore_cleanup_errors=True) as desks:
+        code = _both_drives(message, model, Path(desks))
+    print_line()
+    print_line(f"{time.monotonic() - began:.1f} s in all. Next: lev new package my-package")
+    return code
+
+
+def _both_drives(message: str | None, model: str | None, desks: Path) -> int:
     value, model, writer = _input(message, model)
     _heading(3, "The flow, driven by Python", f"lev run {FLOW} --input {json.dumps(value)!r}")
-    print_line(f"  the conditions are decided by the local classifier; the reply is written by {writer}")
+    print_line("  the conditions are decided by the local classifier;")
+    print_line(f"  the reply is written by {writer}")
+    os.environ[DESK] = str(desks / "python.sqlite3")
     result = _run(value, model)
     if result.status != "done":
         return _stopped(result)
@@ -47,17 +62,14 @@ def tell(message: str | None, *, model: str | None, python: str | None) -> int:
     print_line("  a scripted host stands in for the model: it repeats the first run's answers")
     from .host import drive
 
-    told = drive(PACKAGE, FLOW, value, result.journal)
+    told = drive(PACKAGE, FLOW, value, result.journal, env={DESK: str(desks / "mcp.sqlite3")})
     for line in told.lines:
         print_line(f"  {line}")
     if told.journal is None:
         return _failed("the run over MCP did not finish")
 
     _heading(6, "Both journals, replayed without any model or tool", f"lev runs replay {result.run}")
-    same = _replay(Path(result.journal), told.journal)
-    print_line()
-    print_line(f"{time.monotonic() - began:.1f} s in all. Next: lev new package my-package")
-    return FINE if same else FAILED
+    return FINE if _replay(Path(result.journal), told.journal) else FAILED
 
 
 def _package() -> Any:
@@ -101,7 +113,7 @@ def _input(message: str | None, model: str | None) -> tuple[dict[str, Any], str 
         if not is_installed():
             return value | {"reply_with": "template"}, None, "a template (no local model: see `lev doctor`)"
         model = "local"
-    return value, model, "SmolLM2 on this machine" if model == "local" else model
+    return value, model, _LOCAL if model == "local" else model
 
 
 def _run(value: dict[str, Any], model: str | None) -> Any:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lev_os.core.errors import LevError
 
 from ..errors import Failed, UsageProblem
 from ..project import project_root, runs_folder
+
+if TYPE_CHECKING:
+    from mcp import StdioServerParameters
 
 _TURNS = 50
 
@@ -28,15 +32,18 @@ class Told:
     journal: Path | None
 
 
-def drive(package: str, flow: str, value: Mapping[str, Any], journal: str) -> Told:
-    """Drive the flow over stdio; raises `Failed` with the server's own words when it does not speak."""
+def drive(package: str, flow: str, value: Mapping[str, Any], journal: str, *, env: Mapping[str, str]) -> Told:
+    """Drive the flow over stdio; `env` is added to the server's.
+
+    Raises `Failed` with the server's own words when it does not speak.
+    """
     try:
         import mcp  # noqa: F401  # its absence has a better answer than a traceback
     except ImportError:
         raise UsageProblem("this part needs lev-os-mcp", help="pip install 'lev-os[mcp]'") from None
     with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
         try:
-            return asyncio.run(_drive(package, flow, value, _answers(Path(journal)), errors))
+            return asyncio.run(_drive(_server(package, env), flow, value, _answers(Path(journal)), errors))
         except LevError:
             raise
         except Exception as problem:
@@ -57,13 +64,23 @@ def _answers(journal: Path) -> list[Any]:
     return [entry.body["value"] for entry in accepted if entry.body.get("reply", "accepted") == "accepted"]
 
 
-async def _drive(package: str, flow: str, value: Mapping[str, Any], answers: list[Any], errors: Any) -> Told:
-    from mcp import Client, StdioServerParameters
+def _server(package: str, env: Mapping[str, str]) -> StdioServerParameters:
+    from mcp import StdioServerParameters
+
+    return StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "lev_os.cli", "mcp", package],
+        cwd=str(project_root()),
+        env={**os.environ, **env},
+    )
+
+
+async def _drive(
+    server: StdioServerParameters, flow: str, value: Mapping[str, Any], answers: list[Any], errors: Any
+) -> Told:
+    from mcp import Client
     from mcp.client.stdio import stdio_client
 
-    server = StdioServerParameters(
-        command=sys.executable, args=["-m", "lev_os.cli", "mcp", package], cwd=str(project_root())
-    )
     began = time.monotonic()
     lines: list[str] = []
     async with Client(stdio_client(server, errlog=errors)) as client:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..schemas import Schema
 
 UNSURE = "unsure"
 
@@ -60,6 +63,21 @@ def accept_verdict_of_model(labels: Sequence[str]) -> Accept:
         return (), {**value, "answer": answer}
 
     return accept
+
+
+def fitted(schema: Schema, value: Any) -> tuple[Sequence[str], Any]:
+    """What is wrong with a value, an integer beyond 64 bits included, and the value to bind if nothing is."""
+    if problems := schema.problems(value):
+        return problems, None
+    try:
+        return (), schema.coerce(value)
+    except ValueError as error:
+        return (str(error),), None
+
+
+def is_file_reference(value: Any) -> bool:
+    """Whether a tool's result is too large to be carried along and lies in a file: the driver checked it."""
+    return isinstance(value, dict) and value.keys() == {"$file", "bytes", "digest"}
 
 
 def anything(value: Any) -> tuple[Sequence[str], Any]:

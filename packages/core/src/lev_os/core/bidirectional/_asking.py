@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..flowmind.model import Ask
 from ..schemas import Schema
-from ._answers import Accept, anything
+from ._answers import Accept, anything, fitted
 from ._perform import REVISIONS, Frame, Performer, Revise, Wanted
 from ._scope import CLEAN, Labels
 from ._tasks import Fork, RunEnded, StepFailed, Strand
@@ -141,8 +141,8 @@ def _accept_answer(step: Ask, tools: Mapping[str, ToolCard]) -> Accept:
         answer = value["answer"]
         if schema is None:
             return ((), value) if isinstance(answer, str) else (["the answer is text"], None)
-        problems = schema.problems(answer)
-        return (problems, None) if problems else ((), {**value, "answer": schema.coerce(answer)})
+        problems, answer = fitted(schema, answer)
+        return (problems, None) if problems else ((), {**value, "answer": answer})
 
     return accept
 

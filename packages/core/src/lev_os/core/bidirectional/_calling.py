@@ -6,8 +6,9 @@ import inspect
 import os
 import sys
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -29,6 +30,11 @@ class Signature:
 
     @classmethod
     def of(cls, function: Callable[..., Any]) -> Signature:
+        """What can be read from a function; remembered for those that have a hash."""
+        return _remembered(function) if isinstance(function, Hashable) else cls._read(function)
+
+    @classmethod
+    def _read(cls, function: Callable[..., Any]) -> Signature:
         try:
             names = list(inspect.signature(function).parameters)
         except (TypeError, ValueError):
@@ -51,6 +57,9 @@ class Signature:
             if name in arguments:
                 arguments[name] = _converted(name, arguments[name], hint)
         return arguments
+
+
+_remembered = lru_cache(maxsize=512)(Signature._read)
 
 
 def _converted(name: str, value: Any, hint: Any) -> Any:

@@ -90,7 +90,7 @@ class Host:
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.decisions: list[Decision] = []
-        self.approved: set[str] = set()
+        self.approved: set[tuple[str, str]] = set()
         self.refused_result: tuple[str, ...] = ()
 
     def note(self, type_: str, body: Any, key: str | None = None, attempt: int | None = None) -> None:
@@ -249,7 +249,7 @@ class Performer:
             if verdict.revise is not None and want.revisable:
                 raise Revise(verdict.revise)
             raise RunEnded(_denied(want, verdict))
-        if verdict.ruling == "ask" and action.digest not in self._host.approved:
+        if verdict.ruling == "ask" and (action.key, action.digest) not in self._host.approved:
             yield from self._approve(frame, want, action, verdict, action.digest)
         for session in frame.gates:
             session.left(action)
@@ -264,7 +264,7 @@ class Performer:
             raise RunEnded(_denied(want, verdict))
         if verdict.ruling == "ask":
             digest = canonical.digest({"request": action.digest, "result": value})
-            if digest not in self._host.approved:
+            if (action.key, digest) not in self._host.approved:
                 yield from self._approve(frame, want, post, verdict, digest)
         return None
 
@@ -367,7 +367,7 @@ class Performer:
             note = value.get("note")
             message = "a person refused it" + (f": {note}" if note else "")
             raise RunEnded(Failure(kind="denied", message=message, step=want.step, retryable=False, details=reasons))
-        self._host.approved.add(digest)
+        self._host.approved.add((action.key, digest))
         for session in frame.gates:
             session.approved(action)
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import threading
-from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any, TextIO
 
@@ -30,19 +28,22 @@ class _Router:
         return getattr(self.out, name)
 
 
-@contextlib.contextmanager
-def tool_output() -> Iterator[None]:
+class ToolOutput:
     """While inside, and in threads that copy this context, `print` writes to standard error."""
-    global _users
-    with _lock:
-        _users += 1
-        if _users == 1:
-            sys.stdout = _Router(sys.stdout)
-    mark = _inside.set(True)
-    try:
-        yield
-    finally:
-        _inside.reset(mark)
+
+    __slots__ = ("_mark",)
+
+    def __enter__(self) -> None:
+        global _users
+        with _lock:
+            _users += 1
+            if _users == 1:
+                sys.stdout = _Router(sys.stdout)
+        self._mark = _inside.set(True)
+
+    def __exit__(self, *_: object) -> None:
+        global _users
+        _inside.reset(self._mark)
         with _lock:
             _users -= 1
             if _users == 0 and isinstance(sys.stdout, _Router):

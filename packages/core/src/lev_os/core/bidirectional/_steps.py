@@ -29,7 +29,7 @@ from ..flowmind.model import (
     While,
 )
 from ..schemas import Schema
-from ._answers import accept_judgement
+from ._answers import accept_judgement, fitted, is_file_reference
 from ._asking import Conversation, tool_labels
 from ._meter import Meter
 from ._perform import Frame, Host, Performer, Wanted
@@ -105,11 +105,11 @@ class Interpreter:
         finally:
             self.meters.remove(frame.meter)
         if tree.output_schema is not None:
-            problems = Schema.of(tree.output_schema).problems(output)
+            problems, fitting = fitted(Schema.of(tree.output_schema), output)
             if problems:
                 what = "the flow ended without `return`" if output is None else "the output does not fit: "
                 raise StepFailed(Failure(kind="invalid", message=what + "; ".join(problems[:5]), retryable=False))
-            output = Schema.of(tree.output_schema).coerce(output)
+            output = fitting
         return output, taint
 
     # -- plumbing ------------------------------------------------------------------------------------------
@@ -363,8 +363,8 @@ class Interpreter:
         linked = frame.linked.flows[step.flow]
         rendered = self._render(step.with_, step, scope)
         schema = Schema.of(linked.tree.input_schema)
-        arguments = schema.fill(rendered)
-        if problems := schema.problems(arguments):
+        problems, arguments = fitted(schema, schema.fill(rendered))
+        if problems:
             message = f"the input of {step.flow} does not fit: " + "; ".join(problems[:5])
             raise StepFailed(Failure(kind="flow", message=message, step=_name(step), retryable=False))
         labels = self._taint({n: (step.with_[n], v) for n, v in rendered.items()}, scope)
@@ -376,7 +376,7 @@ class Interpreter:
             trail=f"{frame.trail}{step.path}>",
         )
         try:
-            output, taint = yield from self.flow(inner, schema.coerce(arguments), labels, scope.control)
+            output, taint = yield from self.flow(inner, arguments, labels, scope.control)
         except StepFailed as failed:
             inside = failed.failure
             message = f"{step.flow}: {inside.message}"
@@ -408,14 +408,11 @@ class Interpreter:
 
 def _accept_tool(card: ToolCard) -> Callable[[Any], tuple[Sequence[str], Any]]:
     schema = None if card.output_schema is None else Schema.of(card.output_schema)
-    return lambda value: _accept(schema, value)
+    return lambda value: ((), value) if is_file_reference(value) else _accept(schema, value)
 
 
 def _accept(schema: Schema | None, value: Any) -> tuple[Sequence[str], Any]:
-    if schema is None:
-        return (), value
-    problems = schema.problems(value)
-    return (problems, None) if problems else ((), schema.coerce(value))
+    return ((), value) if schema is None else fitted(schema, value)
 
 
 def _name(step: Step) -> str:

@@ -11,10 +11,8 @@ in flight is repeated with the same key.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import secrets as randomness
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from ..errors import LevError
 from . import _threads, values
+from ._flights import Flights, now
 from ._resuming import current_version, linked_flow, refuse_changed_cards
 from ._streaming import Streams, gates_of
 from .effects import Effect, Failure, FailureKind, Outcome, Record, Step
@@ -39,9 +38,6 @@ if TYPE_CHECKING:
     from ..packaging import Package
     from .machine import Machine
 
-_GRACE = 1.0
-"""Seconds that a cancelled tool gets to clean up before it is left behind."""
-
 
 class World(TypedDict, total=False):
     """What effects are carried out with. `model` and `judge` are clients; without a client, `model` effects are for
@@ -54,14 +50,6 @@ class World(TypedDict, total=False):
     model: ModelClient | None
     judge: Judge | None
     package: Package | None
-
-
-def now() -> float:
-    """Seconds since the epoch by a clock that never runs backwards within a process."""
-    return _ORIGIN + time.monotonic()
-
-
-_ORIGIN = time.time() - time.monotonic()
 
 
 class Run:
@@ -88,11 +76,7 @@ class Run:
         self._emitted = dict(emitted or {})
         self._open: dict[str, Effect] = {}
         self._unlaunched: deque[Effect] = deque()
-        self._tasks: dict[str, asyncio.Task[Any]] = {}
-        self._leaving: set[asyncio.Task[Any]] = set()
-        self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._arrived: deque[tuple[Effect, Any]] = deque()
-        self._wake: asyncio.Event | None = None
+        self._flights: Flights | None = None
         self._careful: set[str] = set()
 
     @classmethod
@@ -105,12 +89,14 @@ class Run:
         journal: Path | str | None = None,
         gate: Gate | None = None,
         secret: bytes | None = None,
+        fsync: bool = True,
         on_event: Callable[[Event], None] | None = None,
         **world: Unpack[World],
     ) -> Run:
         """Begin a run; nothing is carried out before `advance`.
 
-        `secret` signs the tokens: give it when somebody holds tokens beyond this process. Raises `InvalidInput` for
+        `secret` signs the tokens: give it when somebody holds tokens beyond this process. `fsync=False` survives a
+        killed process, but perhaps not a power cut. Raises `InvalidInput` for
         an input or a flow that does not fit, and `LevError` when there is a journal at the path already.
         """
         from .machine import Machine
@@ -122,9 +108,8 @@ class Run:
         path = None if journal is None else Path(journal)
         executor = Executor(linked, machine.run, folder=files_folder(path) if path else None, **world)
         step = machine.start(values.plain(dict(input or {}), executor.secrets), at=now())
-        self = cls(
-            machine, executor, Journal.create(path) if path else None, gates=(gate,) if gate else (), on_event=on_event
-        )
+        file = Journal.create(path, fsync=fsync) if path else None
+        self = cls(machine, executor, file, gates=(gate,) if gate else (), on_event=on_event)
         try:
             self._apply(step)
         except BaseException:
@@ -140,6 +125,7 @@ class Run:
         current: Flow | LinkedFlow | None = None,
         accept_change: bool = False,
         secret: bytes | None = None,
+        fsync: bool = True,
         on_event: Callable[[Event], None] | None = None,
         **world: Unpack[World],
     ) -> Run:
@@ -150,7 +136,7 @@ class Run:
         when the pinned run cannot be recomputed, or when a tool's card has changed and `accept_change` is not set.
         """
         path = Path(journal)
-        file, entries = Journal.open(path)
+        file, entries = Journal.open(path, fsync=fsync)
         try:
             name = started(path, entries)["flow"]
             latest, package = current_version(name, current, world.get("tools"), world.get("package"))
@@ -237,22 +223,21 @@ class Run:
         Cancelling it stops what is in flight, leaves no task behind, and keeps the run as it is: another `advance`
         goes on. Only one `advance` runs at a time.
         """
-        if self._wake is not None:
+        if self._flights is not None:
             raise LevError(f"run {self.run} is being advanced already")
-        self._wake = asyncio.Event()
+        flights = self._flights = Flights()
         try:
             while self.outcome is None:
-                self._wake.clear()
                 while self._unlaunched:
-                    self._launch(self._unlaunched.popleft())
-                if self._arrived:
-                    self._take(*self._arrived.popleft())
-                elif self._tasks:
-                    await self._wake.wait()
+                    self._launch(flights, self._unlaunched.popleft())
+                if flights.arrived:
+                    self._take(*flights.arrived.popleft())
+                elif flights:
+                    await flights.change()
                 else:
                     break
         finally:
-            await self._settle()
+            await self._settle(flights)
         return self.outcome
 
     def close(self) -> None:
@@ -274,7 +259,7 @@ class Run:
             step = self.machine.fail(token, value, at=now())
         else:
             step = self.machine.submit(token, value, at=now())
-        self._open.pop(token, None)
+        self._stop(token)
         return self._apply(step)
 
     def _expect(self, effects: tuple[Effect, ...]) -> None:
@@ -287,8 +272,7 @@ class Run:
         if step.reply in ("duplicate", "conflict"):
             return step
         for token in step.cancelled:
-            self._open.pop(token, None)
-            self._drop(token)
+            self._stop(token)
         at = self.machine.now
         for effect in step.effects:
             self._emitted[effect.token] = at
@@ -296,8 +280,8 @@ class Run:
         if self.on_event is not None:
             for record in step.records:
                 self._report(record)
-        if self._wake is not None:
-            self._wake.set()
+        if self._flights is not None:
+            self._flights.wake()
         return step
 
     def _write(self, records: tuple[Record, ...], effects: tuple[Effect, ...]) -> None:
@@ -325,48 +309,21 @@ class Run:
         if self._streams is not None:
             self._streams.settle(record)
 
-    def _launch(self, effect: Effect) -> None:
-        token = effect.token
-        if token not in self._open or token in self._tasks:
+    def _launch(self, flights: Flights, effect: Effect) -> None:
+        if effect.token not in self._open or not flights.watch(effect):
             return
-        loop = asyncio.get_running_loop()
-        if effect.deadline is not None:
-            left = effect.deadline - now()
-            if left <= 0:
-                self._arrived.append((effect, _timed_out(effect)))
-                return
-            self._timers[token] = loop.call_later(left, self._time_out, effect)
         if self.on_event is not None:
             self.on_event(EffectStarted(effect=effect))
         if self.executor.handles(effect):
             remaining = None
             if effect.kind == "sleep":
-                passed = now() - self._emitted.get(token, now())
-                remaining = max(0.0, effect.request["seconds"] - passed)
-            task = loop.create_task(self.executor.carry_out(effect, remaining=remaining))
-            self._tasks[token] = task
-            task.add_done_callback(lambda done: self._finished(effect, done))
+                remaining = max(0.0, effect.request["seconds"] - self._age(effect))
+            flights.launch(effect, self.executor.carry_out(effect, remaining=remaining))
 
-    def _finished(self, effect: Effect, task: asyncio.Task[Any]) -> None:
-        self._leaving.discard(task)
-        if self._tasks.get(effect.token) is not task:
-            if not task.cancelled():
-                task.exception()  # seen, so that asyncio does not warn: nobody waits for it any more
-            return
-        del self._tasks[effect.token]
-        self._stop_timer(effect.token)
-        if not task.cancelled() and task.exception() is None:
-            self._arrived.append((effect, task.result()))
-        elif not task.cancelled():
-            self._arrived.append((effect, _internal(task.exception())))
-        if self._wake is not None:
-            self._wake.set()
-
-    def _time_out(self, effect: Effect) -> None:
-        self._drop(effect.token)
-        self._arrived.append((effect, _timed_out(effect)))
-        if self._wake is not None:
-            self._wake.set()
+    def _age(self, effect: Effect) -> float:
+        """Seconds since an effect left, perhaps in an earlier process."""
+        at = now()
+        return at - self._emitted.get(effect.token, at)
 
     def _take(self, effect: Effect, value: Any) -> None:
         if effect.token not in self._open:
@@ -380,44 +337,23 @@ class Run:
                     attempt=effect.attempt,
                     kind=effect.kind,
                     path=effect.path,
-                    seconds=now() - self._emitted.get(effect.token, now()),
+                    seconds=self._age(effect),
                     reply=reply,
                     problems=(value.message,) if isinstance(value, Failure) else step.problems,
                 )
             )
 
-    def _drop(self, token: str) -> None:
-        self._stop_timer(token)
-        task = self._tasks.pop(token, None)
-        if task is not None:
-            task.cancel()
-            self._leaving.add(task)
+    def _stop(self, token: str) -> None:
+        self._open.pop(token, None)
+        if self._flights is not None:
+            self._flights.drop(token)
 
-    def _stop_timer(self, token: str) -> None:
-        timer = self._timers.pop(token, None)
-        if timer is not None:
-            timer.cancel()
-
-    async def _settle(self) -> None:
+    async def _settle(self, flights: Flights) -> None:
         """Stop everything in flight, keep what has finished, and be ready for another `advance`."""
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
-        for token in list(self._tasks):
-            self._drop(token)
-        self._wake = None
+        flights.halt()
+        self._flights = None
         with contextlib.suppress(JournalUnwritable):  # the one that stopped us is on its way up already
-            while self._arrived:
-                self._take(*self._arrived.popleft())
-        self._arrived.clear()
+            while flights.arrived:
+                self._take(*flights.arrived.popleft())
         self._unlaunched = deque(self._open.values())
-        if self._leaving:
-            await asyncio.wait(self._leaving, timeout=_GRACE)
-
-
-def _timed_out(effect: Effect) -> Failure:
-    return Failure(kind="timeout", message=f"no result in time from {effect.request.get('name') or effect.kind}")
-
-
-def _internal(error: BaseException | None) -> Failure:
-    return Failure(kind="tool", message=f"{type(error).__name__}: {error}", retryable=False)
+        await flights.gone()

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from .. import canonical
 from ..errors import LevError
 from ..tools import ToolCard, ToolContext
 from . import _process, _threads, values
 from ._calling import BadArgument, Signature, describe
-from ._stdout import tool_output
+from ._stdout import ToolOutput
 from .effects import Effect, Failure
 
 if TYPE_CHECKING:
@@ -143,6 +144,9 @@ class Executor:
                 data = await self._here(card, function, signature, given, effect)
             if isinstance(data, Failure):
                 return self._without_secrets(data)
+            if len(data) > values.MAX_INLINE_BYTES and (problems := _misfits(card, data)):
+                text = f"{card.name} returned what it does not declare: {'; '.join(problems[:5])}"
+                return Failure(kind="invalid", message=self.secrets.in_text(text), retryable=False)
             return values.bound(data, self.secrets, self._folder)
         except values.Oversized as error:
             return Failure(kind="limit", message=f"{card.name}: {error}", retryable=False)
@@ -242,12 +246,21 @@ def _problems(card: ToolCard, arguments: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(Schema.of(card.input_schema).problems(arguments))
 
 
+def _misfits(card: ToolCard, data: bytes) -> tuple[str, ...]:
+    """What is wrong with a result that the machine will only see a reference to."""
+    if card.output_schema is None:
+        return ()
+    from ..schemas import Schema
+
+    return tuple(Schema.of(card.output_schema).problems(canonical.decode(data)))
+
+
 def _declared_secrets(found: Iterable[ToolCard]) -> set[str]:
     return {name for card in found for name in card.declaration.secrets}
 
 
 def _blocking(call: Callable[[], Any]) -> Any:
-    with tool_output():
+    with ToolOutput():
         result = call()
         # A plain function may still return a coroutine; it has no loop here but one of its own.
         return asyncio.run(_wait(result)) if inspect.isawaitable(result) else result
@@ -259,7 +272,7 @@ async def _wait(result: Any) -> Any:
 
 async def _awaited(call: Callable[[], Any]) -> tuple[Any, BaseException | None]:
     try:
-        with tool_output():
+        with ToolOutput():
             return await call(), None
     except asyncio.CancelledError as error:
         task = asyncio.current_task()

@@ -86,11 +86,13 @@ _decoder = msgspec.json.Decoder(Entry)
 class Journal:
     """One run's journal, open for appending; nobody else can write it until `close`.
 
-    `sync_count` and `sync_seconds` tell what reaching the disk has cost.
+    `sync_count` and `sync_seconds` tell what reaching the disk has cost. With `fsync=False` nothing waits for the
+    disk: the journal then survives a killed process, but perhaps not a power cut.
     """
 
-    def __init__(self, path: Path, descriptor: int, *, size: int, seq: int, prev: str | None) -> None:
+    def __init__(self, path: Path, descriptor: int, *, size: int, seq: int, prev: str | None, fsync: bool) -> None:
         self.path = path
+        self._fsync = fsync
         self.sync_count = 0
         self.sync_seconds = 0.0
         self._descriptor = descriptor
@@ -101,11 +103,15 @@ class Journal:
         self._new = size == 0
 
     @classmethod
-    def create(cls, path: Path) -> Journal:
+    def create(cls, path: Path, *, fsync: bool = True) -> Journal:
         """Start a journal with mode 0600; raises `LevError` if there is one at `path` already."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            try:
+                descriptor = os.open(path, flags, 0o600)
+            except FileNotFoundError:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                descriptor = os.open(path, flags, 0o600)
         except FileExistsError:
             raise LevError(
                 f"{path} already exists", help="resume that run, or choose another path for this one"
@@ -117,10 +123,10 @@ class Journal:
         except BaseException:
             os.close(descriptor)
             raise
-        return cls(path, descriptor, size=0, seq=0, prev=None)
+        return cls(path, descriptor, size=0, seq=0, prev=None, fsync=fsync)
 
     @classmethod
-    def open(cls, path: Path) -> tuple[Journal, list[Entry]]:
+    def open(cls, path: Path, *, fsync: bool = True) -> tuple[Journal, list[Entry]]:
         """Lock and verify a journal, drop a torn last line, and return it with its entries.
 
         Raises `JournalBusy`, `JournalDamaged`, or `LevError` when there is none.
@@ -143,7 +149,7 @@ class Journal:
             os.close(descriptor)
             raise
         last = entries[-1].digest if entries else None
-        return cls(path, descriptor, size=size, seq=len(entries), prev=last), entries
+        return cls(path, descriptor, size=size, seq=len(entries), prev=last, fsync=fsync), entries
 
     def append(self, records: Sequence[Record], *, sync: bool = False) -> None:
         """Write a batch in one piece, and to the disk if `sync`; raises `JournalUnwritable`, and then nothing
@@ -175,8 +181,8 @@ class Journal:
             self._write(b"".join(lines))
             self._seq, self._prev = seq, prev
             self._settled = True
-        if sync:
-            self.sync()
+        if sync and self._fsync:
+            self._sync()
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
@@ -189,8 +195,7 @@ class Journal:
             raise _unwritable(self.path, error) from error
         self._size += len(data)
 
-    def sync(self) -> None:
-        """Wait until all that was written is on the disk."""
+    def _sync(self) -> None:
         begin = time.perf_counter()
         try:
             os.fsync(self._descriptor)

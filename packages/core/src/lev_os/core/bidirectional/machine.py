@@ -31,6 +31,7 @@ import msgspec
 from .. import canonical
 from ..errors import InvalidInput, LevError, Location, Problem
 from ..schemas import Schema
+from ._answers import fitted
 from ._meter import MAX_VALUE_BYTES, Meter
 from ._perform import Frame, Host, bare
 from ._scope import CLEAN
@@ -118,12 +119,13 @@ class Machine(Host):
         tree = self.linked.tree
         schema = Schema.of(tree.input_schema)
         arguments = schema.fill({} if input is None else dict(input))
-        if problems := schema.problems(arguments):
+        problems, fitting = fitted(schema, arguments)
+        if problems:
             place = Location(f"input of {self.linked.specifier}")
             raise InvalidInput(
                 Problem("RUN101", problem, place, help=_signature(tree.input_schema)) for problem in problems
             )
-        arguments = schema.coerce(canonical.decode(canonical.encode(arguments)))
+        arguments = canonical.decode(canonical.encode(fitting))
         self._started = True
         self.clocked = at is not None
         self.now = at or 0.0
@@ -136,7 +138,7 @@ class Machine(Host):
                 "machine": VERSION,
                 "clocked": self.clocked,
                 "gate": _pinned_gate(self._given_gate),
-                "pinned": self.linked.pinned(),
+                "pinned": self.linked.pinned,
             },
         )
         frame = Frame(self.linked, self._meter, self._gates(self.linked))

@@ -43,16 +43,21 @@ async def run(
     journal: Path | str | None = None,
     run: str | None = None,
     gate: Gate | None = None,
+    fsync: bool = True,
     on_event: Callable[[Event], None] | None = None,
     **options: Unpack[Options],
 ) -> RunResult:
     """Run a flow until it ends, or waits for somebody (status `waiting`; go on with `resume`).
 
-    With a `journal` (a path that must not exist) the run survives its process. Raises `InvalidInput` for a flow or
+    With a `journal` (a path that must not exist) the run survives its process; it reaches the disk at waits,
+    outcomes and irreversible effects, unless `fsync=False`. Raises `InvalidInput` for a flow or
     an input that does not fit, `LevError` for a journal that cannot be written; what happens inside the run is in
     the result, never raised.
     """
-    with Run.start(flow, input, journal=journal, run=run, gate=gate, on_event=on_event, **_world(options)) as started:
+    world = _world(options)
+    with Run.start(
+        flow, input, journal=journal, run=run, gate=gate, fsync=fsync, on_event=on_event, **world
+    ) as started:
         await started.advance()
         return started.result
 
@@ -62,12 +67,15 @@ async def resume(
     *,
     current: Flow | LinkedFlow | None = None,
     accept_change: bool = False,
+    fsync: bool = True,
     on_event: Callable[[Event], None] | None = None,
     **options: Unpack[Options],
 ) -> RunResult:
     """Go on with a run from its journal, with `Run.resume`'s rules and errors. A run that has ended stays as it is."""
     world = _world(options)
-    with Run.resume(journal, current=current, accept_change=accept_change, on_event=on_event, **world) as resumed:
+    with Run.resume(
+        journal, current=current, accept_change=accept_change, fsync=fsync, on_event=on_event, **world
+    ) as resumed:
         await resumed.advance()
         return resumed.result
 

@@ -127,7 +127,7 @@ def value_at(action: Action, path: str) -> Any:
     keys = _keys(path)
     if keys[0] == "request":
         value: Any = action.request
-    elif keys[0] == "result" and action.phase == "post":
+    elif keys[0] == "result":
         value = action.result
     else:
         return MISSING

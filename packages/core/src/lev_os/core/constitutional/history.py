@@ -33,12 +33,13 @@ class Approval:
 class History:
     """The memory of one run's gate. Approvals are indexed by the values they cover, so looking one up is constant."""
 
-    __slots__ = ("_actions", "_by_value", "approvals", "states")
+    __slots__ = ("_actions", "_by_value", "_used", "approvals", "states")
 
     def __init__(self) -> None:
         self.approvals: list[Approval] = []
         self.states: dict[object, Any] = {}
         self._actions: dict[tuple[str, ...], float] = {}
+        self._used: dict[Approval, str] = {}
         self._by_value: dict[str, list[Approval]] = {}
 
     def approve_action(self, action: Action) -> None:
@@ -72,12 +73,33 @@ class History:
 
     def cleared(self, action: Action, names: frozenset[str]) -> bool:
         """Whether a person approved this action, or was shown and approved all of its arguments at once."""
-        if not names:
-            return False
-        if self.is_approved(action):
-            return True
+        return bool(names) and (self.is_approved(action) or next(self._over(action, names), None) is not None)
+
+    def cleared_once(self, action: Action, names: frozenset[str]) -> bool:
+        """The same, by an approval that no other effect has used up."""
+        return bool(names) and (self.is_approved(action) or self._unused(action, names) is not None)
+
+    def use(self, action: Action, names: frozenset[str]) -> None:
+        """The action left on the strength of an approval: no other effect leaves on the same."""
+        approval = None if self.is_approved(action) else self._unused(action, names)
+        if approval is not None:
+            self._used[approval] = action.key
+
+    def _over(self, action: Action, names: frozenset[str]) -> Iterator[Approval]:
+        """The answers of a flow's own waits that covered all of the action's arguments."""
         arguments = action.request.get("arguments")
-        return isinstance(arguments, Mapping) and self.shown(arguments.values(), names)
+        covering = self.covering(arguments.values()) if isinstance(arguments, Mapping) else []
+        return (approval for approval in covering if approval.action is None and approval.named(names))
+
+    def _unused(self, action: Action, names: frozenset[str]) -> Approval | None:
+        free: Approval | None = None
+        for approval in self._over(action, names):
+            user = self._used.get(approval)
+            if user == action.key:
+                return approval
+            if user is None and free is None:
+                free = approval
+        return free
 
     def _add(self, approval: Approval) -> None:
         self.approvals.append(approval)
@@ -86,8 +108,8 @@ class History:
 
 
 def _identity(action: Action) -> tuple[str, ...]:
-    """Phase, key and digest; of a result, also what it is: letting a request out does not let its result in."""
-    identity = (action.phase, action.key, action.digest)
+    """Key and digest; of a result, also what it is: letting a request out does not let its result in."""
+    identity = (action.key, action.digest)
     return (*identity, digest(action.result)) if action.phase == "post" else identity
 
 

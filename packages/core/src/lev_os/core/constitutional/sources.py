@@ -40,5 +40,6 @@ def from_packages(reference: str, within: Package | None) -> Source:
     from ..packaging import find
 
     package, subpath = find(reference, within=within)
+    package.export(subpath)  # raises with the nearest names
     text, path = package.read(subpath)
     return Source(f"{package.name}/{subpath.removeprefix('./')}", text, str(path), package)

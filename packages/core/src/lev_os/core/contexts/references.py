@@ -61,7 +61,7 @@ def read_reference(link: Link, at: Location, *, file: Path | None, package: Pack
     if not _inside(path, root):
         return replace(found, problem=_leaves(found, package)) if package is not None else found
     found = replace(found, path=path)
-    if not path.exists():
+    if not _exists(path):
         return replace(found, problem=_missing(found, path))
     return _with_signature(found, path) if found.kind == "code" else found
 
@@ -80,9 +80,19 @@ def _inside(path: Path, root: Path) -> bool:
         return False
 
 
+def _exists(path: Path) -> bool:
+    """False too for a name that the system refuses, such as one that is too long."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def _with_signature(found: Reference, path: Path) -> Reference:
     name = found.object or ""
     try:
+        if not path.is_file():
+            return replace(found, problem=_problem(found, f"`{found.target}` is not a file", None))
         if path.stat().st_size > _MAX_SOURCE:
             return replace(found, problem=_problem(found, f"`{found.target}` is too large to read", None))
         signatures = read_signatures(path.read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -60,6 +60,7 @@ class Program:
     path: tuple[str, ...] | None
     scan: Scan | None = None
     compiled: Any = None
+    at: Location = field(default=Location(), compare=False)
 
 
 def is_identifier(name: str) -> bool:
@@ -129,9 +130,9 @@ def _closing(text: str, start: int) -> int | None:
     return None
 
 
-def evaluate(expr: Expr, scope: Mapping[str, Any]) -> Any:
+def evaluate(expr: Expr | Program, scope: Mapping[str, Any]) -> Any:
     """The JSON value of an expression; raises `ExpressionError` and nothing else."""
-    program = compile_expression(expr.source)
+    program = expr if isinstance(expr, Program) else compile_expression(expr.source)
     if program.path is not None:
         return _look_up(program.path, scope, expr)
     missing = [name for name in program.names if name not in scope]
@@ -196,7 +197,7 @@ def _expressions(value: Any) -> Iterable[Expr]:
 # --- evaluation ------------------------------------------------------------------------------------------------
 
 
-def _look_up(path: tuple[str, ...], scope: Mapping[str, Any], expr: Expr) -> Any:
+def _look_up(path: tuple[str, ...], scope: Mapping[str, Any], expr: Expr | Program) -> Any:
     value: Any = scope
     for index, name in enumerate(path):
         if isinstance(value, Mapping) and name in value:
@@ -219,7 +220,7 @@ def _why_missing(path: tuple[str, ...], index: int, value: Any) -> tuple[str, st
     return f"`{parent}` is not a map, so it has no `{name}`", None
 
 
-def _execute(program: Program, expr: Expr, variables: dict[str, Any]) -> Any:
+def _execute(program: Program, expr: Expr | Program, variables: dict[str, Any]) -> Any:
     assert program.scan is not None
     failures: list[str] = []
     try:
@@ -331,7 +332,7 @@ _OPERATION = re.compile(r"Unsupported operation: (.+? (?:\S+) .+?)\. ")
 _MIXED = "CEL does not mix whole numbers and doubles: write `2.0` for `2`, or convert with `double(x)` or `int(x)`"
 
 
-def _error(expr: Expr, message: str, help: str | None = None) -> ExpressionError:
+def _error(expr: Expr | Program, message: str, help: str | None = None) -> ExpressionError:
     where = f"{expr.at}: " if expr.at.line is not None else ""
     source = expr.source.strip()
     shown = source if len(source) <= 80 else source[:79] + "…"
@@ -351,7 +352,7 @@ def _syntax_error(error: BaseException) -> ExpressionError:
     return ExpressionError(f"not a CEL expression: {text[:200]}", offset=offset)
 
 
-def _explain(scanned: Scan, expr: Expr, variables: dict[str, Any], error: BaseException) -> ExpressionError:
+def _explain(scanned: Scan, expr: Expr | Program, variables: dict[str, Any], error: BaseException) -> ExpressionError:
     """Say the engine's error in terms of the expression and its values."""
     text = str(error)
     if isinstance(error, KeyError | TypeError) and "Unsupported operation" not in text:

@@ -83,8 +83,9 @@ class LinkedFlow:
         """How many flows it holds, itself included."""
         return 1 + sum(flow.size for flow in self.flows.values())
 
-    def pinned(self) -> dict[str, Any]:
-        """All of it as JSON; `from_pinned` reads it back."""
+    @cached_property
+    def pinned(self) -> Mapping[str, Any]:
+        """All of it as JSON, made once; `from_pinned` reads it back."""
         return {
             "specifier": self.specifier,
             "package": self.package,
@@ -96,7 +97,7 @@ class LinkedFlow:
             "tools": {
                 reference: msgspec.to_builtins(card, order="deterministic") for reference, card in self.tools.items()
             },
-            "flows": {reference: flow.pinned() for reference, flow in self.flows.items()},
+            "flows": {reference: flow.pinned for reference, flow in self.flows.items()},
             "constitutions": [constitution.pinned() for constitution in self.constitutions],
         }
 

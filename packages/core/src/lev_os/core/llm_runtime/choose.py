@@ -23,7 +23,7 @@ def open_model(
 
     A name: `anthropic:…`, `openai:…` and all others of Pydantic AI, `test`, `local`, `script:FILE`. An object: a
     `ModelClient`, a Pydantic AI model, or a function from request to result. None: `LEV_MODEL`, then `model` under
-    `[tool.lev]` in the `pyproject.toml` of `root`, then `local` if it is installed.
+    `[tool.lev]` in the `pyproject.toml` of `root` or of the project around it, then `local` if it is installed.
     Raises `NoModel` with the ways to get one, `InvalidInput` for a bad script.
     """
     if spec is None:
@@ -64,8 +64,8 @@ def _by_name(name: str, allow_weak_decisions: bool, root: Path) -> ModelClient:
 
 
 def _configured(root: Path) -> str | None:
-    """`model` under `[tool.lev]` in the nearest `pyproject.toml`."""
-    for folder in (root, *root.resolve().parents):
+    """The nearest `model` under `[tool.lev]` of a `pyproject.toml`, up to the root of the repository."""
+    for folder in (root.resolve(), *root.resolve().parents):
         file = folder / "pyproject.toml"
         if file.is_file():
             try:
@@ -74,7 +74,10 @@ def _configured(root: Path) -> str | None:
                 raise NoModel(f"{file}: {error}", help="mend the file, or name a model with --model") from None
             if model is not None and not isinstance(model, str):
                 raise NoModel(f'{file}: `model` under [tool.lev] must be text, such as "local"', help=WAYS_TO_A_MODEL)
-            return model
+            if model is not None:
+                return model
+        if (folder / ".git").exists():
+            break
     return None
 
 

@@ -26,9 +26,9 @@ class ModelClient(Protocol):
     async def ask(self, request: Request, *, deadline: float | None = None, on_delta: OnDelta | None = None) -> Result:
         """Answer one request: `{"answer": …}` or `{"tool_calls": […]}`, with `usage` and `decided_by` when known.
 
-        `deadline` is in seconds of `time.time()`. `on_delta` gets the text of an unstructured answer as it
-        grows. An answer that does not fit `returns` is given back as it is, for the machine to refuse with
-        reasons. Raises `ModelRefused` or `ModelUnavailable`.
+        `deadline` is in the driver's clock, and the driver cancels what passes it. `on_delta` gets the text of an
+        unstructured answer as it grows. An answer that does not fit `returns` is given back as it is, for the machine
+        to refuse with reasons. Raises `ModelRefused` or `ModelUnavailable`.
         """
         ...
 

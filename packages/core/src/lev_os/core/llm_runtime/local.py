@@ -29,8 +29,8 @@ _TEXT_TOKENS = 96
 _STRING_TOKENS, _MAX_TOKENS = 80, 400
 _STRING_CHARACTERS = 300
 _ITEMS = 5
-_MAX_ABOUT = 2500
-"""Characters of `about` that are shown; the rest of a longer text does not fit beside the answer."""
+_MAX_BYTES = 1800
+"""What is shown of an instruction and of `about`, each: no more fits beside the answer."""
 _SENTENCE = re.compile(r"[.!?…][\"'”’)\]]*(?=\s|\Z)")
 
 
@@ -123,17 +123,21 @@ class LocalModel:
 
 def _body(request: Request, form: str = "") -> dict[str, Any]:
     about = request.get("about")
-    task: str = request["instruction"]
+    task = _clipped(request["instruction"])
     if about is not None:
-        task = f'{task}\n\nText: "{about[:_MAX_ABOUT]}"'
+        task = f'{task}\n\nText: "{_clipped(about)}"'
     attempts = len(request.get("problems") or ())
     return {
-        "messages": [{"role": "system", "content": _ROLE}, {"role": "user", "content": task[: 2 * _MAX_ABOUT] + form}],
+        "messages": [{"role": "system", "content": _ROLE}, {"role": "user", "content": task + form}],
         "repeat_penalty": 1.1,
         # The same words again would be refused again.
         "temperature": 0.7 if attempts else 0.0,
         "seed": 1 + attempts,
     }
+
+
+def _clipped(text: str) -> str:
+    return text.encode("utf-8", "replace")[:_MAX_BYTES].decode("utf-8", "ignore")
 
 
 def _refuse_decisions(request: Request) -> None:

@@ -101,9 +101,11 @@ class ScriptModel:
     def __init__(self, replies: Iterable[Reply], *, otherwise: Reply | None = None, name: str = "script") -> None:
         self.name = name
         self.requests: list[Request] = []
-        self._replies = list(replies)
-        self._left = [reply.times for reply in self._replies]
+        self._replies: list[Reply] = []
+        self._left: list[int | Literal["always"]] = []
         self._otherwise = otherwise
+        for reply in replies:
+            self.add(reply)
 
     @classmethod
     def load(cls, path: Path) -> ScriptModel:
@@ -127,6 +129,11 @@ class ScriptModel:
             otherwise=None if otherwise is None else msgspec.convert(otherwise, Reply),
             name=f"script:{path.name}",
         )
+
+    def add(self, reply: Reply) -> None:
+        """Put a reply behind those there are."""
+        self._replies.append(reply)
+        self._left.append(reply.times)
 
     async def ask(self, request: Request, *, deadline: float | None = None, on_delta: OnDelta | None = None) -> Result:
         """The next fitting reply; raises `ModelUnavailable` when the script has none."""
@@ -178,7 +185,7 @@ class ScriptModel:
 
 
 def _bad_patterns(document: Document) -> Iterator[Problem]:
-    import re2
+    import re2  # type: ignore[import-untyped]
 
     for place, reply in enumerate(document.data.get("replies", [])):
         try:
@@ -207,7 +214,7 @@ def _fits(reply: Reply, request: Request) -> bool:
         return False
     if reply.match is None:
         return True
-    import re2  # type: ignore[import-untyped]
+    import re2
 
     text = f"{request.get('instruction') or ''}\n{request.get('about') or ''}"
     return re2.search(reply.match, text) is not None

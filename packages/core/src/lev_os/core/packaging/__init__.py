@@ -9,20 +9,26 @@ from .exports import ExportNotFound, InvalidExports, InvalidSubpath, resolve_exp
 if TYPE_CHECKING:
     from ._files import OutsidePackage
     from .discovery import Discovery, discover, environment_paths
+    from .export import Export, Target
     from .exposed import expose
     from .for_llm import ForLLM, PackageConfig, package_for_llm
+    from .loading import load_package
     from .manifest import Budget, Manifest, manifest_schema, parse_manifest
-    from .package import Export, Package, PackageNotFound, Target, load_package
+    from .measure import Measure, measure_exports
+    from .package import Package, PackageNotFound
     from .specifiers import InvalidSpecifier, Resolver, find, parse_specifier
     from .tool_cards import card_of, read_card
 
 _HOMES = {
     "_files": ("OutsidePackage",),
     "discovery": ("Discovery", "discover", "environment_paths"),
+    "export": ("Export", "Target"),
     "exposed": ("expose",),
     "for_llm": ("ForLLM", "PackageConfig", "package_for_llm"),
     "manifest": ("Budget", "Manifest", "manifest_schema", "parse_manifest"),
-    "package": ("Export", "Package", "PackageNotFound", "Target", "load_package"),
+    "measure": ("Measure", "measure_exports"),
+    "loading": ("load_package",),
+    "package": ("Package", "PackageNotFound"),
     "specifiers": ("InvalidSpecifier", "Resolver", "find", "parse_specifier"),
     "tool_cards": ("card_of", "read_card"),
 }
@@ -38,6 +44,7 @@ __all__ = [
     "InvalidSpecifier",
     "InvalidSubpath",
     "Manifest",
+    "Measure",
     "OutsidePackage",
     "Package",
     "PackageConfig",
@@ -51,6 +58,7 @@ __all__ = [
     "find",
     "load_package",
     "manifest_schema",
+    "measure_exports",
     "package_for_llm",
     "parse_manifest",
     "parse_specifier",

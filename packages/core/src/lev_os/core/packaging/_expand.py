@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInput, LevError, Location, Problem
-from ._files import locate, path_fault
+from ._files import locate, locate_quickly, path_fault
 from ._modules import Definition, Module, find_definition, read_module
 from .exports import ExportNotFound, best_pattern
-from .manifest import texts
+from .manifest import PYTHON, texts
 
 if TYPE_CHECKING:
-    from .package import Package, Target
+    from .export import Target
+    from .package import Package
 
 _MAX_FILES = 20_000
 _ASKED = ("llm-first", "llm", "python", "default")
@@ -29,18 +30,34 @@ def matching_key(table: Mapping[str, Any], subpath: str) -> str | None:
 
 def conditions_of(package: Package, subpath: str) -> tuple[str, ...]:
     """The conditions under which a subpath resolves to something that is there."""
-    return tuple(condition for condition in _ASKED if _is_there(package, subpath, condition))
+    known: dict[frozenset[str], bool] = {}  # most askers differ in conditions that the map never mentions
+    conditions = []
+    for condition in _ASKED:
+        active = package.active(condition)
+        if active not in known:
+            known[active] = _is_there(package, subpath, condition)
+        if known[active]:
+            conditions.append(condition)
+    return tuple(conditions)
 
 
 def _is_there(package: Package, subpath: str, condition: str) -> bool:
     try:
-        target = package.target(subpath, condition)
-        if target.path is not None:
-            return target.path.is_file()
-        check_reference(package, subpath, target)
+        found = package.chosen(subpath, condition)
+    except LevError:
+        return False
+    if not found.startswith(PYTHON):
+        return _is_file(package, found)
+    try:
+        check_reference(package, subpath, package.target_of(subpath, condition, found))
     except (LevError, OSError):
         return False
     return True
+
+
+def _is_file(package: Package, target: str) -> bool:
+    path = locate_quickly(package.base, target, package.plain_folders)
+    return path is not None and os.path.isfile(path)
 
 
 def check_reference(package: Package, subpath: str, target: Target) -> None:
@@ -98,6 +115,11 @@ def module_of(package: Package, name: str) -> Module:
 def expand(package: Package) -> dict[str, tuple[str, ...]]:
     """Every subpath that resolves to something, with its conditions. `InvalidInput` for names Python confuses."""
     found: dict[str, tuple[str, ...]] = {}
+    if not package.manifest.exports:  # a wheel with skills alone: each is one file, for models
+        for subpath, target in package.table.items():
+            if _is_file(package, target["llm"]):
+                found[subpath] = ("llm-first", "llm")
+        return found
     for key, target in package.table.items():
         candidates = [key] if "*" not in key else (key.replace("*", star) for star in _stars(package, target))
         for subpath in candidates:

@@ -93,7 +93,7 @@ def _build(paths: tuple[str, ...], file: str | None) -> _Index:
     result = scan(paths)
     index = _Index(_FORMAT, paths, result.stamps, tuple(result.found), tuple(result.warnings))
     if file and not _is_racy(result, before):
-        _write(file, msgspec.msgpack.encode(index))
+        write(file, msgspec.msgpack.encode(index))
     return index
 
 
@@ -101,7 +101,7 @@ def _is_racy(result: Scan, before: int) -> bool:
     return any(when > before - _RACY for when in result.stamps.values())
 
 
-def _write(file: str, data: bytes) -> None:
+def write(file: str, data: bytes) -> None:
     """Replace the index; a cache that cannot be written is no error."""
     temporary = f"{file}.{os.getpid()}.{time.monotonic_ns()}"
     try:

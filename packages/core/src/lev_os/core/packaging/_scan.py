@@ -87,7 +87,7 @@ def scan(paths: Iterable[str]) -> Scan:
 
 
 def _of_folder(path: str) -> Found:
-    from .package import import_name
+    from .loading import import_name
 
     return Found(import_name(Path(path)), path, "path")
 

@@ -58,7 +58,7 @@ def resolve_exports(exports: object, subpath: str, conditions: Collection[str]) 
     the active ones; `default` always is. Raises `ExportNotFound` or `InvalidExports`.
     """
     table: Any = exports
-    if not isinstance(exports, Mapping) or _is_sugar(exports):
+    if not isinstance(exports, (dict, Mapping)) or _is_sugar(exports):
         if exports is None:
             raise ExportNotFound(f"{subpath!r} is not exported: there is no export map")
         if not isinstance(exports, (str, list, tuple, Mapping)):
@@ -120,7 +120,7 @@ def _target(target: object, star: str, key: str, conditions: Collection[str]) ->
         if _BAD_SEGMENT.search(star):
             raise InvalidSubpath(f"{star!r} cannot stand for '*' in {key!r}: it has a forbidden segment")
         return target.replace("*", star)
-    if isinstance(target, Mapping):
+    if isinstance(target, (dict, Mapping)):
         for condition in target:
             if not isinstance(condition, str):
                 raise InvalidExports(f"conditions in {key!r} are strings, not {type(condition).__name__}")

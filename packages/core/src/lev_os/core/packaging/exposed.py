@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, overload
 
 from ..errors import LevError
+from .export import Export
 from .for_llm import parsed
 from .manifest import FILE_NAME
-from .package import Export, Package
+from .package import Package
 
 CONDITION = "llm-first"
 
@@ -87,7 +88,7 @@ class _Names(Sequence[str]):
 def _package_around(module: str) -> Package:
     """The package that a module belongs to: the nearest folder above its file that holds a `lev.toml`."""
     spec = sys.modules[module].__spec__
-    origin = spec.origin if spec is not None else None
+    origin = spec.origin if spec is not None and spec.has_location else None
     if not origin:
         raise LevError(f"{module!r} has no file, so there is no {FILE_NAME} beside it")
     parts = module.split(".")

@@ -9,8 +9,10 @@ from typing import Any
 
 from ..canonical import digest_bytes, encode
 from ..errors import LevError
+from .export import Export
+from .loading import load_package
 from .manifest import Manifest
-from .package import Export, Package, load_package
+from .package import Package
 
 _CONTEXT_KINDS = frozenset({"context", "personality", "skill"})
 

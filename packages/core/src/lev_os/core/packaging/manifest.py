@@ -20,13 +20,16 @@ MAX_MANIFEST = 128 * 1024
 CONDITIONS = ("llm-first", "llm", "types", "python", "import", "require", "javascript")
 """The known conditions, in the order in which they are asked; any others follow by name, `default` is last."""
 
+PYTHON = "./@python/"
+"""Stands before a Python reference while Node's algorithm chooses among it and files."""
+
 _MAX_LINE = 4000
 _MAX_DEPTH = 16
 _MAX_EXPORTS = 5000
-_REFERENCE = re.compile(
+REFERENCE = re.compile(
     r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*(?::(?:\*|[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*))?"
 )
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 _TOP = ("format", "name", "description", "constitution", "deps", "exports", "budget")
 _BUDGET = ("context", "bundle", "wheel-kb", "import-ms")
 
@@ -70,7 +73,7 @@ def parse_manifest(source: str | bytes, *, name: str, path: str | None = None) -
 
 def is_reference(target: str) -> bool:
     """Whether a target names Python code (`acme.tools:refund`, `acme.tools:*`, `acme`) rather than a file."""
-    return _REFERENCE.fullmatch(target) is not None
+    return REFERENCE.fullmatch(target) is not None
 
 
 def ordered(target: Any) -> Any:
@@ -187,13 +190,13 @@ class _Reader:
         value = self.text_of(data, "name")
         if value is None:
             return name
-        if not _NAME.fullmatch(value):
+        if not NAME.fullmatch(value):
             right = value.replace("-", "_")
             self.problem(
                 ("name",),
                 "PKG106",
                 f"`name` is the import package, and {value!r} cannot be imported",
-                f'write name = "{right}"' if _NAME.fullmatch(right) else None,
+                f'write name = "{right}"' if NAME.fullmatch(right) else None,
             )
         elif value != name:
             self.problem(
@@ -381,61 +384,6 @@ def texts(target: Any) -> Iterator[str]:
 
 def manifest_schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of `lev.toml`, for editors."""
-    path = {"type": "string", "pattern": r"^\./[^\\%:?#\"<>|]+$", "description": "A file of the package."}
-    reference = {"type": "string", "pattern": f"^(?:{_REFERENCE.pattern})$", "description": "module:name, or module:*."}
-    file_target = {"anyOf": [path, {"const": False}, {"$ref": "#/$defs/conditions"}, {"$ref": "#/$defs/targets"}]}
-    counts = {"type": "integer", "minimum": 0}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": FILE_NAME,
-        "description": "What a package exports, and to whom.",
-        "type": "object",
-        "required": ["format"],
-        "additionalProperties": False,
-        "properties": {
-            "format": {"const": FORMAT, "description": "The version of this format."},
-            "name": {"type": "string", "pattern": f"^(?:{_NAME.pattern})$", "description": "The import package."},
-            "description": {"type": "string"},
-            "constitution": path,
-            "deps": {**reference, "description": "module:function that builds what tools get as ctx.deps."},
-            "exports": {
-                "type": "object",
-                "propertyNames": {"pattern": r"^\.(?:/[^*]*\*?[^*]*)?$"},
-                "additionalProperties": {
-                    "anyOf": [path, {"const": False}, {"$ref": "#/$defs/export"}, {"$ref": "#/$defs/targets"}]
-                },
-            },
-            "budget": {
-                "type": "object",
-                "additionalProperties": False,
-                "properties": {
-                    "context": {**counts, "description": "Tokens of each context."},
-                    "bundle": {**counts, "description": "Tokens of everything that llm-first loads."},
-                    "wheel-kb": {**counts, "description": "KB of the wheel."},
-                    "import-ms": {**counts, "description": "CPU milliseconds of importing the package; only warns."},
-                },
-            },
-        },
-        "$defs": {
-            "targets": {"type": "array", "items": file_target},
-            "conditions": _conditions_schema(file_target, reference),
-            "export": {
-                **_conditions_schema(file_target, reference),
-                "description": "Targets by condition.",
-                "minProperties": 1,
-            },
-        },
-    }
+    from ._manifest_schema import build
 
-
-def _conditions_schema(target: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any]:
-    about = {
-        "llm-first": "Loaded up front.",
-        "llm": "Available to a model on request.",
-        "python": "The Python object, or a file.",
-        "default": "For everyone else.",
-    }
-    properties: dict[str, Any] = {condition: {**target, "description": text} for condition, text in about.items()}
-    properties["python"] = {"anyOf": [reference, *target["anyOf"]], "description": about["python"]}
-    properties["deprecated"] = {"type": "string", "description": "What to use instead; the export still works."}
-    return {"type": "object", "properties": properties, "additionalProperties": target}
+    return build()

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from ..canonical import digest_bytes
-from ..errors import InvalidInput, LevError, Location, Problem
+from ..errors import LevError
 from ..tools import ToolCard
 from . import _expand
 from ._files import locate, path_fault, read_bytes, read_text
 from ._modules import Module
+from .export import Export, Target
 from .exports import ExportNotFound, resolve_exports
-from .manifest import FILE_NAME, MAX_MANIFEST, Manifest, is_reference, parse_manifest
-from .specifiers import InvalidSpecifier, is_import_name, parse_specifier
+from .manifest import FILE_NAME, MAX_MANIFEST, PYTHON, Manifest, is_reference, parse_manifest
+from .specifiers import InvalidSpecifier, parse_specifier
 
 Source = Literal["entry-point", "editable", "workspace", "wheel-skills", "path", "config"]
-Kind = Literal["context", "flow", "tool", "constitution", "skill", "personality", "python", "file"]
-
 ACTIVE: Mapping[str, frozenset[str]] = {
     "llm-first": frozenset({"llm-first", "llm"}),
     "llm": frozenset({"llm"}),
@@ -32,71 +30,10 @@ ACTIVE: Mapping[str, frozenset[str]] = {
 """Who asks, and the conditions that are active then; `default` always is."""
 
 SKILLS = ".agents/skills"
-_KINDS: Mapping[str, Kind] = {
-    "contexts": "context",
-    "flows": "flow",
-    "tools": "tool",
-    "constitution": "constitution",
-    "skills": "skill",
-}
-_PYTHON = "./@python/"
 
 
 class PackageNotFound(LevError):
     """No package of that name is installed, or there is none at that path."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a subpath is for one condition: a file of the package (`path`) or a Python object (`object`)."""
-
-    specifier: str
-    condition: str
-    target: str
-    path: Path | None = None
-    object: str | None = None
-
-
-@dataclass(frozen=True)
-class Export:
-    """One name that a package exports. `conditions` are those under which it resolves."""
-
-    package: Package
-    subpath: str
-    conditions: tuple[str, ...]
-    deprecated: str | None = None
-
-    @property
-    def specifier(self) -> str:
-        return self.package.specifier(self.subpath)
-
-    @property
-    def name(self) -> str:
-        """The last part of the subpath; the package's name for `.`."""
-        return self.subpath.rpartition("/")[2] if self.subpath != "." else self.package.name
-
-    @cached_property
-    def kind(self) -> Kind:
-        kind = kind_of(self.subpath)
-        if kind == "context" and self.package.is_personality(self.subpath):
-            return "personality"
-        if kind == "tool" and not _expand.is_function(self.package, self.subpath):
-            return "python"
-        if kind == "file" and self.conditions == ("python",):
-            return "python"
-        return kind
-
-    def from_python(self) -> Any:
-        """The Python object: what the `python` condition names, else the Context, Flow or Constitution of the file."""
-        from .for_llm import as_python
-
-        return as_python(self)
-
-    def for_llm(self, *, conditions: str = "llm") -> dict[str, Any]:
-        """`{module, context, text, digest, tokens}` as a model gets it."""
-        from .for_llm import as_text
-
-        return as_text(self, conditions)
 
 
 class Package:
@@ -143,10 +80,10 @@ class Package:
             return None, LevError(self._fault), _stamp(self.root / FILE_NAME)
         if self._given is not None:
             return self._given, None, None
-        path = self.root / FILE_NAME
-        stamp = _stamp(path)
+        stamp = _stamp(os.path.join(self._root, FILE_NAME))
         if stamp is None and self._skills:
             return Manifest(self.name, exports={}), None, None
+        path = self.root / FILE_NAME
         try:
             file = locate(self.root, f"./{FILE_NAME}")
             return parse_manifest(read_bytes(file, limit=MAX_MANIFEST), name=self.name, path=str(path)), None, stamp
@@ -239,10 +176,26 @@ class Package:
 
     def target(self, subpath: str, condition: str) -> Target:
         """`resolve`, without looking for the nearest names when there is none."""
-        found = resolve_exports(self._for_node, subpath, ACTIVE.get(condition, frozenset({condition})))
+        return self.target_of(subpath, condition, self.chosen(subpath, condition))
+
+    def chosen(self, subpath: str, condition: str) -> str:
+        """The target that Node's algorithm chooses, before anything is looked up."""
+        return resolve_exports(self._for_node, subpath, self.active(condition))
+
+    @cached_property
+    def _active(self) -> dict[str, frozenset[str]]:
+        mentioned = frozenset(_conditions(list(self.table.values())))
+        return {condition: active & mentioned for condition, active in ACTIVE.items()}
+
+    def active(self, condition: str) -> frozenset[str]:
+        """The conditions that are active for an asker, of those that the export map mentions."""
+        return self._active.get(condition) or frozenset({condition} - ACTIVE.keys())
+
+    def target_of(self, subpath: str, condition: str, found: str) -> Target:
+        """What a chosen target means: a file below the root, or a Python object."""
         specifier = self.specifier(subpath)
-        if found.startswith(_PYTHON):
-            reference = _identifier(found.removeprefix(_PYTHON))
+        if found.startswith(PYTHON):
+            reference = _identifier(found.removeprefix(PYTHON))
             if reference is None:
                 raise ExportNotFound(f"{specifier!r} is no Python identifier")
             return Target(specifier, condition, reference, object=reference)
@@ -255,6 +208,18 @@ class Package:
         except LevError:
             return False
         return path is not None and path.is_file()
+
+    @cached_property
+    def base(self) -> str:
+        """The real path of the root."""
+        parent, name = os.path.split(os.path.abspath(self._root))
+        path = os.path.join(_real_folder(parent), name)
+        return os.path.realpath(path) if os.path.islink(path) else path
+
+    @cached_property
+    def plain_folders(self) -> set[str]:
+        """Folders that have been seen to be no links, while exports are listed; reading looks again."""
+        return set()
 
     @cached_property
     def modules(self) -> dict[str, Module]:
@@ -347,14 +312,18 @@ class Package:
         )
 
 
-def kind_of(subpath: str) -> Kind:
-    """The kind of an export by its folder: `./contexts/x` is a context."""
-    return _KINDS.get(subpath.removeprefix("./").partition("/")[0], "file")
+def _conditions(target: Any) -> Iterator[str]:
+    if isinstance(target, dict):
+        yield from target
+        target = list(target.values())
+    if isinstance(target, list):
+        for item in target:
+            yield from _conditions(item)
 
 
 def _encode(target: Any) -> Any:
     if isinstance(target, str):
-        return target if target.startswith("./") or not is_reference(target) else _PYTHON + target
+        return target if target.startswith("./") or not is_reference(target) else PYTHON + target
     if isinstance(target, dict):
         return {key: _encode(value) for key, value in target.items()}
     if isinstance(target, list):
@@ -371,12 +340,17 @@ def _identifier(reference: str) -> str | None:
     return f"{module}:{name}" if colon else module
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def _stamp(path: str | Path) -> tuple[int, int] | None:
     try:
         status = os.stat(path)
     except (OSError, ValueError):
         return None
     return status.st_mtime_ns, status.st_size
+
+
+@lru_cache(maxsize=256)  # a thousand packages lie side by side in one folder
+def _real_folder(path: str) -> str:
+    return os.path.realpath(path)
 
 
 def import_object(reference: str, specifier: str, root: Path) -> Any:
@@ -398,78 +372,3 @@ def import_object(reference: str, specifier: str, root: Path) -> Any:
             f"{specifier!r} cannot be imported as {reference}: {type(error).__name__}: {error}", help=help
         ) from error
     return found
-
-
-def load_package(name_or_path: str | os.PathLike[str], *, paths: Collection[str] | None = None) -> Package:
-    """A package by its import name, or by the path of its folder, its `lev.toml`, or its project.
-
-    A name is looked up on `sys.path` first, then among everything that `discover` finds.
-    Raises `PackageNotFound`, or `InvalidInput` with every problem of its manifest.
-    """
-    text = os.fspath(name_or_path)
-    if isinstance(name_or_path, str) and is_import_name(text):
-        from .discovery import find_installed
-
-        package = find_installed(text, paths)
-        if package is None:
-            package = _at(Path(text))
-    elif isinstance(name_or_path, str) and os.sep not in text and not os.path.exists(text):
-        parse_specifier(text)
-        package = None
-    else:
-        package = _at(Path(text))
-    if package is None:
-        raise PackageNotFound(f"there is no package {text!r}", help=_hint(text))
-    package.manifest  # noqa: B018  # raises what is wrong with it
-    return package
-
-
-def _hint(text: str) -> str:
-    if "/" in text or os.sep in text:
-        return f"looked for {FILE_NAME} in {text} and in its src/*/"
-    return f"install it, or run where its project is; a package has {FILE_NAME} beside its __init__.py"
-
-
-def _at(path: Path) -> Package | None:
-    """The package in a folder: the folder itself, or the only one in its `src/` or directly below."""
-    try:
-        path = path.absolute()
-        if path.name == FILE_NAME:
-            path = path.parent
-        if (path / FILE_NAME).is_file():
-            return Package(import_name(path), path, "path")
-        from .discovery import packages_of_project
-
-        found = packages_of_project(path)
-    except (OSError, ValueError):
-        return None
-    if len(found) > 1:
-        names = ", ".join(sorted(package.name for package in found))
-        place = Location(str(path))
-        raise InvalidInput(
-            [Problem("PKG301", f"there are {len(found)} packages here: {names}", place, "name one of them")]
-        )
-    return found[0] if found else None
-
-
-def import_name(root: Path) -> str:
-    """The name under which the folder `root` is imported: with its parents up to one on `sys.path`, or `src`.
-
-    A namespace package's folders hold no `__init__.py`, so the manifest's own `name` decides where it fits.
-    """
-    claimed = _claimed_name(root)
-    if claimed:
-        parts = claimed.split(".")
-        if list(root.parts[-len(parts) :]) == parts:
-            return claimed
-    return root.name
-
-
-def _claimed_name(root: Path) -> str | None:
-    import tomllib
-
-    try:
-        value = tomllib.loads(read_text(locate(root, f"./{FILE_NAME}"), limit=MAX_MANIFEST)).get("name")
-    except (LevError, ValueError, RecursionError):
-        return None
-    return value if isinstance(value, str) and is_import_name(value) else None

@@ -114,7 +114,7 @@ class Resolver:
 
     def package(self, name: str) -> Package:
         """The package of that import name; raises `PackageNotFound`."""
-        from .package import load_package
+        from .loading import load_package
 
         known = self._known.get(name)
         if known is None or not known.is_current():

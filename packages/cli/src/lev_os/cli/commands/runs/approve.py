@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ...errors import STATUS_CODES, UsageProblem
-from ...options import RunName, json_option, model_options, python_option
+from ...options import RunName, accept_option, json_option, model_options, python_option
 from ...output import note
 
 
@@ -19,6 +19,7 @@ from ...output import note
 @click.option("--refuse", is_flag=True, help="Say no.")
 @click.option("--answer", metavar="JSON|@FILE|-", help="The answer itself, for a wait that is no yes-or-no question.")
 @click.option("--yes", is_flag=True, help="Do not ask again before answering (a pipe is never asked).")
+@accept_option
 @model_options
 @python_option
 @json_option
@@ -29,6 +30,7 @@ def command(
     refuse: bool,
     answer: str | None,
     yes: bool,
+    accept_change: bool,
     model: str | None,
     allow_weak_decisions: bool,
     python: str | None,
@@ -62,9 +64,8 @@ def command(
     value = read_value(answer, "--answer") if answer is not None else _verdict(wait, refuse, remark)
     if not (yes or as_json) and sys.stdin.isatty() and sys.stderr.isatty():
         click.confirm(f"answer {json.dumps(value, ensure_ascii=False)}?", abort=True, err=True)
-    result, seconds = answer_wait(
-        path, wait["key"], value, choice=ModelChoice(model, allow_weak_decisions), python=python
-    )
+    choice = ModelChoice(model, allow_weak_decisions)
+    result, seconds = answer_wait(path, wait["key"], value, choice=choice, python=python, accept_change=accept_change)
     show_result(result, seconds, as_json=as_json)
     return STATUS_CODES[result.status]
 

@@ -5,15 +5,23 @@ from __future__ import annotations
 import click
 
 from ...errors import STATUS_CODES
-from ...options import RunName, json_option, model_options, python_option
+from ...options import RunName, accept_option, json_option, model_options, python_option
 
 
 @click.command("resume")
 @click.argument("run", type=RunName())
+@accept_option
 @model_options
 @python_option
 @json_option
-def command(run: str, model: str | None, allow_weak_decisions: bool, python: str | None, as_json: bool) -> int:
+def command(
+    run: str,
+    accept_change: bool,
+    model: str | None,
+    allow_weak_decisions: bool,
+    python: str | None,
+    as_json: bool,
+) -> int:
     """Go on with a run that was killed or interrupted; what had finished is not done again.
 
     \b
@@ -24,6 +32,7 @@ def command(run: str, model: str | None, allow_weak_decisions: bool, python: str
     from ...project import journal_of
     from ...showing import show_result
 
-    result, seconds = resume_run(journal_of(run), choice=ModelChoice(model, allow_weak_decisions), python=python)
+    choice = ModelChoice(model, allow_weak_decisions)
+    result, seconds = resume_run(journal_of(run), choice=choice, python=python, accept_change=accept_change)
     show_result(result, seconds, as_json=as_json)
     return STATUS_CODES[result.status]

@@ -5,7 +5,8 @@
 
 With `tools` and `effects` both, a tool must meet both. With `on_violation: escalate` the call waits for a person.
 `unless` names approvals that lift it: a wait of the flow that showed a person all of the call's arguments
-(`approval` is any wait, another name the wait so named), or the approval of this very call.
+(`approval` is any wait, another name the wait so named), or the approval of this very call. One yes is good for one
+call and its retries.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class _ForbidTool:
         return phase == "tool" and kind == "tool"
 
     def __call__(self, facts: Facts) -> Hit | None:
-        if not self.selects(facts) or facts.history.cleared(facts.action, self.unless):
+        if not self.selects(facts) or facts.history.cleared_once(facts.action, self.unless):
             return None
         name = tool_name(facts.action)
         if self.selects.effects is None:
@@ -53,6 +54,10 @@ class _ForbidTool:
             return Hit(f"`{name}` declares no effects", {"tool": name, "effects": [UNDECLARED]}, help)
         found = sorted(facts.effects & self.selects.effects)
         return Hit(f"`{name}` has the effects {listing(found)}", {"tool": name, "effects": found})
+
+    def observe(self, facts: Facts) -> None:
+        if self.unless and self.selects(facts):
+            facts.history.use(facts.action, self.unless)
 
 
 def declaration(specifier: str) -> str:

@@ -61,9 +61,7 @@ class _Taint:
     def _cleared(self, facts: Facts, path: str) -> bool:
         if facts.history.cleared(facts.action, self.unless):
             return True
-        if not path or not self.unless:
-            return False
-        value = facts.value(path)
+        value = facts.value(path)  # the path "" leads nowhere: only the whole call can be cleared
         return value is not MISSING and facts.history.shown([value], self.unless)
 
 

@@ -1,0 +1,73 @@
+"""On a terminal, stderr is alive; stdout stays clean."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Lev = Callable[..., Any]
+
+
+@pytest.fixture
+def pack(lev: Lev, tmp_path: Path) -> Path:
+    """A new package's project."""
+    lev("new", "package", "acme-term")
+    return tmp_path / "acme-term"
+
+
+def on_terminal(cwd: Path, *args: str) -> tuple[int, str, str]:
+    """Exit code, stdout (a pipe) and what the terminal on stderr got."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lev_os.cli", *args],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"},
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:  # the terminal's other side is closed
+            break
+        if not part:
+            break
+        shown += part
+    os.close(ours)
+    out, _ = process.communicate(timeout=60)
+    return process.returncode, out, shown.decode()
+
+
+def test_a_run_is_traced_live(pack: Path) -> None:
+    """Finished steps stay as lines; the text of a model appears while it grows."""
+    (pack / "model.yaml").write_text("script: 1\nreplies: [{answer: Hello there.}]\n")
+    code, out, shown = on_terminal(
+        pack, "run", "acme_term/flows/reply", "--input", '{"message": "Hi"}', "--model", "script:model.yaml"
+    )
+    assert (code, out) == (0, '{\n  "reply": "Hello there."\n}\n')
+    assert "draft" in shown
+    assert "done" in shown
+    assert "\x1b[" in shown
+
+
+def test_a_batch_has_a_bar(pack: Path) -> None:
+    """And the final table."""
+    (pack / "in.jsonl").write_text("".join(f'{{"name": "n{n}"}}\n' for n in range(5)))
+    code, out, shown = on_terminal(
+        pack, "run", "acme_term/flows/greet", "--input-file", "in.jsonl", "--out", "out.jsonl", "--json"
+    )
+    assert code == 0
+    assert out.count("\n") == 1
+    assert "5/5" in shown
+    assert "5 answered: 5 done" in shown

@@ -1,0 +1,109 @@
+"""Effects in flight: one task each, with its deadline. Nothing stays behind when they are stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Coroutine
+from typing import Any
+
+from .effects import Effect, Failure
+
+_GRACE = 1.0
+"""Seconds that a cancelled tool gets to clean up before it is left behind."""
+_ORIGIN = time.time() - time.monotonic()
+
+
+def now() -> float:
+    """Seconds since the epoch by a clock that never runs backwards within a process."""
+    return _ORIGIN + time.monotonic()
+
+
+class Flights:
+    """What is being carried out. `arrived` holds what came back, in order: values and failures."""
+
+    def __init__(self) -> None:
+        self.arrived: deque[tuple[Effect, Any]] = deque()
+        self._tasks: dict[str, asyncio.Task[Any]] = {}
+        self._leaving: set[asyncio.Task[Any]] = set()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._wake = asyncio.Event()
+
+    def __bool__(self) -> bool:
+        return bool(self._tasks)
+
+    def watch(self, effect: Effect) -> bool:
+        """Hold an effect to its deadline, whoever carries it out; False when it has passed already."""
+        if effect.deadline is None:
+            return True
+        left = effect.deadline - now()
+        if left <= 0:
+            self.arrived.append((effect, _timed_out(effect)))
+            return False
+        self._timers[effect.token] = asyncio.get_running_loop().call_later(left, self._time_out, effect)
+        return True
+
+    def launch(self, effect: Effect, work: Coroutine[Any, Any, Any]) -> None:
+        """Carry out an effect."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks[effect.token] = task
+        task.add_done_callback(lambda done: self._finished(effect, done))
+
+    def drop(self, token: str) -> None:
+        """Stop an effect that is not wanted any more, if it is in flight."""
+        timer = self._timers.pop(token, None)
+        if timer is not None:
+            timer.cancel()
+        task = self._tasks.pop(token, None)
+        if task is not None:
+            task.cancel()
+            self._leaving.add(task)
+
+    def wake(self) -> None:
+        """Let `change` return: something happened elsewhere."""
+        self._wake.set()
+
+    async def change(self) -> None:
+        """Wait until something has arrived, or `wake` is called."""
+        await self._wake.wait()
+        self._wake.clear()
+
+    def halt(self) -> None:
+        """Stop everything."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        for token in list(self._tasks):
+            self.drop(token)
+
+    async def gone(self) -> None:
+        """Wait until what was dropped has ended; what refuses to is left behind after a moment."""
+        if self._leaving:
+            await asyncio.wait(self._leaving, timeout=_GRACE)
+
+    def _finished(self, effect: Effect, task: asyncio.Task[Any]) -> None:
+        self._leaving.discard(task)
+        wanted = self._tasks.get(effect.token) is task
+        if wanted:
+            self.drop(effect.token)
+            self._leaving.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if wanted:
+            self.arrived.append((effect, task.result() if error is None else _internal(error)))
+            self._wake.set()
+
+    def _time_out(self, effect: Effect) -> None:
+        self.drop(effect.token)
+        self.arrived.append((effect, _timed_out(effect)))
+        self._wake.set()
+
+
+def _timed_out(effect: Effect) -> Failure:
+    return Failure(kind="timeout", message=f"no result in time from {effect.request.get('name') or effect.kind}")
+
+
+def _internal(error: BaseException) -> Failure:
+    return Failure(kind="tool", message=f"{type(error).__name__}: {error}", retryable=False)
