@@ -166,7 +166,10 @@ class Performer:
         calibrated = bool(judged.get("calibrated"))
         sure = not (calibrated and confidence is not None and threshold is not None and confidence < threshold)
         if label is None or not sure:
-            answered = yield from self.perform(frame, _ask_model(want, labels))
+            try:
+                answered = yield from self.perform(frame, _ask_model(want, labels))
+            except StepFailed:
+                return None  # nobody could be asked, so nobody is sure; the failure itself is in the journal
             answer = answered["answer"]
             label = None if answer["answer"] == UNSURE else answer["answer"]
             judged = {"evidence": answer.get("evidence"), "decided_by": answered.get("decided_by") or "model"}
