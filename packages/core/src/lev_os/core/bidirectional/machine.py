@@ -137,7 +137,7 @@ class Machine(Host):
                 "input": arguments,
                 "machine": VERSION,
                 "clocked": self.clocked,
-                "gate": _pinned_gate(self._given_gate),
+                "gate": None if self._given_gate is None else self._given_gate.pinned,
                 "pinned": self.linked.pinned,
             },
         )
@@ -337,12 +337,6 @@ class Machine(Host):
         if name not in self._sessions:
             self._sessions[name] = gate().session()
         return self._sessions[name]
-
-
-def _pinned_gate(gate: Gate | None) -> dict[str, Any] | None:
-    if gate is None:
-        return None
-    return {"mode": gate.mode, "constitutions": [constitution.pinned() for constitution in gate.constitutions]}
 
 
 _gates_by_digest: dict[str, Gate] = {}
