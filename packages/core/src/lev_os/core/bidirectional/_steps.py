@@ -66,23 +66,6 @@ class Interpreter:
         self._judged: dict[str, Decision | None] = {}
         self._approved_values: set[str] = set()
         self.meters: list[Meter] = []
-        # A step that needs no effect does its work when called and gives nothing to wait for.
-        self._steps: dict[type, Callable[[Any, Frame, Scope], Strand | tuple[()]]] = {
-            Ask: self._ask,
-            Call: self._call,
-            If: self._if,
-            IfSemantic: self._if_semantic,
-            Switch: self._switch,
-            SwitchSemantic: self._switch_semantic,
-            ForEach: self._for_each,
-            While: self._while,
-            Parallel: self._parallel,
-            SubFlow: self._sub_flow,
-            Wait: self._wait,
-            Try: self._try,
-            Set: self._set,
-            Return: self._return,
-        }
 
     def flow(self, frame: Frame, arguments: Mapping[str, Any], labels: Mapping[str, Labels], control: Labels) -> Strand:
         """Run a whole flow; ends with (output, labels). `labels` marks single inputs."""
@@ -116,7 +99,7 @@ class Interpreter:
 
     def _block(self, steps: Sequence[Step], frame: Frame, scope: Scope) -> Strand:
         for step in steps:
-            yield from self._steps[type(step)](step, frame, scope)
+            yield from _STEPS[type(step)](self, step, frame, scope)
 
     def _guarded(self, steps: Sequence[Step], frame: Frame, scope: Scope, control: Labels) -> Strand:
         """A branch that something tainted may have decided on."""
@@ -404,6 +387,25 @@ class Interpreter:
 
     def _return(self, step: Return, frame: Frame, scope: Scope) -> NoReturn:
         raise Returned(self._render(step.value, step, scope), scope.labels(step.value) | scope.control)
+
+
+# A step that needs no effect does its work when called and gives nothing to wait for.
+_STEPS: Mapping[type, Callable[[Interpreter, Any, Frame, Scope], Strand | tuple[()]]] = {
+    Ask: Interpreter._ask,
+    Call: Interpreter._call,
+    If: Interpreter._if,
+    IfSemantic: Interpreter._if_semantic,
+    Switch: Interpreter._switch,
+    SwitchSemantic: Interpreter._switch_semantic,
+    ForEach: Interpreter._for_each,
+    While: Interpreter._while,
+    Parallel: Interpreter._parallel,
+    SubFlow: Interpreter._sub_flow,
+    Wait: Interpreter._wait,
+    Try: Interpreter._try,
+    Set: Interpreter._set,
+    Return: Interpreter._return,
+}
 
 
 def _accept_tool(card: ToolCard) -> Callable[[Any], tuple[Sequence[str], Any]]:
