@@ -17,6 +17,7 @@ from ..constitutional.model import RULINGS, Action, Finding, JudgeCall, Verdict
 from ..flowmind.model import Retry
 from ._answers import (
     APPROVAL_SCHEMA,
+    UNCERTAIN,
     UNSURE,
     Accept,
     accept_approval,
@@ -155,7 +156,7 @@ class Performer:
             problems = (reason,)
 
     def decide(self, frame: Frame, want: Wanted, labels: Sequence[str]) -> Strand:
-        """A judgement in tiers: the judge, then a model. Returns a `Decision`, or None when nobody is sure."""
+        """A judgement in tiers, the judge and then a model: a `Decision`, `UNCERTAIN` when nobody is sure."""
         frame.meter.judgement()
         threshold = want.request.get("confidence")
         try:
@@ -167,20 +168,19 @@ class Performer:
         calibrated = bool(judged.get("calibrated"))
         sure = not (calibrated and confidence is not None and threshold is not None and confidence < threshold)
         if label is None or not sure:
+            confidence, calibrated = None, False
             try:
                 answered = yield from self.perform(frame, _ask_model(want, labels))
-            except StepFailed:
-                return None  # nobody could be asked, so nobody is sure; the failure itself is in the journal
-            answer = answered["answer"]
-            label = None if answer["answer"] == UNSURE else answer["answer"]
-            judged = {"evidence": answer.get("evidence"), "decided_by": answered.get("decided_by") or "model"}
-            confidence, calibrated = None, False
-        if label is None:
-            return None
+            except StepFailed as failed:
+                label, judged = None, {"decided_by": "nobody", "evidence": failed.failure.message}
+            else:
+                answer = answered["answer"]
+                label = None if answer["answer"] == UNSURE else answer["answer"]
+                judged = {"evidence": answer.get("evidence"), "decided_by": answered.get("decided_by") or "model"}
         return Decision(
             step=want.step,
-            label=label,
-            decided_by=str(judged.get("decided_by") or "judge"),
+            label=UNCERTAIN if label is None else label,
+            decided_by="nobody" if label is None else str(judged.get("decided_by") or "judge"),
             confidence=confidence,
             calibrated=calibrated,
             evidence=judged.get("evidence"),
@@ -323,14 +323,9 @@ class Performer:
             taint={"about": CLEAN.union(*action.taint.values())},
             judged=True,
         )
-        try:
-            decision: Decision | None = yield from self.decide(frame, question, labels)
-        except StepFailed:
-            return None
-        if decision is None:
-            return None
+        decision: Decision = yield from self.decide(frame, question, labels)
         self._host.decisions.append(decision)
-        return decision.label == "violates"
+        return None if decision.label == UNCERTAIN else decision.label == "violates"
 
     def _approve(self, frame: Frame, want: Wanted, action: Action, verdict: Verdict, digest: str) -> Strand:
         """Wait for a person; raises `RunEnded` when the person refuses."""
