@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from lev_os.core import packaging
-from lev_os.core.errors import InvalidInput, LevError
 from lev_os.core.caches import cache_folder
+from lev_os.core.errors import InvalidInput, LevError
 from lev_os.core.packaging import Package, _index, card_of, discover, parse_manifest
 from lev_os.core.packaging._files import path_fault
 
