@@ -170,6 +170,24 @@ def test_another_environment_or_project_is_noticed(lev: Lev, site: Path, tmp_pat
     assert {"own", "kit"} <= {row["name"] for row in lev("list", "--json").json}
 
 
+def test_a_nearer_environment_or_project_is_noticed(
+    lev: Lev, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder below the project, which gets an environment, and then a package, of its own."""
+    below = tmp_path / "far" / "below"
+    (below / "own").mkdir(parents=True)
+    age(tmp_path)
+    monkeypatch.chdir(below)
+    assert "kit/skills/pay" in digests(lev)
+    install(below / ".venv" / "lib" / "python3.11" / "site-packages", "near", {"near/.agents/skills/a/SKILL.md": SKILL})
+    assert set(digests(lev)) == {"near/skills/a"}
+    age(tmp_path)
+    digests(lev)
+    (below / "pyproject.toml").touch()
+    (below / "own" / "lev.toml").write_text("format = 1\n")
+    assert set(digests(lev)) == {"near/skills/a", "own/lev.toml"}
+
+
 def test_a_file_of_this_moment_is_not_remembered(lev: Lev, site: Path) -> None:
     """It could change again within the clock's grain."""
     file = site / "desk" / "contexts" / "pay.md"
