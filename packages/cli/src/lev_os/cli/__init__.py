@@ -17,6 +17,16 @@ def main(args: list[str] | None = None) -> int:
         # Scripts ask for the version often; nothing else needs to be imported to answer.
         print(f"lev {__version__}")
         return 0
+    if given == ["list", "--json"]:
+        from .remembered import print_last
+
+        try:
+            if print_last():
+                return 0
+        except (OSError, KeyboardInterrupt) as problem:
+            from .guard import exit_code
+
+            return exit_code(problem, given)
     from .guard import guarded
 
     return guarded(given)
