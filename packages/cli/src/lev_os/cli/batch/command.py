@@ -18,6 +18,7 @@ from ..errors import Interrupted
 from ..output import note, print_json
 from ..project import project_root, runs_folder
 from .inputs import read_inputs
+from .later import as_it_stands
 from .progress import Progress
 from .rows import Rows
 from .table import Table
@@ -39,7 +40,7 @@ def run_batch(flow: Flow, input_file: Path, out: Path, *, choice: ModelChoice, c
             note(f"{len(inputs) - len(todo)} of {len(inputs)} are answered already; going on")
         if todo:
             _answer_all(flow, todo, rows, name, len(inputs), choice, concurrency)
-        table = Table.of(rows.done.values())
+        table = Table.of(map(as_it_stands, rows.done.values()))
     for line in table.lines():
         note(line)
     if as_json:

@@ -41,7 +41,8 @@ def command(
 
     The output goes to stdout, progress to stderr. Every run has a journal: `lev runs show RUN` reads it, and a run
     that was killed goes on with `lev runs resume RUN`. A batch that was killed goes on when the same command is
-    given again; each input is answered exactly once.
+    given again; each input is answered exactly once. Given again later, it writes nothing and reports how things stand:
+    a row that waited for a person counts as what its run has come to since.
 
     \b
     Examples:
