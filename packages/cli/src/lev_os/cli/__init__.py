@@ -17,6 +17,9 @@ def main(args: list[str] | None = None) -> int:
         # Scripts ask for the version often; nothing else needs to be imported to answer.
         print(f"lev {__version__}")
         return 0
-    from .guard import guarded
-
+    try:
+        from .guard import guarded
+    except KeyboardInterrupt:  # before there is anything that could tell it better
+        print("error: interrupted", file=sys.stderr)
+        return 130
     return guarded(given)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import importlib
 import inspect
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 from lev_os.core.errors import LevError
 
+from . import interrupts
 from .catalog import export_of, make_importable
 from .errors import Interrupted, UsageProblem
 from .project import handle_of, project_root, runs_folder
@@ -282,7 +282,7 @@ def _watched(running: Session, name: str, value: dict[str, Any], path: Path) -> 
 
 def _until_done(work: Coroutine[Any, Any, T], path: Path) -> T:
     try:
-        return asyncio.run(work)
+        return interrupts.run(work)
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted; the run is kept in {path}", help=f"lev runs resume {handle_of(path)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import secrets
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lev_os.core.errors import InvalidInput
 
+from .. import interrupts
 from ..driving import ModelChoice, result_value, session
 from ..errors import Interrupted
 from ..output import note, print_json
@@ -74,7 +74,7 @@ def _answer_all(
             progress.take(row)
 
         try:
-            asyncio.run(work(todo, answer, done, concurrency=concurrency))
+            interrupts.run(work(todo, answer, done, concurrency=concurrency))
         except KeyboardInterrupt:
             raise Interrupted(
                 f"interrupted after {len(rows.done)} of {total}",

@@ -46,10 +46,10 @@ def command(
 
     \b
     Examples:
-      lev run acme_support/flows/triage --input '{"message": "I was charged twice!"}'
-      lev run ./flows/triage --input @message.json --model anthropic:claude-sonnet-4-5
+      lev run acme_support/flows/triage --input '{"message": "Charged twice!"}'
+      lev run ./flows/triage --input @message.json --model openai:gpt-5
       echo '{"name": "Ada"}' | lev run acme_billing/flows/greet --input - --json
-      lev run acme_support/flows/triage --input-file messages.jsonl --out answers.jsonl --concurrency 8
+      lev run ./flows/triage --input-file in.jsonl --out out.jsonl --concurrency 8
     """
     from ..driving import ModelChoice, load_flow, read_value
 

@@ -44,8 +44,8 @@ def command(
     \b
     Examples:
       lev runs approve 20261122-150405-a1b2c3d4e5f6
-      lev runs approve 20261122-150405-a1b2c3d4e5f6 --refuse --note "twice this month"
-      lev runs approve 20261122-150405-a1b2c3d4e5f6 --answer '{"category": "refund"}'
+      lev runs approve 20261122-150405-a1b2c3d4e5f6 --refuse --note "again?"
+      lev runs approve 20261122-150405-a1b2c3d4e5f6 --answer '{"label": "refund"}'
     """
     import sys
 

@@ -17,7 +17,7 @@ _STATUSES = ("waiting", "idle", "interrupted", "running", "done", "failed", "den
 
 
 @click.command("list")
-@click.option("--status", type=click.Choice(_STATUSES), help="Only these.")
+@click.option("--status", type=click.Choice(_STATUSES), metavar="STATUS", help=f"Only these: {', '.join(_STATUSES)}.")
 @click.option("--limit", type=click.IntRange(1), help="At most so many.")
 @json_option
 def command(status: str | None, limit: int | None, as_json: bool) -> None:
