@@ -15,6 +15,7 @@ import contextlib
 import secrets as randomness
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -320,7 +321,7 @@ class Run:
             remaining = None
             if effect.kind == "sleep":
                 remaining = max(0.0, effect.request["seconds"] - self._age(effect))
-            flights.launch(effect, self.executor.carry_out(effect, remaining=remaining))
+            flights.launch(effect, partial(self.executor.carry_out, effect, remaining=remaining))
 
     def _age(self, effect: Effect) -> float:
         """Seconds since an effect left, perhaps in an earlier process."""
