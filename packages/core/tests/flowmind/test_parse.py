@@ -1,4 +1,4 @@
-# ruff: noqa: E501  # one case a line reads better than one case in five
+# one case a line reads better than one case in five
 """The whole language is read; what is wrong is said all at once, each at its place."""
 
 from __future__ import annotations
