@@ -19,6 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
+import msgspec
+
 from ..errors import LevError
 from . import _threads, values
 from ._flights import Flights, now
@@ -114,7 +116,7 @@ class Run:
         file = Journal.create(path, fsync=fsync) if path else None
         self = cls(machine, executor, file, gates=(gate,) if gate else (), on_event=on_event)
         try:
-            self._apply(step)
+            self._apply(_with_json(step, linked) if file else step)
         except BaseException:
             self.close()
             raise
@@ -360,3 +362,10 @@ class Run:
                 self._take(*flights.arrived.popleft())
         self._unlaunched = deque(self._open.values())
         await flights.gone()
+
+
+def _with_json(step: Step, linked: LinkedFlow) -> Step:
+    """The first step with the pinned flow as JSON text: it is the longest record, and the same in every run."""
+    first, *rest = step.records
+    body = {**first.body, "pinned": linked.pinned_json}
+    return msgspec.structs.replace(step, records=(msgspec.structs.replace(first, body=body), *rest))
