@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..canonical import digest
+from ..canonical import digest, encode
 from ..errors import InvalidInput, Problem
 from ..tools import ToolCard
 from .model import FlowTree
@@ -95,6 +95,11 @@ class LinkedFlow:
             "flows": {reference: flow.pinned for reference, flow in self.flows.items()},
             "constitutions": [constitution.pinned() for constitution in self.constitutions],
         }
+
+    @cached_property
+    def pinned_json(self) -> msgspec.Raw:
+        """`pinned` as the JSON text that every journal of this flow begins with, made once."""
+        return msgspec.Raw(encode(self.pinned))
 
     @classmethod
     def from_pinned(cls, data: Mapping[str, Any]) -> LinkedFlow:
