@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..flowmind.model import Ask
 from ..schemas import Schema
 from ._answers import Accept, anything, fitted
-from ._perform import REVISIONS, Frame, Performer, Revise, Wanted
+from ._perform import REVISIONS, Frame, Host, Performer, Revise, Wanted
 from ._scope import CLEAN, Labels
 from ._tasks import Fork, RunEnded, StepFailed, Strand
 from .effects import Failure
@@ -24,7 +24,8 @@ _SOURCE_LABELS = {"ingests_untrusted": "untrusted", "reads_private": "private"}
 class Conversation:
     """Carries an `ask` through its turns; every tool call is an effect of its own, with its own verdict."""
 
-    def __init__(self, performer: Performer) -> None:
+    def __init__(self, host: Host, performer: Performer) -> None:
+        self._host = host
         self._performer = performer
 
     def ask(
@@ -105,7 +106,7 @@ class Conversation:
             revisable=True,
         )
         try:
-            value = yield from self._performer.perform(frame, want)
+            value = yield from self._performer.perform(self._host.guarded(frame, card), want)
         except Revise as refused:
             return {"id": call["id"], "error": refused.reason, "revise": True}, CLEAN
         except StepFailed as failed:

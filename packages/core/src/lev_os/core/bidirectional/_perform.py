@@ -96,6 +96,14 @@ class Host:
     def note(self, type_: str, body: Any, key: str | None = None, attempt: int | None = None) -> None:
         self.records.append(Record(type=type_, at=self.now, key=key, attempt=attempt, body=body))
 
+    def guarded(self, frame: Frame, card: ToolCard) -> Frame:
+        """The frame in which a tool is called: besides the flow's gates, those of the tool's own package."""
+        raise NotImplementedError
+
+    def person(self, name: str, value: Any, result: Any) -> None:
+        """Tell every gate of the run that a flow's own wait was answered."""
+        raise NotImplementedError
+
 
 def bare(request: Mapping[str, Any]) -> Mapping[str, Any]:
     """A request as journals keep it and digests see it: contexts by digest, without their texts."""

@@ -62,7 +62,7 @@ class Interpreter:
         self._host = host
         self._open_gates = open_gates
         self._performer = Performer(host)
-        self._talk = Conversation(self._performer)
+        self._talk = Conversation(host, self._performer)
         self._judged: dict[str, Decision | None] = {}
         self._approved_values: set[str] = set()
         self.meters: list[Meter] = []
@@ -174,7 +174,7 @@ class Interpreter:
         taint = self._taint({f"args.{n}": (step.with_[n], v) for n, v in arguments.items()}, scope)
         card = frame.linked.tools[step.tool]
         value = yield from self._performer.perform(
-            frame,
+            self._host.guarded(frame, card),
             Wanted(
                 kind="tool",
                 path=step.path,
@@ -229,8 +229,7 @@ class Interpreter:
             return
         if isinstance(value, Mapping) and value.get("approved") is True:
             self._approved_values.add(canonical.digest(about))
-        for session in frame.gates:
-            session.person(self._host.now, step.name, about, value)
+        self._host.person(step.name, about, value)
         self._bind(step, frame, scope, value, CLEAN)
 
     def _judge(self, step: Step, frame: Frame, scope: Scope, condition: Condition, round_: str = "") -> Strand:

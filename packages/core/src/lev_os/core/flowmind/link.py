@@ -65,6 +65,8 @@ class LinkedFlow:
     tools: Mapping[str, ToolCard]
     flows: Mapping[str, LinkedFlow]
     constitutions: tuple[Constitution, ...]
+    guards: Mapping[str, tuple[Constitution, ...]] = field(default_factory=dict)
+    """By a tool's specifier, the constitutions of the other package that it comes from; they hold besides."""
 
     @cached_property
     def digest(self) -> str:
@@ -76,6 +78,7 @@ class LinkedFlow:
             "tools": {reference: _card(card) for reference, card in self.tools.items()},
             "flows": {reference: flow.digest for reference, flow in self.flows.items()},
             "constitutions": [constitution.digest for constitution in self.constitutions],
+            "guards": {tool: [guard.digest for guard in guards] for tool, guards in self.guards.items()},
         })  # fmt: skip
 
     @cached_property
@@ -99,6 +102,7 @@ class LinkedFlow:
             },
             "flows": {reference: flow.pinned for reference, flow in self.flows.items()},
             "constitutions": [constitution.pinned() for constitution in self.constitutions],
+            "guards": {tool: [guard.pinned() for guard in guards] for tool, guards in self.guards.items()},
         }
 
     @classmethod
@@ -118,6 +122,10 @@ class LinkedFlow:
                 tools={reference: msgspec.convert(card, ToolCard) for reference, card in data["tools"].items()},
                 flows={reference: cls.from_pinned(flow) for reference, flow in data["flows"].items()},
                 constitutions=tuple(Constitution.from_pinned(item) for item in data["constitutions"]),
+                guards={
+                    tool: tuple(Constitution.from_pinned(item) for item in guards)
+                    for tool, guards in data["guards"].items()
+                },
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             message = f"the pinned flow is damaged: {type(error).__name__} {error}"
@@ -169,6 +177,7 @@ class _Linker:
             tools=_found(cards),
             flows=_found(flows),
             constitutions=self.constitutions(flow.package),
+            guards=one.guards,
         )
         if linked.size > MAX_FLOWS:
             message = f"the flow `{specifier}` reaches {linked.size:,} flows; the limit is {MAX_FLOWS}"
@@ -225,6 +234,7 @@ class _OneFlow:
     linker: _Linker
     of: Flow
     chain: tuple[str, ...]
+    guards: dict[str, tuple[Constitution, ...]] = field(default_factory=dict)
 
     def report(self, code: str, error: LevError, ref: str, step: Step | None) -> None:
         problems = error.problems if isinstance(error, InvalidInput) else [_problem(code, error, self.place(ref, step))]
@@ -274,10 +284,13 @@ class _OneFlow:
             return ToolCard(specifier=ref, name=ref.rpartition("/")[2])
         try:
             package, subpath = find(ref, within=self.of.package)
-            return package.card(subpath)
+            card = package.card(subpath)
         except LevError as error:
             self.report("FLOW501", error, ref, step)
             return None
+        if self.of.package is None or package.name != self.of.package.name:
+            self.guards[card.specifier] = self.linker.constitutions(package)
+        return card
 
     def flow(self, ref: str, step: Step) -> LinkedFlow | None:
         from ..packaging import find
