@@ -10,7 +10,7 @@ from ..flowmind.model import Ask
 from ..schemas import Schema
 from ._answers import Accept, anything, fitted
 from ._perform import REVISIONS, Frame, Host, Performer, Revise, Wanted
-from ._scope import CLEAN, Labels
+from ._scope import CLEAN, Labels, tool_labels
 from ._tasks import Fork, RunEnded, StepFailed, Strand
 from .effects import Failure
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ..tools import ToolCard
 
 MAX_TURNS = 25
-_SOURCE_LABELS = {"ingests_untrusted": "untrusted", "reads_private": "private"}
 
 
 class Conversation:
@@ -101,7 +100,7 @@ class Conversation:
             accept=anything,
             suffix=suffix,
             tool=card,
-            taint={f"args.{name}": labels for name in call["arguments"]} if labels else {},
+            taint={"": labels, **{f"args.{name}": labels for name in call["arguments"]}} if labels else {},
             timeout=step.timeout,
             revisable=True,
         )
@@ -110,16 +109,8 @@ class Conversation:
         except Revise as refused:
             return {"id": call["id"], "error": refused.reason, "revise": True}, CLEAN
         except StepFailed as failed:
-            return {"id": call["id"], "error": failed.failure.message}, frozenset({"untrusted"})
+            return {"id": call["id"], "error": failed.failure.message}, failed.labels | {"untrusted"}
         return {"id": call["id"], "value": value}, tool_labels(card)
-
-
-def tool_labels(card: ToolCard) -> Labels:
-    """How a tool's result is tainted by what the tool does; undeclared effects taint with `undeclared`."""
-    effects = card.declaration.effects
-    if effects is None:
-        return frozenset({"undeclared"})
-    return frozenset(_SOURCE_LABELS[effect] for effect in effects if effect in _SOURCE_LABELS)
 
 
 def _offer(card: ToolCard) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from ._answers import (
     anything,
 )
 from ._meter import Meter
-from ._scope import CLEAN, Labels
+from ._scope import CLEAN, Labels, tool_labels
 from ._tasks import Answer, Emit, RunEnded, StepFailed, Strand
 from .effects import Decision, EffectKind, Failure, Record
 
@@ -151,7 +151,7 @@ class Performer:
                 self._host.refused_result = problems
                 self._host.note("invalid", {"problems": list(problems)}, key, attempt)
                 if invalid >= (want.retry.attempts if want.retry else INVALID_ATTEMPTS[want.kind]):
-                    raise StepFailed(_invalid(want, problems, invalid))
+                    raise StepFailed(_invalid(want, problems, invalid), _labels(want))
                 continue
             reason = yield from self._admit_result(frame, want, action, value)
             if reason is None:
@@ -240,7 +240,7 @@ class Performer:
         """Wait before the next attempt, or give up."""
         attempts = want.retry.attempts if want.retry else 1
         if attempt >= attempts or not failure.retryable:
-            raise StepFailed(msgspec.structs.replace(failure, step=failure.step or want.step))
+            raise StepFailed(msgspec.structs.replace(failure, step=failure.step or want.step), _labels(want))
         if want.retry is not None and want.retry.backoff > 0:
             seconds = want.retry.backoff * 2 ** (attempt - 1)
             sleep = Wanted(
@@ -431,6 +431,11 @@ def _denied(want: Wanted, verdict: Verdict) -> Failure:
         retryable=False,
         details=msgspec.to_builtins(verdict.findings),
     )
+
+
+def _labels(want: Wanted) -> Labels:
+    """The taint of what came of an effect: of what went in, and of what the tool reads."""
+    return CLEAN.union(*want.taint.values(), CLEAN if want.tool is None else tool_labels(want.tool))
 
 
 def _invalid(want: Wanted, problems: Sequence[str], attempts: int) -> Failure:

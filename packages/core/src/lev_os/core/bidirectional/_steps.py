@@ -28,12 +28,13 @@ from ..flowmind.model import (
     Wait,
     While,
 )
+from ..flowmind.walk import bodies, walk
 from ..schemas import Schema
 from ._answers import accept_judgement, fitted, is_file_reference
-from ._asking import Conversation, tool_labels
+from ._asking import Conversation
 from ._meter import Meter
 from ._perform import Frame, Host, Performer, Wanted
-from ._scope import CLEAN, Labels, Scope
+from ._scope import CLEAN, Labels, Scope, tool_labels
 from ._tasks import Fork, StepFailed, Strand
 from .effects import Decision, Failure
 
@@ -90,8 +91,9 @@ class Interpreter:
         scope = Scope(control=control)
         size = len(canonical.encode(arguments))
         frame.meter.grown(size, scope.bind("input", arguments, CLEAN, size), "input")
-        for name, field_schema in tree.input_schema.get("properties", {}).items():
-            marks = labels.get(name, CLEAN)
+        properties = tree.input_schema.get("properties", {})
+        for name in (*properties, *(labels.keys() - properties.keys())):
+            marks, field_schema = labels.get(name, CLEAN), properties.get(name)
             if isinstance(field_schema, Mapping) and field_schema.get("x-lev-untrusted"):
                 marks |= {"untrusted"}
             if marks:
@@ -118,14 +120,21 @@ class Interpreter:
         for step in steps:
             yield from self._steps[type(step)](step, frame, scope)
 
-    def _guarded(self, steps: Sequence[Step], frame: Frame, scope: Scope, control: Labels) -> Strand:
-        """A branch that something tainted may have decided on."""
+    def _guarded(self, step: Step, steps: Sequence[Step], frame: Frame, scope: Scope, control: Labels) -> Strand:
+        """A branch of `step` that something tainted may have decided on."""
         before = scope.control
         scope.control = before | control
         try:
             yield from self._block(steps, frame, scope)
         finally:
             scope.control = before
+            self._decided(step, scope, control)
+
+    def _decided(self, step: Step, scope: Scope, control: Labels) -> None:
+        """That a name was not bound says what was decided, as much as its value would."""
+        if control:
+            for name in {name for body in bodies(step) for inner in walk(body) for name in _names(inner)}:
+                scope.taint(name, control)
 
     def _bind(self, step: Step, frame: Frame, scope: Scope, value: Any, labels: Labels) -> None:
         if step.id is not None:
@@ -139,13 +148,13 @@ class Interpreter:
         try:
             return expressions.evaluate(expression, scope)
         except ExpressionError as error:
-            raise _expression_failed(error, step) from None
+            raise _expression_failed(error, step, scope.labels(expression)) from None
 
     def _render(self, value: Value, step: Step, scope: Scope) -> Any:
         try:
             return expressions.render(value, scope)
         except ExpressionError as error:
-            raise _expression_failed(error, step) from None
+            raise _expression_failed(error, step, scope.labels(value)) from None
 
     def _text(self, value: Value, step: Step, scope: Scope) -> str:
         rendered = self._render(value, step, scope)
@@ -196,14 +205,15 @@ class Interpreter:
         context = []
         for reference in dict.fromkeys((*frame.linked.tree.context, *step.context)):
             linked = frame.linked.contexts[reference]
+            marks = CLEAN.union(*(scope.labels(_name_of(p)) for p in linked.params))
             try:
                 text = linked.render(scope) if linked.params else linked.text
             except ExpressionError as error:
-                raise _expression_failed(error, step) from None
+                raise _expression_failed(error, step, marks) from None
             digest = canonical.digest_bytes(text.encode()) if linked.params else linked.digest
             context.append({"specifier": linked.specifier, "digest": digest, "text": text})
-            if linked.params:
-                taint[f"context.{linked.specifier}"] = CLEAN.union(*(scope.labels(_name_of(p)) for p in linked.params))
+            if marks:
+                taint[f"context.{linked.specifier}"] = marks
         answer, labels = yield from self._talk.ask(step, frame, instruction, about, context, taint)
         self._bind(step, frame, scope, answer, labels)
 
@@ -227,7 +237,7 @@ class Interpreter:
                 raise
             yield from self._block(step.on_timeout, frame, scope)
             return
-        if isinstance(value, Mapping) and value.get("approved") is True:
+        if about is not None and isinstance(value, Mapping) and value.get("approved") is True:
             self._approved_values.add(canonical.digest(about))
         self._host.person(step.name, about, value)
         self._bind(step, frame, scope, value, CLEAN)
@@ -266,7 +276,7 @@ class Interpreter:
 
     def _if(self, step: If, frame: Frame, scope: Scope) -> Strand:
         branch = step.then if self._truth(step.test, step, scope) else step.else_
-        yield from self._guarded(branch, frame, scope, scope.labels(step.test))
+        yield from self._guarded(step, branch, frame, scope, scope.labels(step.test))
 
     def _if_semantic(self, step: IfSemantic, frame: Frame, scope: Scope) -> Strand:
         decision, labels = yield from self._judge(step, frame, scope, step.condition)
@@ -279,21 +289,22 @@ class Interpreter:
         }
         self._bind(step, frame, scope, value, labels)
         branch = step.uncertain if holds is None else step.then if holds else step.else_
-        yield from self._guarded(branch, frame, scope, labels)
+        yield from self._guarded(step, branch, frame, scope, labels)
 
     def _switch(self, step: Switch, frame: Frame, scope: Scope) -> Strand:
         value = self._evaluate(step.value, step, scope)
         name = value if isinstance(value, str) else canonical.encode(value).decode()
-        yield from self._guarded(step.cases.get(name, step.default), frame, scope, scope.labels(step.value))
+        yield from self._guarded(step, step.cases.get(name, step.default), frame, scope, scope.labels(step.value))
 
     def _switch_semantic(self, step: SwitchSemantic, frame: Frame, scope: Scope) -> Strand:
         decision, labels = yield from self._judge(step, frame, scope, step.condition)
         self._bind(step, frame, scope, UNCERTAIN if decision is None else decision.label, labels)
         branch = step.uncertain if decision is None else step.cases[decision.label]
-        yield from self._guarded(branch, frame, scope, labels)
+        yield from self._guarded(step, branch, frame, scope, labels)
 
     def _while(self, step: While, frame: Frame, scope: Scope) -> Strand:
         rounds = 0
+        seen = CLEAN
         while rounds < step.max_iterations:
             inner = frame.inside(f"{step.path}[{rounds}]")
             if step.test is not None:
@@ -302,11 +313,14 @@ class Interpreter:
                 assert step.condition is not None, "the parser sets test or condition"
                 decision, labels = yield from self._judge(step, inner, scope, step.condition)
                 goes_on = decision is not None and decision.label == "yes"
+            seen |= labels
             if not goes_on:
                 break
-            yield from self._guarded(step.do, inner, scope, labels)
+            yield from self._guarded(step, step.do, inner, scope, labels)
             rounds += 1
-        self._bind(step, frame, scope, rounds, CLEAN)
+        if not rounds:
+            self._decided(step, scope, seen)
+        self._bind(step, frame, scope, rounds, seen)
 
     def _for_each(self, step: ForEach, frame: Frame, scope: Scope) -> Strand:
         items = self._evaluate(step.items, step, scope)
@@ -317,6 +331,8 @@ class Interpreter:
             message = f"`{step.items.source}` has {len(items)} items; a loop takes at most {MAX_ITEMS}"
             raise StepFailed(Failure(kind="expression", message=message, step=_name(step), retryable=False))
         labels = scope.labels(step.items)
+        if step.where is not None:
+            labels |= scope.labels(step.where)
         chosen: list[tuple[int, Scope]] = []
         for index, item in enumerate(items):
             inner = Scope(scope, labels)
@@ -338,7 +354,7 @@ class Interpreter:
         results = yield Fork(strands, need=len(strands), width=step.max_concurrency)
         taint = labels
         for _, inner in chosen:
-            taint |= inner.local_labels()
+            taint |= inner.local_labels() | inner.labels(step.collect)
             frame.meter.grown(0, -inner.bytes(), _name(step))
         self._bind(step, frame, scope, results, taint)
 
@@ -381,7 +397,8 @@ class Interpreter:
             message = f"{step.flow}: {inside.message}"
             details = {"kind": inside.kind, "step": inside.step, "details": inside.details}
             raise StepFailed(
-                Failure(kind="flow", message=message, step=_name(step), retryable=False, details=details)
+                Failure(kind="flow", message=message, step=_name(step), retryable=False, details=details),
+                failed.labels,
             ) from None
         self._bind(step, frame, scope, output, taint)
 
@@ -392,7 +409,7 @@ class Interpreter:
             failure = failed.failure
             error = {"kind": failure.kind, "message": failure.message, "step": failure.step}
             # What a tool or model says when it fails comes from outside.
-            self._bind_name("error", step, frame, scope, error, frozenset({"untrusted"}))
+            self._bind_name("error", step, frame, scope, error, failed.labels | {"untrusted"})
             yield from self._block(step.catch, frame, scope)
 
     def _set(self, step: Set, frame: Frame, scope: Scope) -> tuple[()]:
@@ -418,6 +435,11 @@ def _name(step: Step) -> str:
     return step.id or step.path
 
 
+def _names(step: Step) -> tuple[str, ...]:
+    names = tuple(step.values) if isinstance(step, Set) else ()
+    return names if step.id is None else (*names, step.id)
+
+
 def _name_of(parameter: str) -> Expr:
     return Expr(parameter, frozenset({parameter}))
 
@@ -427,5 +449,5 @@ def _kind(value: Any) -> str:
     return names.get(type(value), "a number")
 
 
-def _expression_failed(error: ExpressionError, step: Step) -> StepFailed:
-    return StepFailed(Failure(kind="expression", message=str(error), step=_name(step), retryable=False))
+def _expression_failed(error: ExpressionError, step: Step, labels: Labels) -> StepFailed:
+    return StepFailed(Failure(kind="expression", message=str(error), step=_name(step), retryable=False), labels)
