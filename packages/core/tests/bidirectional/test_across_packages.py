@@ -123,7 +123,10 @@ def test_every_gate_hears_what_a_person_has_approved(tmp_path: Path, monkeypatch
     (root / "__init__.py").touch()
     (root / "lev.toml").write_text(MANIFEST.format(name="bank_of_tests", constitution=""))
     (root / "tools.py").write_text(TOOLS)
-    steps = '  - set: {owed: {amount: 20}}\n  - {id: w, wait: approval, about: "${owed}"}\n  - {call: THERE/tools/pay, with: {amount: 20}}\n'
+    steps = (
+        '  - set: {owed: {amount: 20}}\n  - {id: w, wait: approval, about: "${owed}"}\n'
+        "  - {call: THERE/tools/pay, with: {amount: 20}}\n"
+    )
     machine, step = begin(link(load_package("bank_of_tests"), steps))
     step = machine.submit(step.effects[0].token, {"approved": True}, at=1.0)
     assert [effect.kind for effect in step.effects] == ["tool"]

@@ -17,7 +17,7 @@ ITEMS = "  - {id: mail, call: ./tools/mail, with: {}}\n  - set: {items: [1, 2]}\
 WAYS = {
     "set": READ + '  - set: {x: "${mail}"}\n',
     "text around it": READ + '  - set: {x: "so: ${mail}!"}\n',
-    "a part of it": '  - {id: mail, call: ./tools/mail, with: {}}\n  - set: {o: {a: "${mail}"}}\n  - set: {x: "${o.a}"}\n',
+    "a part of it": READ + '  - set: {o: {a: "${mail}"}}\n  - set: {x: "${o.a}"}\n',
     "a pure tool": READ + '  - {id: x, call: ./tools/pure, with: {text: "${mail}"}}\n',
     "a model": READ + '  - {id: x, ask: Say it., about: "${mail}"}\n',
     "an instruction": READ + '  - {id: x, ask: "Say ${mail}."}\n',

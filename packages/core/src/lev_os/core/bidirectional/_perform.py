@@ -9,6 +9,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 INVALID_ATTEMPTS: Mapping[EffectKind, float] = {"model": 3, "judge": 1, "tool": 1, "sleep": 1, "wait": math.inf}
 """How many results may fail to fit before the effect has failed; a person may try for ever."""
 REVISIONS = 2
+_MAX_COUNT = 1 << 40
+"""Tokens of one answer, at most: sums of what a model claims stay numbers of JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,16 +284,16 @@ class Performer:
 
     def _rule(self, frame: Frame, want: Wanted, action: Action) -> Strand:
         """The strictest verdict of all gates, judged checks settled, written to the audit trail."""
-        final: Verdict | None = None
-        for session in frame.gates:
-            verdict = session.judge(action)
-            if verdict.judges and verdict.ruling != "deny":
-                answers = {}
-                for call in verdict.judges:
-                    answers[call.principle] = yield from self._judge(frame, want, action, call)
-                verdict = session.settle(action, verdict, answers)
-            final = verdict if final is None else _stricter(final, verdict)
-        assert final is not None, "a frame always has a gate"
+        verdicts = [session.judge(action) for session in frame.gates]
+        # A text that is denied anyway is shown to no judge.
+        if all(verdict.ruling != "deny" for verdict in verdicts):
+            for place, verdict in enumerate(verdicts):
+                if verdict.judges:
+                    answers = {}
+                    for call in verdict.judges:
+                        answers[call.principle] = yield from self._judge(frame, want, action, call, place)
+                    verdicts[place] = frame.gates[place].settle(action, verdict, answers)
+        final = reduce(_stricter, verdicts)
         body: dict[str, Any] = {"phase": action.phase, "digest": action.digest, "ruling": final.ruling}
         if final.findings:
             body["findings"] = msgspec.to_builtins(final.findings)
@@ -299,8 +302,11 @@ class Performer:
         self._host.note("verdict", body, action.key, action.attempt)
         return final
 
-    def _judge(self, frame: Frame, want: Wanted, action: Action, call: JudgeCall) -> Strand:
-        """Does the subject violate the rubric? None when nobody can say: the gate then fails closed."""
+    def _judge(self, frame: Frame, want: Wanted, action: Action, call: JudgeCall, gate: int) -> Strand:
+        """Does the subject violate the rubric? None when nobody can say: the gate then fails closed.
+
+        `gate` tells principles of one name in several gates apart.
+        """
         labels = ("violates", "complies")
         question = Wanted(
             kind="judge",
@@ -316,7 +322,7 @@ class Performer:
                 "confidence": None,
             },
             accept=accept_judgement(labels),
-            suffix=f"{want.suffix}/{action.attempt}/{action.phase}/{call.principle}",
+            suffix=f"{want.suffix}/{action.attempt}/{action.phase}/{gate}/{call.principle}",
             taint={"about": CLEAN.union(*action.taint.values())},
             judged=True,
         )
@@ -418,7 +424,16 @@ def _ask_model(want: Wanted, labels: Sequence[str]) -> Wanted:
 def _stricter(one: Verdict, other: Verdict) -> Verdict:
     strict = one if RULINGS.index(one.ruling) >= RULINGS.index(other.ruling) else other
     findings: tuple[Finding, ...] = one.findings + other.findings
-    return msgspec.structs.replace(strict, findings=findings)
+    denials = [verdict for verdict in (one, other) if verdict.ruling == "deny"]
+    reasons = [verdict.revise for verdict in denials if verdict.revise is not None]
+    would_be = max((v.shadow or v.ruling for v in (one, other)), key=RULINGS.index)
+    return msgspec.structs.replace(
+        strict,
+        findings=findings,
+        # A model may try again only if every gate that denies says so.
+        revise="\n".join(dict.fromkeys(reasons)) if reasons and len(reasons) == len(denials) else None,
+        shadow=would_be if would_be != strict.ruling else None,
+    )
 
 
 def _denied(want: Wanted, verdict: Verdict) -> Failure:
@@ -450,4 +465,6 @@ def _invalid(want: Wanted, problems: Sequence[str], attempts: int) -> Failure:
 
 
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    if not isinstance(value, int) or isinstance(value, bool):
+        return 0
+    return min(max(value, 0), _MAX_COUNT)

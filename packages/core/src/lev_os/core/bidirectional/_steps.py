@@ -64,7 +64,7 @@ class Interpreter:
         self._open_gates = open_gates
         self._performer = Performer(host)
         self._talk = Conversation(host, self._performer)
-        self._judged: dict[str, Decision | None] = {}
+        self._judged: dict[tuple[str, tuple[GateSession, ...]], Decision | None] = {}
         self._approved_values: set[str] = set()
         self.meters: list[Meter] = []
         # A step that needs no effect does its work when called and gives nothing to wait for.
@@ -106,6 +106,7 @@ class Interpreter:
             output, taint = returned.value, returned.labels
         finally:
             self.meters.remove(frame.meter)
+            frame.meter.released(scope.bytes())
         if tree.output_schema is not None:
             problems, fitting = fitted(Schema.of(tree.output_schema), output)
             if problems:
@@ -249,7 +250,9 @@ class Interpreter:
         taint = self._taint({"about": (condition.about, about), "statement": (condition.statement, statement)}, scope)
         labels = CLEAN.union(*taint.values())
         question = {"statement": statement, "about": about, "labels": list(condition.labels)}
-        known = canonical.digest(question)
+        question["examples"] = {label: list(texts) for label, texts in condition.examples.items()}
+        question["confidence"] = condition.confidence
+        known = (canonical.digest(question), frame.gates)
         if known in self._judged:
             return self._judged[known], labels
         want = Wanted(
@@ -260,8 +263,6 @@ class Interpreter:
                 "purpose": "condition",
                 "step": _name(step),
                 **question,
-                "examples": {label: list(texts) for label, texts in condition.examples.items()},
-                "confidence": condition.confidence,
             },
             accept=accept_judgement(condition.labels),
             taint=taint,
@@ -340,7 +341,7 @@ class Interpreter:
             if step.where is None or self._truth(step.where, step, inner):
                 chosen.append((index, inner))
             else:
-                frame.meter.grown(0, -inner.bytes(), _name(step))
+                frame.meter.released(inner.bytes())
 
         def iteration(index: int, inner: Scope) -> Strand:
             place = frame.inside(f"{step.path}[{index}]")
@@ -351,11 +352,14 @@ class Interpreter:
 
         # `default` arguments bind now; the strands start later.
         strands = [lambda i=index, s=inner: iteration(i, s) for index, inner in chosen]
-        results = yield Fork(strands, need=len(strands), width=step.max_concurrency)
+        try:
+            results = yield Fork(strands, need=len(strands), width=step.max_concurrency)
+        finally:
+            for _, inner in chosen:
+                frame.meter.released(inner.bytes())
         taint = labels
         for _, inner in chosen:
             taint |= inner.local_labels() | inner.labels(step.collect)
-            frame.meter.grown(0, -inner.bytes(), _name(step))
         self._bind(step, frame, scope, results, taint)
 
     def _parallel(self, step: Parallel, frame: Frame, scope: Scope) -> Strand:
@@ -368,9 +372,11 @@ class Interpreter:
         strands = [lambda n=name: branch(n) for name in step.branches]
         need = {"all": len(strands), "any": 1}.get(step.wait_for) if isinstance(step.wait_for, str) else step.wait_for
         assert need is not None, "the parser checks wait_for"
-        results = yield Fork(strands, need=need, width=len(strands))
-        for inner in scopes.values():
-            frame.meter.grown(0, -inner.bytes(), _name(step))
+        try:
+            results = yield Fork(strands, need=need, width=len(strands))
+        finally:
+            for inner in scopes.values():
+                frame.meter.released(inner.bytes())
         taint = CLEAN.union(*(inner.local_labels() for inner in scopes.values()))
         self._bind(step, frame, scope, dict(zip(step.branches, results, strict=True)), taint)
 
