@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from ..constitutional.model import RULINGS, Action, Finding, JudgeCall, Verdict
 from ..flowmind.model import Retry
 from ._answers import (
     APPROVAL_SCHEMA,
+    UNCERTAIN,
     UNSURE,
     Accept,
     accept_approval,
@@ -28,8 +28,8 @@ from ._answers import (
 )
 from ._meter import Meter
 from ._scope import CLEAN, Labels, tool_labels
-from ._tasks import Answer, Emit, RunEnded, StepFailed, Strand
-from .effects import Decision, EffectKind, Failure, Record
+from ._tasks import Answer, RunEnded, StepFailed, Strand
+from .effects import Decision, Effect, EffectKind, Failure, Record
 
 if TYPE_CHECKING:
     from ..constitutional.gate import GateSession
@@ -43,8 +43,7 @@ _MAX_COUNT = 1 << 40
 """Tokens of one answer, at most: sums of what a model claims stay numbers of JSON."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True, eq=False):
     """Where a step runs: its flow, its meter, its gates, and the branches and rounds that led here."""
 
     linked: LinkedFlow
@@ -53,11 +52,10 @@ class Frame:
     trail: str = ""
 
     def inside(self, place: str) -> Frame:
-        return replace(self, trail=f"{self.trail}{place}|")
+        return msgspec.structs.replace(self, trail=f"{self.trail}{place}|")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """An effect that a step wants, before any attempt of it. `suffix` tells effects of one step apart."""
 
     kind: EffectKind
@@ -67,7 +65,7 @@ class Wanted:
     accept: Accept
     suffix: str = ""
     tool: ToolCard | None = None
-    taint: Mapping[str, Labels] = field(default_factory=dict)
+    taint: Mapping[str, Labels] = {}
     retry: Retry | None = None
     timeout: float | None = None
     judged: bool = False
@@ -95,6 +93,10 @@ class Host:
         self.decisions: list[Decision] = []
         self.approved: set[tuple[str, str]] = set()
         self.refused_result: tuple[str, ...] = ()
+
+    def token(self, key: str, attempt: int) -> str:
+        """The token of an attempt."""
+        raise NotImplementedError
 
     def note(self, type_: str, body: Any, key: str | None = None, attempt: int | None = None) -> None:
         self.records.append(Record(type=type_, at=self.now, key=key, attempt=attempt, body=body))
@@ -142,7 +144,7 @@ class Performer:
             action = self._action(want, key, attempt, problems)
             self._reserve(frame, want)
             yield from self._admit(frame, want, action)
-            answer: Answer = yield self._emit(frame, want, action, problems)
+            answer: Answer = yield self._effect(frame, want, action, problems)
             if answer.failure is not None:
                 yield from self._again(frame, want, answer.failure, attempt)
                 continue
@@ -165,7 +167,7 @@ class Performer:
             problems = (reason,)
 
     def decide(self, frame: Frame, want: Wanted, labels: Sequence[str]) -> Strand:
-        """A judgement in tiers: the judge, then a model. Returns a `Decision`, or None when nobody is sure."""
+        """A judgement in tiers, the judge and then a model: a `Decision`, `UNCERTAIN` when nobody is sure."""
         frame.meter.judgement()
         threshold = want.request.get("confidence")
         try:
@@ -177,20 +179,19 @@ class Performer:
         calibrated = bool(judged.get("calibrated"))
         sure = not (calibrated and confidence is not None and threshold is not None and confidence < threshold)
         if label is None or not sure:
+            confidence, calibrated = None, False
             try:
                 answered = yield from self.perform(frame, _ask_model(want, labels))
-            except StepFailed:
-                return None  # nobody could be asked, so nobody is sure; the failure itself is in the journal
-            answer = answered["answer"]
-            label = None if answer["answer"] == UNSURE else answer["answer"]
-            judged = {"evidence": answer.get("evidence"), "decided_by": answered.get("decided_by") or "model"}
-            confidence, calibrated = None, False
-        if label is None:
-            return None
+            except StepFailed as failed:
+                label, judged = None, {"decided_by": "nobody", "evidence": failed.failure.message}
+            else:
+                answer = answered["answer"]
+                label = None if answer["answer"] == UNSURE else answer["answer"]
+                judged = {"evidence": answer.get("evidence"), "decided_by": answered.get("decided_by") or "model"}
         return Decision(
             step=want.step,
-            label=label,
-            decided_by=str(judged.get("decided_by") or "judge"),
+            label=UNCERTAIN if label is None else label,
+            decided_by="nobody" if label is None else str(judged.get("decided_by") or "judge"),
             confidence=confidence,
             calibrated=calibrated,
             evidence=judged.get("evidence"),
@@ -229,7 +230,7 @@ class Performer:
             want.step,
         )
 
-    def _emit(self, frame: Frame, want: Wanted, action: Action, problems: tuple[str, ...]) -> Emit:
+    def _effect(self, frame: Frame, want: Wanted, action: Action, problems: tuple[str, ...]) -> Effect:
         deadline = None
         if self._host.clocked:
             bounds = [] if want.timeout is None else [want.timeout]
@@ -237,7 +238,17 @@ class Performer:
                 bounds.append(left)
             deadline = self._host.now + min(bounds) if bounds else None
         path = frame.trail + want.path
-        return Emit(want.kind, action.key, action.attempt, path, action.request, action.digest, deadline, problems)
+        return Effect(
+            token=self._host.token(action.key, action.attempt),
+            kind=want.kind,
+            key=action.key,
+            attempt=action.attempt,
+            path=path,
+            request=action.request,
+            digest=action.digest,
+            deadline=deadline,
+            problems=problems,
+        )
 
     def _again(self, frame: Frame, want: Wanted, failure: Failure, attempt: int) -> Strand:
         """Wait before the next attempt, or give up."""
@@ -326,14 +337,9 @@ class Performer:
             taint={"about": CLEAN.union(*action.taint.values())},
             judged=True,
         )
-        try:
-            decision: Decision | None = yield from self.decide(frame, question, labels)
-        except StepFailed:
-            return None
-        if decision is None:
-            return None
+        decision: Decision = yield from self.decide(frame, question, labels)
         self._host.decisions.append(decision)
-        return decision.label == "violates"
+        return None if decision.label == UNCERTAIN else decision.label == "violates"
 
     def _approve(self, frame: Frame, want: Wanted, action: Action, verdict: Verdict, digest: str) -> Strand:
         """Wait for a person; raises `RunEnded` when the person refuses."""
@@ -371,7 +377,7 @@ class Performer:
             if ruling.ruling == "deny":
                 raise RunEnded(_denied(want, ruling))
             self._host.note("verdict", {"phase": "pre", "digest": asked.digest, "ruling": "allow"}, key, attempt)
-            answer: Answer = yield self._emit(frame, wait, asked, problems)
+            answer: Answer = yield self._effect(frame, wait, asked, problems)
             if answer.failure is not None:
                 raise RunEnded(Failure(kind="denied", message=answer.failure.message, step=want.step, retryable=False))
             found, value = accept_approval(answer.value)
@@ -418,7 +424,7 @@ def _ask_model(want: Wanted, labels: Sequence[str]) -> Wanted:
         "problems": [],
     }
     accept = accept_verdict_of_model(labels)
-    return replace(want, kind="model", request=request, accept=accept, suffix=f"{want.suffix}/model")
+    return msgspec.structs.replace(want, kind="model", request=request, accept=accept, suffix=f"{want.suffix}/model")
 
 
 def _stricter(one: Verdict, other: Verdict) -> Verdict:

@@ -30,7 +30,7 @@ from ..flowmind.model import (
 )
 from ..flowmind.walk import bodies, walk
 from ..schemas import Schema
-from ._answers import accept_judgement, fitted, is_file_reference
+from ._answers import UNCERTAIN, accept_judgement, fitted, is_file_reference
 from ._asking import Conversation
 from ._meter import Meter
 from ._perform import Frame, Host, Performer, Wanted
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from ..flowmind.link import LinkedFlow
     from ..tools import ToolCard
 
-UNCERTAIN = "uncertain"
 MAX_ITEMS = 10_000
 
 
@@ -64,26 +63,9 @@ class Interpreter:
         self._open_gates = open_gates
         self._performer = Performer(host)
         self._talk = Conversation(host, self._performer)
-        self._judged: dict[tuple[str, tuple[GateSession, ...]], Decision | None] = {}
+        self._judged: dict[tuple[str, tuple[GateSession, ...]], Decision] = {}
         self._approved_values: set[str] = set()
         self.meters: list[Meter] = []
-        # A step that needs no effect does its work when called and gives nothing to wait for.
-        self._steps: dict[type, Callable[[Any, Frame, Scope], Strand | tuple[()]]] = {
-            Ask: self._ask,
-            Call: self._call,
-            If: self._if,
-            IfSemantic: self._if_semantic,
-            Switch: self._switch,
-            SwitchSemantic: self._switch_semantic,
-            ForEach: self._for_each,
-            While: self._while,
-            Parallel: self._parallel,
-            SubFlow: self._sub_flow,
-            Wait: self._wait,
-            Try: self._try,
-            Set: self._set,
-            Return: self._return,
-        }
 
     def flow(self, frame: Frame, arguments: Mapping[str, Any], labels: Mapping[str, Labels], control: Labels) -> Strand:
         """Run a whole flow; ends with (output, labels). `labels` marks single inputs."""
@@ -119,7 +101,7 @@ class Interpreter:
 
     def _block(self, steps: Sequence[Step], frame: Frame, scope: Scope) -> Strand:
         for step in steps:
-            yield from self._steps[type(step)](step, frame, scope)
+            yield from _STEPS[type(step)](self, step, frame, scope)
 
     def _guarded(self, step: Step, steps: Sequence[Step], frame: Frame, scope: Scope, control: Labels) -> Strand:
         """A branch of `step` that something tainted may have decided on."""
@@ -244,12 +226,12 @@ class Interpreter:
         self._bind(step, frame, scope, value, CLEAN)
 
     def _judge(self, step: Step, frame: Frame, scope: Scope, condition: Condition, round_: str = "") -> Strand:
-        """The decision, or None when nobody is sure, with the labels of what it was made from."""
+        """The decision, with the labels of what it was made from."""
         statement = self._text(condition.statement, step, scope)
         about = None if condition.about is None else self._text(condition.about, step, scope)
         taint = self._taint({"about": (condition.about, about), "statement": (condition.statement, statement)}, scope)
         labels = CLEAN.union(*taint.values())
-        question = {"statement": statement, "about": about, "labels": list(condition.labels)}
+        question: dict[str, Any] = {"statement": statement, "about": about, "labels": list(condition.labels)}
         question["examples"] = {label: list(texts) for label, texts in condition.examples.items()}
         question["confidence"] = condition.confidence
         known = (canonical.digest(question), frame.gates)
@@ -268,9 +250,9 @@ class Interpreter:
             taint=taint,
             suffix=round_,
         )
-        decision: Decision | None = yield from self._performer.decide(frame, want, condition.labels)
+        decision: Decision = yield from self._performer.decide(frame, want, condition.labels)
         self._judged[known] = decision
-        self._host.decisions.append(decision or Decision(step=_name(step), label=UNCERTAIN, decided_by="nobody"))
+        self._host.decisions.append(decision)
         return decision, labels
 
     # -- control flow --------------------------------------------------------------------------------------
@@ -281,12 +263,12 @@ class Interpreter:
 
     def _if_semantic(self, step: IfSemantic, frame: Frame, scope: Scope) -> Strand:
         decision, labels = yield from self._judge(step, frame, scope, step.condition)
-        holds = None if decision is None else decision.label == "yes"
+        holds = None if decision.label == UNCERTAIN else decision.label == "yes"
         value = {
             "holds": holds,
-            "confidence": None if decision is None else decision.confidence,
-            "evidence": None if decision is None else decision.evidence,
-            "decided_by": "nobody" if decision is None else decision.decided_by,
+            "confidence": decision.confidence,
+            "evidence": decision.evidence,
+            "decided_by": decision.decided_by,
         }
         self._bind(step, frame, scope, value, labels)
         branch = step.uncertain if holds is None else step.then if holds else step.else_
@@ -299,8 +281,8 @@ class Interpreter:
 
     def _switch_semantic(self, step: SwitchSemantic, frame: Frame, scope: Scope) -> Strand:
         decision, labels = yield from self._judge(step, frame, scope, step.condition)
-        self._bind(step, frame, scope, UNCERTAIN if decision is None else decision.label, labels)
-        branch = step.uncertain if decision is None else step.cases[decision.label]
+        self._bind(step, frame, scope, decision.label, labels)
+        branch = step.uncertain if decision.label == UNCERTAIN else step.cases[decision.label]
         yield from self._guarded(step, branch, frame, scope, labels)
 
     def _while(self, step: While, frame: Frame, scope: Scope) -> Strand:
@@ -313,7 +295,7 @@ class Interpreter:
             else:
                 assert step.condition is not None, "the parser sets test or condition"
                 decision, labels = yield from self._judge(step, inner, scope, step.condition)
-                goes_on = decision is not None and decision.label == "yes"
+                goes_on = decision.label == "yes"
             seen |= labels
             if not goes_on:
                 break
@@ -426,6 +408,25 @@ class Interpreter:
 
     def _return(self, step: Return, frame: Frame, scope: Scope) -> NoReturn:
         raise Returned(self._render(step.value, step, scope), scope.labels(step.value) | scope.control)
+
+
+# A step that needs no effect does its work when called and gives nothing to wait for.
+_STEPS: Mapping[type, Callable[[Interpreter, Any, Frame, Scope], Strand | tuple[()]]] = {
+    Ask: Interpreter._ask,
+    Call: Interpreter._call,
+    If: Interpreter._if,
+    IfSemantic: Interpreter._if_semantic,
+    Switch: Interpreter._switch,
+    SwitchSemantic: Interpreter._switch_semantic,
+    ForEach: Interpreter._for_each,
+    While: Interpreter._while,
+    Parallel: Interpreter._parallel,
+    SubFlow: Interpreter._sub_flow,
+    Wait: Interpreter._wait,
+    Try: Interpreter._try,
+    Set: Interpreter._set,
+    Return: Interpreter._return,
+}
 
 
 def _accept_tool(card: ToolCard) -> Callable[[Any], tuple[Sequence[str], Any]]:

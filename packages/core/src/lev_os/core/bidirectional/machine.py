@@ -24,7 +24,6 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -37,7 +36,7 @@ from ._meter import MAX_VALUE_BYTES, Meter
 from ._perform import Frame, Host, bare
 from ._scope import CLEAN
 from ._steps import Interpreter
-from ._tasks import Answer, Emit, RunEnded, Scheduler, StepFailed
+from ._tasks import Answer, RunEnded, Scheduler, StepFailed
 from .effects import Decision, Effect, Failure, FailureKind, Outcome, Reply, Status, Usage
 from .effects import Step as MachineStep
 
@@ -80,7 +79,7 @@ class Machine(Host):
         self.now = 0.0
         self.clocked = False
         self.outcome: Outcome | None = None
-        self._secret = secret or secrets.token_bytes(16)
+        self._tags = _tags(secret or secrets.token_bytes(16))
         self._given_gate = gate
         self._later = later
         self._sessions: dict[str, GateSession] = {}
@@ -110,8 +109,10 @@ class Machine(Host):
         return self._meter.usage
 
     def token(self, key: str, attempt: int) -> str:
-        """The token of an attempt: an HMAC that only the holder of the run's secret can make."""
-        return hmac.digest(self._secret, f"{key}/{attempt}".encode(), hashlib.sha256).hex()[:32]
+        """The token of an attempt: a keyed hash (RFC 7693) that only the holder of the run's secret can make."""
+        tag = self._tags.copy()
+        tag.update(f"{key}/{attempt}".encode())
+        return tag.hexdigest()
 
     # -- inputs --------------------------------------------------------------------------------------------
 
@@ -140,7 +141,7 @@ class Machine(Host):
                 "input": arguments,
                 "machine": VERSION,
                 "clocked": self.clocked,
-                "gate": _pinned_gate(self._given_gate),
+                "gate": None if self._given_gate is None else self._given_gate.pinned,
                 "pinned": self.linked.pinned,
             },
         )
@@ -154,10 +155,10 @@ class Machine(Host):
             raw = canonical.encode(result)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise LevError(f"the result is not JSON: {error}") from None
-        told = self._told(token, _digest(raw), {"value": result})
-        if told is not None:
-            return told
+        digest = _digest(raw)
         effect = self._take(token, at)
+        if effect is None:
+            return self._told(token, digest, {"value": result})
         value = canonical.decode(raw)
         self.note("result", {"value": value}, effect.key, effect.attempt)
         failure = None
@@ -168,24 +169,23 @@ class Machine(Host):
                 step=effect.path,
                 retryable=False,
             )
-        return self._resume(token, raw, Answer(value, len(raw)), failure)
+        return self._resume(token, digest, Answer(value, len(raw)), failure)
 
     def fail(self, token: str, error: str | Failure | BaseException, at: float | None = None) -> MachineStep:
         """Say that an effect could not be carried out; retries are the machine's to decide."""
-        effect = self._open.get(token) or self._dropped.get(token)
-        kind: FailureKind = "tool" if effect is None else _FAILURE_OF.get(effect.kind, "timeout")
+        known = self._open.get(token) or self._dropped.get(token)
+        kind: FailureKind = "tool" if known is None else _FAILURE_OF.get(known.kind, "timeout")
         if not isinstance(error, Failure):
             error = Failure(kind=kind, message=str(error) or type(error).__name__)
         failure = error
         body = {"failure": msgspec.to_builtins(failure)}
-        raw = canonical.encode(body)
-        told = self._told(token, _digest(raw), body)
-        if told is not None:
-            return told
+        digest = _digest(canonical.encode(body))
         effect = self._take(token, at)
+        if effect is None:
+            return self._told(token, digest, body)
         self.note("failure", body, effect.key, effect.attempt)
         ends = failure if failure.kind in ("limit", "denied") else None
-        return self._resume(token, raw, Answer(failure=failure), ends)
+        return self._resume(token, digest, Answer(failure=failure), ends)
 
     def cancel(self, reason: str = "cancelled", at: float | None = None) -> MachineStep:
         """End the run: every open effect is dropped. A run that has ended stays as it is."""
@@ -197,10 +197,8 @@ class Machine(Host):
 
     # -- how an input becomes a step -----------------------------------------------------------------------
 
-    def _told(self, token: str, digest: bytes, late: Mapping[str, Any]) -> MachineStep | None:
-        """The reply to a token that is not open, if this is one."""
-        if token in self._open:
-            return None
+    def _told(self, token: str, digest: bytes, late: Mapping[str, Any]) -> MachineStep:
+        """The reply to a token that is not open."""
         if token in self._replies:
             known, step = self._replies[token]
             reply: Reply = "duplicate" if hmac.compare_digest(known, digest) else "conflict"
@@ -220,9 +218,11 @@ class Machine(Host):
             "no effect of this run has that token", help="submit the token of the last request, as it was given"
         )
 
-    def _take(self, token: str, at: float | None) -> Effect:
-        effect = self._open.pop(token)
-        self._tick(at)
+    def _take(self, token: str, at: float | None) -> Effect | None:
+        """The open effect of this token, which is then no longer open."""
+        effect = self._open.pop(token, None)
+        if effect is not None:
+            self._tick(at)
         return effect
 
     def _tick(self, at: float | None) -> None:
@@ -231,14 +231,11 @@ class Machine(Host):
         self.now = max(before, at) if at is not None else (before if self.clocked else before + 1)
         self._elapsed = 0.0 if self._only_waits or not self.clocked else self.now - before
 
-    def _resume(self, token: str, raw: bytes, answer: Answer, ends: Failure | None) -> MachineStep:
+    def _resume(self, token: str, digest: bytes, answer: Answer, ends: Failure | None) -> MachineStep:
         self.refused_result = ()
         self._scheduler.answer(token, answer)
         step = self._go("accepted", ends)
-        self._replies[token] = (
-            _digest(raw),
-            msgspec.structs.replace(step, records=()),
-        )
+        self._replies[token] = digest, msgspec.structs.replace(step, records=())
         return step
 
     def _go(self, reply: Reply, ends: Failure | None = None) -> MachineStep:
@@ -286,31 +283,18 @@ class Machine(Host):
             },
         )
 
-    def _emit(self, wanted: Emit) -> str:
-        token = self.token(wanted.key, wanted.attempt)
-        effect = Effect(
-            token=token,
-            kind=wanted.kind,
-            key=wanted.key,
-            attempt=wanted.attempt,
-            path=wanted.path,
-            request=wanted.request,
-            digest=wanted.digest,
-            deadline=wanted.deadline,
-            problems=wanted.problems,
-        )
-        self._open[token] = effect
+    def _emit(self, effect: Effect) -> None:
+        self._open[effect.token] = effect
         self._new.append(effect)
         body: dict[str, Any] = {
-            "kind": wanted.kind,
-            "path": wanted.path,
-            "digest": wanted.digest,
-            "request": bare(wanted.request),
+            "kind": effect.kind,
+            "path": effect.path,
+            "digest": effect.digest,
+            "request": bare(effect.request),
         }
-        if wanted.deadline is not None:
-            body["deadline"] = wanted.deadline
-        self.note("effect", body, wanted.key, wanted.attempt)
-        return token
+        if effect.deadline is not None:
+            body["deadline"] = effect.deadline
+        self.note("effect", body, effect.key, effect.attempt)
 
     def _drop(self, token: str) -> None:
         effect = self._open.pop(token, None)
@@ -342,7 +326,9 @@ class Machine(Host):
             return frame
         from ..constitutional.gate import Gate
 
-        return replace(frame, gates=tuple(dict.fromkeys((*frame.gates, self._own_session(Gate, guards)))))
+        return msgspec.structs.replace(
+            frame, gates=tuple(dict.fromkeys((*frame.gates, self._own_session(Gate, guards))))
+        )
 
     def person(self, name: str, value: Any, result: Any) -> None:
         """A flow's own wait was answered: every gate of the run knows, those that open later too."""
@@ -365,12 +351,6 @@ class Machine(Host):
         return self._sessions[name]
 
 
-def _pinned_gate(gate: Gate | None) -> dict[str, Any] | None:
-    if gate is None:
-        return None
-    return {"mode": gate.mode, "constitutions": [constitution.pinned() for constitution in gate.constitutions]}
-
-
 _gates_by_digest: dict[str, Gate] = {}
 
 
@@ -382,6 +362,13 @@ def _compiled(make: type[Gate], name: str, constitutions: tuple[Constitution, ..
             _gates_by_digest.clear()
         gate = _gates_by_digest[name] = make(*constitutions)
     return gate
+
+
+def _tags(secret: bytes) -> hashlib.blake2b:
+    """What makes tokens; a secret that is longer than a key may be is hashed first, as HMAC does."""
+    if len(secret) > hashlib.blake2b.MAX_KEY_SIZE:
+        secret = hashlib.blake2b(secret).digest()
+    return hashlib.blake2b(key=secret, digest_size=16)
 
 
 def _digest(raw: bytes) -> bytes:

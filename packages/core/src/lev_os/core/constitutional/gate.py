@@ -32,16 +32,25 @@ class Gate:
     Without constitutions the baseline holds.
     """
 
-    __slots__ = ("_index", "_watching", "constitutions", "mode")
+    __slots__ = ("_index", "_pinned", "_watching", "constitutions", "mode")
 
     def __init__(self, *constitutions: Constitution, mode: Mode | None = None) -> None:
         self.constitutions = constitutions or (Constitution.baseline(),)
         self.mode = mode
+        self._pinned: Mapping[str, Any] | None = None
         rules = compile_rules(self.constitutions, mode)
         self._watching = tuple(watching for rule in rules for watching in rule.watching)
         self._index: dict[tuple[str, str], Applicable | None] = {
             (phase, kind): applicable(rules, phase, kind) for phase, kinds in _KINDS.items() for kind in kinds
         }
+
+    @property
+    def pinned(self) -> Mapping[str, Any]:
+        """Its mode and all of its constitutions as JSON, for a journal; made once, for every run the same."""
+        if self._pinned is None:
+            constitutions = [constitution.pinned() for constitution in self.constitutions]
+            self._pinned = {"mode": self.mode, "constitutions": constitutions}
+        return self._pinned
 
     def session(self) -> GateSession:
         """The gate of one run, with that run's history."""
