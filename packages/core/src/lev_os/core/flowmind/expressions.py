@@ -24,6 +24,7 @@ __all__ = [
     "RESERVED",
     "ExpressionError",
     "Program",
+    "SharedScope",
     "compile_expression",
     "evaluate",
     "is_identifier",
@@ -61,6 +62,23 @@ class Program:
     scan: Scan | None = None
     compiled: Any = None
     at: Location = field(default=Location(), compare=False)
+
+
+class SharedScope(dict[str, Any]):
+    """Names that many expressions read, and that do not change: each is handed to the engine once."""
+
+    __slots__ = ("_context", "_handed")
+
+    def context(self, names: frozenset[str]) -> Any:
+        """The engine's view of at least these names. Only what is read is converted: conversion is what costs."""
+        try:
+            context, handed = self._context, self._handed
+        except AttributeError:
+            context, handed = self._context, self._handed = engine().Context(), set[str]()
+        for name in names - handed:
+            context.add_variable(name, self[name])
+            handed.add(name)
+        return context
 
 
 def is_identifier(name: str) -> bool:
@@ -135,10 +153,10 @@ def evaluate(expr: Expr | Program, scope: Mapping[str, Any]) -> Any:
     program = expr if isinstance(expr, Program) else compile_expression(expr.source)
     if program.path is not None:
         return _look_up(program.path, scope, expr)
-    missing = [name for name in program.names if name not in scope]
-    if missing:
-        raise _error(expr, f"`{missing[0]}` has no value here")
-    return _execute(program, expr, {name: scope[name] for name in program.names})
+    for name in program.names:
+        if name not in scope:
+            raise _error(expr, f"`{name}` has no value here")
+    return _execute(program, expr, scope)
 
 
 def render(value: Any, scope: Mapping[str, Any]) -> Any:
@@ -220,13 +238,16 @@ def _why_missing(path: tuple[str, ...], index: int, value: Any) -> tuple[str, st
     return f"`{parent}` is not a map, so it has no `{name}`", None
 
 
-def _execute(program: Program, expr: Expr | Program, variables: dict[str, Any]) -> Any:
+def _execute(program: Program, expr: Expr | Program, scope: Mapping[str, Any]) -> Any:
     assert program.scan is not None
     failures: list[str] = []
+    variables = {name: scope[name] for name in program.names}
     try:
         if program.scan.rewritten:
             functions = _functions(program.scan.maps, variables, failures)
             result = program.compiled.execute(engine().Context(variables, functions))
+        elif isinstance(scope, SharedScope):
+            result = program.compiled.execute(scope.context(program.names))
         else:
             result = program.compiled.execute(variables)
         if not failures:

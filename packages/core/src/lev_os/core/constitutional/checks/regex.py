@@ -72,6 +72,9 @@ class _Regex:
         pattern = self.pattern.replace("[^", "")
         return not any(anchor in pattern for anchor in ("^", "$", "\\A", "\\z", "\\Z", "\\C"))
 
+    def concerns(self, effects: frozenset[str], names: frozenset[str]) -> bool:
+        return True
+
     def __call__(self, facts: Facts) -> Hit | None:
         for field in self.fields.of(facts.action.phase, facts.action.kind):
             if self._joinable and self._program.search(facts.joined(field)) is None:
