@@ -154,7 +154,9 @@ class Interpreter:
 
     def _call(self, step: Call, frame: Frame, scope: Scope) -> Strand:
         arguments = self._render(step.with_, step, scope)
-        taint = self._taint({f"args.{n}": (step.with_[n], v) for n, v in arguments.items()}, scope)
+        taint: dict[str, Labels] = {}
+        if scope.control or not scope.clean:
+            taint = self._taint({f"args.{n}": (step.with_[n], v) for n, v in arguments.items()}, scope)
         card = frame.linked.tools[step.tool]
         value = yield from self._performer.perform(
             frame,

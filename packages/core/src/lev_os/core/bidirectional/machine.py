@@ -88,7 +88,6 @@ class Machine(Host):
         self._new: list[Effect] = []
         self._cancelled: list[str] = []
         self._started = False
-        self._only_waits = False
         self._elapsed = 0.0
         self._meter = Meter(self.linked.tree.limits)
         self._scheduler = Scheduler(self._emit, self._drop)
@@ -218,16 +217,21 @@ class Machine(Host):
 
     def _take(self, token: str, at: float | None) -> Effect | None:
         """The open effect of this token, which is then no longer open."""
-        effect = self._open.pop(token, None)
+        effect = self._open.get(token)
         if effect is not None:
             self._tick(at)
+            del self._open[token]
         return effect
 
     def _tick(self, at: float | None) -> None:
         """Let time pass, up to `at`; without a clock every input is one tick, and time limits do not apply."""
+        if not self.clocked:
+            self.now = self.now + 1 if at is None else max(self.now, at)
+            return
         before = self.now
-        self.now = max(before, at) if at is not None else (before if self.clocked else before + 1)
-        self._elapsed = 0.0 if self._only_waits or not self.clocked else self.now - before
+        self.now = before if at is None else max(before, at)
+        only_waits = bool(self._open) and all(effect.kind == "wait" for effect in self._open.values())
+        self._elapsed = 0.0 if only_waits else self.now - before
 
     def _resume(self, token: str, digest: bytes, answer: Answer, ends: Failure | None) -> MachineStep:
         self.refused_result = ()
@@ -254,9 +258,8 @@ class Machine(Host):
             self._end(status, error=end.failure)
         if self.refused_result:
             reply = "invalid"
-        self._only_waits = bool(self._open) and all(effect.kind == "wait" for effect in self._open.values())
         step = MachineStep(
-            effects=tuple(effect for effect in self._new if effect.token in self._open),
+            effects=tuple([effect for effect in self._new if effect.token in self._open]),
             cancelled=tuple(self._cancelled),
             outcome=self.outcome,
             records=tuple(self.records),
@@ -305,15 +308,13 @@ class Machine(Host):
 
     def _gates(self, linked: LinkedFlow) -> tuple[GateSession, ...]:
         """One session a distinct set of principles, shared by all flows of the run that obey it."""
-        from ..constitutional.gate import Gate
-
         sessions: list[GateSession] = []
         given = self._given_gate
         if given is not None:
             sessions.append(self._session("given", lambda: given))
         if given is None or linked.package is not None:
             name = ",".join(constitution.digest for constitution in linked.constitutions)
-            sessions.append(self._session(name, lambda: _compiled(Gate, name, linked.constitutions)))
+            sessions.append(self._session(name, lambda: _compiled(name, linked.constitutions)))
         if self._later is not None:
             sessions.append(self._later)
         return tuple(sessions)
@@ -327,13 +328,15 @@ class Machine(Host):
 _gates_by_digest: dict[str, Gate] = {}
 
 
-def _compiled(make: type[Gate], name: str, constitutions: tuple[Constitution, ...]) -> Gate:
+def _compiled(name: str, constitutions: tuple[Constitution, ...]) -> Gate:
     """Gates are immutable and named by what they were made from, so runs share them."""
     gate = _gates_by_digest.get(name)
     if gate is None:
+        from ..constitutional.gate import Gate
+
         if len(_gates_by_digest) > 64:
             _gates_by_digest.clear()
-        gate = _gates_by_digest[name] = make(*constitutions)
+        gate = _gates_by_digest[name] = Gate(*constitutions)
     return gate
 
 

@@ -163,22 +163,20 @@ def render(value: Any, scope: Mapping[str, Any]) -> Any:
     """A `Value` with its templates replaced by their values; raises `ExpressionError`, also above 1 MiB."""
     if type(value) is str:
         return value
-    rendered, computed = _render(value, scope)
-    if computed:
-        _check_size(rendered, value)
+    rendered = _render(value, scope)
+    _check_size(rendered, value)
     return rendered
 
 
-def _render(value: Any, scope: Mapping[str, Any]) -> tuple[Any, bool]:
-    if isinstance(value, Template):
-        return _render_template(value, scope), True
-    if isinstance(value, dict):
-        items = {key: _render(item, scope) for key, item in value.items()}
-        return {key: item[0] for key, item in items.items()}, any(item[1] for item in items.values())
-    if isinstance(value, list | tuple):
-        rows = [_render(item, scope) for item in value]
-        return [row[0] for row in rows], any(row[1] for row in rows)
-    return value, False
+def _render(value: Any, scope: Mapping[str, Any]) -> Any:
+    kind = type(value)
+    if kind is Template:
+        return _render_template(value, scope)
+    if kind is dict:
+        return {key: _render(item, scope) for key, item in value.items()}
+    if kind is list or kind is tuple:
+        return [_render(item, scope) for item in value]
+    return value
 
 
 def _render_template(template: Template, scope: Mapping[str, Any]) -> Any:
@@ -218,7 +216,8 @@ def _expressions(value: Any) -> Iterable[Expr]:
 def _look_up(path: tuple[str, ...], scope: Mapping[str, Any], expr: Expr | Program) -> Any:
     value: Any = scope
     for index, name in enumerate(path):
-        if isinstance(value, Mapping) and name in value:
+        # A scope is a mapping; of what it holds, nearly all are dicts, and asking for those is cheaper.
+        if (index == 0 or type(value) is dict or isinstance(value, Mapping)) and name in value:
             value = value[name]
         else:
             raise _error(expr, *_why_missing(path, index, value))
