@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import msgspec
+
 from .. import canonical
 from ..flowmind import expressions
 from ..flowmind.expressions import ExpressionError
@@ -29,7 +31,7 @@ from ..flowmind.model import (
     While,
 )
 from ..schemas import Schema
-from ._answers import accept_judgement, fitted, is_file_reference
+from ._answers import Accept, accept_judgement, fitted, is_file_reference
 from ._asking import Conversation, tool_labels
 from ._meter import Meter
 from ._perform import Frame, Host, Performer, Wanted
@@ -157,7 +159,8 @@ class Interpreter:
         taint: dict[str, Labels] = {}
         if scope.control or not scope.clean:
             taint = self._taint({f"args.{n}": (step.with_[n], v) for n, v in arguments.items()}, scope)
-        card = frame.linked.tools[step.tool]
+        tool = _tool(frame.linked, step.tool)
+        card = tool.card
         value = yield from self._performer.perform(
             frame,
             Wanted(
@@ -165,14 +168,14 @@ class Interpreter:
                 path=step.path,
                 step=_name(step),
                 request={"tool": card.specifier, "name": card.name, "arguments": arguments},
-                accept=_accept_tool(card),
+                accept=tool.accept,
                 tool=card,
                 taint=taint,
                 retry=step.retry,
                 timeout=step.timeout,
             ),
         )
-        self._bind(step, frame, scope, value, tool_labels(card).union(*taint.values()))
+        self._bind(step, frame, scope, value, tool.labels.union(*taint.values()) if taint else tool.labels)
 
     def _ask(self, step: Ask, frame: Frame, scope: Scope) -> Strand:
         about = None if step.about is None else self._text(step.about, step, scope)
@@ -410,9 +413,25 @@ _STEPS: Mapping[type, Callable[[Interpreter, Any, Frame, Scope], Strand | tuple[
 }
 
 
-def _accept_tool(card: ToolCard) -> Callable[[Any], tuple[Sequence[str], Any]]:
-    schema = None if card.output_schema is None else Schema.of(card.output_schema)
-    return lambda value: ((), value) if is_file_reference(value) else _accept(schema, value)
+class _Tool(msgspec.Struct, frozen=True, eq=False):
+    """A tool of a flow, with what a call of it needs each time."""
+
+    card: ToolCard
+    accept: Accept
+    labels: Labels
+
+
+def _tool(linked: LinkedFlow, reference: str) -> _Tool:
+    tool: _Tool | None = linked.memo.get(("tool", reference))
+    if tool is None:
+        card = linked.tools[reference]
+        schema = None if card.output_schema is None else Schema.of(card.output_schema)
+
+        def accept(value: Any) -> tuple[Sequence[str], Any]:
+            return ((), value) if schema is None or is_file_reference(value) else fitted(schema, value)
+
+        tool = linked.memo["tool", reference] = _Tool(card, accept, tool_labels(card))
+    return tool
 
 
 def _accept(schema: Schema | None, value: Any) -> tuple[Sequence[str], Any]:
