@@ -80,9 +80,9 @@ class Facts:
     def names(self) -> frozenset[str]:
         """What the called tool is known by: its specifier and its name."""
         if self._names is None:
-            card, request = self.action.tool, self.action.request
-            known = (tool_name(self.action), request.get("name"), None if card is None else card.name)
-            self._names = frozenset([name for name in known if isinstance(name, str) and name])
+            card, name = self.action.tool, self.action.request.get("name")
+            known = [tool_name(self.action), name if isinstance(name, str) else "", "" if card is None else card.name]
+            self._names = frozenset(known) - {""}
         return self._names
 
     def same(self, paths: tuple[str, ...]) -> str:

@@ -104,12 +104,13 @@ class Gate:
 class GateSession:
     """The gate of one run: remembers what left and what persons approved."""
 
-    __slots__ = ("_facts", "_gate", "_history")
+    __slots__ = ("_facts", "_gate", "_history", "_tool")
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self._history = History()
         self._facts: Facts | None = None
+        self._tool: _OfTool | None = None
 
     def judge(self, action: Action) -> Verdict:
         """The verdict of all deterministic checks, with the judged ones that are still to be asked.
@@ -144,21 +145,27 @@ class GateSession:
     def left(self, action: Action) -> None:
         """The effect was let out; every attempt is to be reported."""
         if action.kind == "tool" and self._gate._watching:
-            facts = self._seen(action)
-            for check in self._gate.concerning(facts).watching:
-                check.observe(facts)
+            for check in self._of_tool(action).watching:
+                check.observe(self._seen(action))
 
     def _applicable(self, action: Action) -> Applicable | None:
         here = self._gate._index[action.phase, action.kind]
         if here is None or action.kind != "tool":
             return here
-        return self._gate.concerning(self._seen(action)).here
+        return self._of_tool(action).here
 
     def _seen(self, action: Action) -> Facts:
         """The facts of an action; those of the last one are kept, as it is judged, settled and let out in turn."""
         if self._facts is None or self._facts.action is not action:
             self._facts = Facts(action, self._history)
+            self._tool = None
         return self._facts
+
+    def _of_tool(self, action: Action) -> _OfTool:
+        facts = self._seen(action)
+        if self._tool is None:
+            self._tool = self._gate.concerning(facts)
+        return self._tool
 
     def approved(self, action: Action) -> None:
         """A person approved exactly this action: its key and its digest."""

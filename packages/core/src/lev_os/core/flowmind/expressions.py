@@ -67,18 +67,19 @@ class Program:
 class SharedScope(dict[str, Any]):
     """Names that many expressions read, and that do not change: each is handed to the engine once."""
 
-    __slots__ = ("_context", "_handed")
+    def __init__(self, *names: Mapping[str, Any], **more: Any) -> None:
+        super().__init__(*names, **more)
+        self._context: Any = None
+        self._handed: set[str] = set()
 
     def context(self, names: frozenset[str]) -> Any:
         """The engine's view of at least these names. Only what is read is converted: conversion is what costs."""
-        try:
-            context, handed = self._context, self._handed
-        except AttributeError:
-            context, handed = self._context, self._handed = engine().Context(), set[str]()
-        for name in names - handed:
-            context.add_variable(name, self[name])
-            handed.add(name)
-        return context
+        if self._context is None:
+            self._context = engine().Context()
+        for name in names - self._handed:
+            self._context.add_variable(name, self[name])
+            self._handed.add(name)
+        return self._context
 
 
 def is_identifier(name: str) -> bool:
@@ -171,20 +172,15 @@ def render(value: Any, scope: Mapping[str, Any]) -> Any:
 def _render(value: Any, scope: Mapping[str, Any]) -> Any:
     kind = type(value)
     if kind is Template:
-        return _render_template(value, scope)
+        parts = value.parts
+        if len(parts) > 1:
+            return "".join(part if isinstance(part, str) else _as_text(evaluate(part, scope)) for part in parts)
+        return parts[0] if isinstance(parts[0], str) else evaluate(parts[0], scope)
     if kind is dict:
         return {key: _render(item, scope) for key, item in value.items()}
     if kind is list or kind is tuple:
         return [_render(item, scope) for item in value]
     return value
-
-
-def _render_template(template: Template, scope: Mapping[str, Any]) -> Any:
-    parts = template.parts
-    if len(parts) == 1:
-        part = parts[0]
-        return part if isinstance(part, str) else evaluate(part, scope)
-    return "".join(part if isinstance(part, str) else _as_text(evaluate(part, scope)) for part in parts)
 
 
 def _as_text(value: Any) -> str:
