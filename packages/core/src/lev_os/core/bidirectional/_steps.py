@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import msgspec
 
@@ -30,7 +30,7 @@ from ..flowmind.model import (
     Wait,
     While,
 )
-from ..schemas import Schema
+from ..schemas import UNTRUSTED, Schema
 from ._answers import Accept, accept_judgement, fitted, is_file_reference
 from ._asking import Conversation, tool_labels
 from ._meter import Meter
@@ -75,12 +75,14 @@ class Interpreter:
         scope = Scope(control=control)
         size = len(canonical.encode(arguments))
         frame.meter.grown(size, scope.bind("input", arguments, CLEAN, size), "input")
-        for name, field_schema in tree.input_schema.get("properties", {}).items():
-            marks = labels.get(name, CLEAN)
-            if isinstance(field_schema, Mapping) and field_schema.get("x-lev-untrusted"):
-                marks |= {"untrusted"}
-            if marks:
-                scope.mark(f"input.{name}", marks)
+        untrusted = _untrusted(frame.linked)
+        if untrusted or labels:
+            for name in tree.input_schema.get("properties", {}):
+                marks = labels.get(name, CLEAN)
+                if name in untrusted:
+                    marks |= {"untrusted"}
+                if marks:
+                    scope.mark(f"input.{name}", marks)
         self.meters.append(frame.meter)
         output, taint = None, control
         try:
@@ -90,7 +92,7 @@ class Interpreter:
         finally:
             self.meters.remove(frame.meter)
         if tree.output_schema is not None:
-            problems, fitting = fitted(Schema.of(tree.output_schema), output)
+            problems, fitting = fitted(schema_of(frame.linked, "output"), output)
             if problems:
                 what = "the flow ended without `return`" if output is None else "the output does not fit: "
                 raise StepFailed(Failure(kind="invalid", message=what + "; ".join(problems[:5]), retryable=False))
@@ -350,7 +352,7 @@ class Interpreter:
     def _sub_flow(self, step: SubFlow, frame: Frame, scope: Scope) -> Strand:
         linked = frame.linked.flows[step.flow]
         rendered = self._render(step.with_, step, scope)
-        schema = Schema.of(linked.tree.input_schema)
+        schema = schema_of(linked, "input")
         problems, arguments = fitted(schema, schema.fill(rendered))
         if problems:
             message = f"the input of {step.flow} does not fit: " + "; ".join(problems[:5])
@@ -411,6 +413,26 @@ _STEPS: Mapping[type, Callable[[Interpreter, Any, Frame, Scope], Strand | tuple[
     Set: Interpreter._set,
     Return: Interpreter._return,
 }
+
+
+def schema_of(linked: LinkedFlow, side: Literal["input", "output"]) -> Schema:
+    """The compiled schema of what a flow takes or gives; anything fits an output that none was written for."""
+    schema: Schema | None = linked.memo.get(side)
+    if schema is None:
+        tree = linked.tree
+        source = tree.input_schema if side == "input" else tree.output_schema
+        schema = linked.memo[side] = Schema.of({} if source is None else source)
+    return schema
+
+
+def _untrusted(linked: LinkedFlow) -> frozenset[str]:
+    """The inputs whose content comes from outside."""
+    names: frozenset[str] | None = linked.memo.get("untrusted")
+    if names is None:
+        fields = linked.tree.input_schema.get("properties", {}).items()
+        names = frozenset(name for name, field in fields if isinstance(field, Mapping) and field.get(UNTRUSTED))
+        linked.memo["untrusted"] = names
+    return names
 
 
 class _Tool(msgspec.Struct, frozen=True, eq=False):

@@ -30,12 +30,11 @@ import msgspec
 
 from .. import canonical
 from ..errors import InvalidInput, LevError, Location, Problem
-from ..schemas import Schema
 from ._answers import fitted
 from ._meter import MAX_VALUE_BYTES, Meter
 from ._perform import Frame, Host, bare
 from ._scope import CLEAN
-from ._steps import Interpreter
+from ._steps import Interpreter, schema_of
 from ._tasks import Answer, RunEnded, Scheduler, StepFailed
 from .effects import Decision, Effect, Failure, FailureKind, Outcome, Reply, Status, Usage
 from .effects import Step as MachineStep
@@ -118,7 +117,7 @@ class Machine(Host):
         if self._started:
             raise LevError(f"run {self.run} has begun already", help="make a new Machine for a new run")
         tree = self.linked.tree
-        schema = Schema.of(tree.input_schema)
+        schema = schema_of(self.linked, "input")
         arguments = schema.fill({} if input is None else dict(input))
         problems, fitting = fitted(schema, arguments)
         if problems:
