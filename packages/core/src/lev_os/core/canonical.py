@@ -7,6 +7,7 @@ bytes, so a digest names a value. NaN and infinities are not JSON and are refuse
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -15,14 +16,10 @@ _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder()
 
 
-def encode(value: Any) -> bytes:
-    """The canonical bytes of a JSON value (dict, list, str, int, float, bool, None)."""
-    return _encoder.encode(value)
-
-
-def decode(data: bytes | str) -> Any:
-    """Parse JSON; raises `msgspec.DecodeError`."""
-    return _decoder.decode(data)
+encode: Callable[[Any], bytes] = _encoder.encode
+"""The canonical bytes of a JSON value (dict, list, str, int, float, bool, None)."""
+decode: Callable[[bytes | str], Any] = _decoder.decode
+"""Parse JSON; raises `msgspec.DecodeError`."""
 
 
 def digest_bytes(data: bytes) -> str:
