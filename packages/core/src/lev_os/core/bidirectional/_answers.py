@@ -42,6 +42,8 @@ def accept_judgement(labels: Sequence[str]) -> Accept:
         if not isinstance(value, dict):
             return ["a judgement is an object with `label`, `confidence`, `calibrated`, `evidence`, `decided_by`"], None
         if "holds" in value and "label" not in value and tuple(labels) == ("yes", "no"):
+            if value["holds"] not in (True, False, None):
+                return ["`holds` is true, false or null"], None
             value = {**value, "label": {True: "yes", False: "no"}.get(value["holds"])}
         label, confidence = value.get("label"), value.get("confidence")
         if label is not None and label not in labels:

@@ -95,8 +95,8 @@ class Interpreter:
         if tree.output_schema is not None:
             problems, fitting = fitted(schema_of(frame.linked, "output"), output)
             if problems:
-                what = "the flow ended without `return`" if output is None else "the output does not fit: "
-                raise StepFailed(Failure(kind="invalid", message=what + "; ".join(problems[:5]), retryable=False))
+                message = "the output does not fit: " + "; ".join(problems[:5])
+                raise StepFailed(Failure(kind="invalid", message=message, retryable=False))
             output = fitting
         return output, taint
 
