@@ -18,12 +18,13 @@ def main(args: list[str] | None = None) -> int:
         print(f"lev {__version__}")
         return 0
     if given == ["list", "--json"]:
+        # Editors ask for this often too, and mostly nothing has changed.
         from .remembered import print_last
 
         try:
             if print_last():
                 return 0
-        except (OSError, KeyboardInterrupt) as problem:
+        except BaseException as problem:
             from .guard import exit_code
 
             return exit_code(problem, given)
