@@ -22,12 +22,20 @@ _COMPLETE = {"lev": "_LEV_COMPLETE", "lev-os": "_LEV_OS_COMPLETE"}
 
 def guarded(args: Sequence[str]) -> int:
     """Run the command `args`; returns the exit code and lets nothing but that out."""
-    as_json = "--json" in args
     try:
         with noticed():
             code = _run(list(args))
         sys.stdout.flush()
         return code
+    except BaseException as problem:
+        return exit_code(problem, args)
+
+
+def exit_code(problem: BaseException, args: Sequence[str]) -> int:
+    """Tell what stopped the command `args`; the exit code for it."""
+    as_json = "--json" in args
+    try:
+        raise problem
     except BrokenPipeError:
         _hush()
         return 0

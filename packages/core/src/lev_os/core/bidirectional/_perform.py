@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -26,7 +27,7 @@ from ._answers import (
     anything,
 )
 from ._meter import Meter
-from ._scope import CLEAN, Labels
+from ._scope import CLEAN, Labels, tool_labels
 from ._tasks import Answer, RunEnded, StepFailed, Strand
 from .effects import Decision, Effect, EffectKind, Failure, Record
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 INVALID_ATTEMPTS: Mapping[EffectKind, float] = {"model": 3, "judge": 1, "tool": 1, "sleep": 1, "wait": math.inf}
 """How many results may fail to fit before the effect has failed; a person may try for ever."""
 REVISIONS = 2
+_MAX_COUNT = 1 << 40
+"""Tokens of one answer, at most: sums of what a model claims stay numbers of JSON."""
 
 
 class Frame(msgspec.Struct, frozen=True, eq=False):
@@ -98,6 +101,14 @@ class Host:
     def note(self, type_: str, body: Any, key: str | None = None, attempt: int | None = None) -> None:
         self.records.append(Record(type=type_, at=self.now, key=key, attempt=attempt, body=body))
 
+    def guarded(self, frame: Frame, card: ToolCard) -> Frame:
+        """The frame in which a tool is called: besides the flow's gates, those of the tool's own package."""
+        raise NotImplementedError
+
+    def person(self, name: str, value: Any, result: Any) -> None:
+        """Tell every gate of the run that a flow's own wait was answered."""
+        raise NotImplementedError
+
 
 def bare(request: Mapping[str, Any]) -> Mapping[str, Any]:
     """A request as journals keep it and digests see it: contexts by digest, without their texts."""
@@ -145,7 +156,7 @@ class Performer:
                 self._host.refused_result = problems
                 self._host.note("invalid", {"problems": list(problems)}, key, attempt)
                 if invalid >= (want.retry.attempts if want.retry else INVALID_ATTEMPTS[want.kind]):
-                    raise StepFailed(_invalid(want, problems, invalid))
+                    raise StepFailed(_invalid(want, problems, invalid), _labels(want))
                 continue
             reason = yield from self._admit_result(frame, want, action, value)
             if reason is None:
@@ -243,7 +254,7 @@ class Performer:
         """Wait before the next attempt, or give up."""
         attempts = want.retry.attempts if want.retry else 1
         if attempt >= attempts or not failure.retryable:
-            raise StepFailed(msgspec.structs.replace(failure, step=failure.step or want.step))
+            raise StepFailed(msgspec.structs.replace(failure, step=failure.step or want.step), _labels(want))
         if want.retry is not None and want.retry.backoff > 0:
             seconds = want.retry.backoff * 2 ** (attempt - 1)
             sleep = Wanted(
@@ -284,16 +295,16 @@ class Performer:
 
     def _rule(self, frame: Frame, want: Wanted, action: Action) -> Strand:
         """The strictest verdict of all gates, judged checks settled, written to the audit trail."""
-        final: Verdict | None = None
-        for session in frame.gates:
-            verdict = session.judge(action)
-            if verdict.judges and verdict.ruling != "deny":
-                answers = {}
-                for call in verdict.judges:
-                    answers[call.principle] = yield from self._judge(frame, want, action, call)
-                verdict = session.settle(action, verdict, answers)
-            final = verdict if final is None else _stricter(final, verdict)
-        assert final is not None, "a frame always has a gate"
+        verdicts = [session.judge(action) for session in frame.gates]
+        # A text that is denied anyway is shown to no judge.
+        if all(verdict.ruling != "deny" for verdict in verdicts):
+            for place, verdict in enumerate(verdicts):
+                if verdict.judges:
+                    answers = {}
+                    for call in verdict.judges:
+                        answers[call.principle] = yield from self._judge(frame, want, action, call, place)
+                    verdicts[place] = frame.gates[place].settle(action, verdict, answers)
+        final = reduce(_stricter, verdicts)
         body: dict[str, Any] = {"phase": action.phase, "digest": action.digest, "ruling": final.ruling}
         if final.findings:
             body["findings"] = msgspec.to_builtins(final.findings)
@@ -302,8 +313,11 @@ class Performer:
         self._host.note("verdict", body, action.key, action.attempt)
         return final
 
-    def _judge(self, frame: Frame, want: Wanted, action: Action, call: JudgeCall) -> Strand:
-        """Does the subject violate the rubric? None when nobody can say: the gate then fails closed."""
+    def _judge(self, frame: Frame, want: Wanted, action: Action, call: JudgeCall, gate: int) -> Strand:
+        """Does the subject violate the rubric? None when nobody can say: the gate then fails closed.
+
+        `gate` tells principles of one name in several gates apart.
+        """
         labels = ("violates", "complies")
         question = Wanted(
             kind="judge",
@@ -319,7 +333,7 @@ class Performer:
                 "confidence": None,
             },
             accept=accept_judgement(labels),
-            suffix=f"{want.suffix}/{action.attempt}/{action.phase}/{call.principle}",
+            suffix=f"{want.suffix}/{action.attempt}/{action.phase}/{gate}/{call.principle}",
             taint={"about": CLEAN.union(*action.taint.values())},
             judged=True,
         )
@@ -416,7 +430,16 @@ def _ask_model(want: Wanted, labels: Sequence[str]) -> Wanted:
 def _stricter(one: Verdict, other: Verdict) -> Verdict:
     strict = one if RULINGS.index(one.ruling) >= RULINGS.index(other.ruling) else other
     findings: tuple[Finding, ...] = one.findings + other.findings
-    return msgspec.structs.replace(strict, findings=findings)
+    denials = [verdict for verdict in (one, other) if verdict.ruling == "deny"]
+    reasons = [verdict.revise for verdict in denials if verdict.revise is not None]
+    would_be = max((v.shadow or v.ruling for v in (one, other)), key=RULINGS.index)
+    return msgspec.structs.replace(
+        strict,
+        findings=findings,
+        # A model may try again only if every gate that denies says so.
+        revise="\n".join(dict.fromkeys(reasons)) if reasons and len(reasons) == len(denials) else None,
+        shadow=would_be if would_be != strict.ruling else None,
+    )
 
 
 def _denied(want: Wanted, verdict: Verdict) -> Failure:
@@ -431,6 +454,11 @@ def _denied(want: Wanted, verdict: Verdict) -> Failure:
     )
 
 
+def _labels(want: Wanted) -> Labels:
+    """The taint of what came of an effect: of what went in, and of what the tool reads."""
+    return CLEAN.union(*want.taint.values(), CLEAN if want.tool is None else tool_labels(want.tool))
+
+
 def _invalid(want: Wanted, problems: Sequence[str], attempts: int) -> Failure:
     tries = "1 attempt" if attempts == 1 else f"{attempts} attempts"
     return Failure(
@@ -443,4 +471,6 @@ def _invalid(want: Wanted, problems: Sequence[str], attempts: int) -> Failure:
 
 
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    if not isinstance(value, int) or isinstance(value, bool):
+        return 0
+    return min(max(value, 0), _MAX_COUNT)
