@@ -122,7 +122,7 @@ def test_a_package_that_is_not_there_ends_the_command_with_words(project: Path) 
 
 
 def test_strange_messages_and_an_end_in_the_middle_of_one(project: Path) -> None:
-    """Huge, deep, mistyped, with unknown fields, then cut off: every reply in words, a clean exit, a whole journal."""
+    """Huge, mistyped, with unknown fields, then cut off: every reply in words, a clean exit, a whole journal."""
     process = _raw(project)
     _say(process, _HELLO)
     huge = _say(process, _call(1, "flow_start", flow="storydesk/flows/story", input={"name": "x" * (8 << 20)}))
