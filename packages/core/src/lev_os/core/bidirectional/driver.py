@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
+import msgspec
+
 from ..errors import LevError
 from . import _threads, values
 from ._flights import Flights, now
@@ -258,7 +260,8 @@ class Run:
 
     def _input(self, token: str, value: Any) -> Step:
         if isinstance(value, Failure):
-            step = self.machine.fail(token, value, at=now())
+            hidden = self.executor.secrets.in_text(value.message)
+            step = self.machine.fail(token, msgspec.structs.replace(value, message=hidden), at=now())
         else:
             step = self.machine.submit(token, value, at=now())
         self._stop(token)
