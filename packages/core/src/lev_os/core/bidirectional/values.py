@@ -74,7 +74,7 @@ class Secrets:
 def encode(value: Any) -> bytes:
     """The JSON bytes of any value that has some; raises `NotJson`."""
     try:
-        data = msgspec.json.encode(value, enc_hook=_more_types)
+        data = _encoder.encode(value)
         if b"null" in data and not canonical.is_json(
             msgspec.to_builtins(value, str_keys=True, enc_hook=_more_types), data
         ):
@@ -145,3 +145,6 @@ def _more_types(value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     raise TypeError(f"{type(value).__name__} is not a type of JSON; return a dict, a dataclass or a model")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_more_types)
