@@ -42,9 +42,9 @@ def accept_judgement(labels: Sequence[str]) -> Accept:
         if not isinstance(value, dict):
             return ["a judgement is an object with `label`, `confidence`, `calibrated`, `evidence`, `decided_by`"], None
         if "holds" in value and "label" not in value and tuple(labels) == ("yes", "no"):
-            if value["holds"] not in (True, False, None):
+            if value["holds"] is not None and not isinstance(value["holds"], bool):
                 return ["`holds` is true, false or null"], None
-            value = {**value, "label": {True: "yes", False: "no"}.get(value["holds"])}
+            value = {**value, "label": "yes" if value["holds"] is True else "no" if value["holds"] is False else None}
         label, confidence = value.get("label"), value.get("confidence")
         if label is not None and label not in labels:
             return [f"`label` is one of {', '.join(labels)}, or null; not {label!r}"], None

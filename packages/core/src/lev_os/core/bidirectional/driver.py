@@ -261,7 +261,8 @@ class Run:
 
     def _input(self, token: str, value: Any) -> Step:
         if isinstance(value, Failure):
-            step = self.machine.fail(token, value, at=now())
+            hidden = self.executor.secrets.in_text(value.message)
+            step = self.machine.fail(token, msgspec.structs.replace(value, message=hidden), at=now())
         else:
             step = self.machine.submit(token, value, at=now())
         self._stop(token)

@@ -119,8 +119,11 @@ class Machine(Host):
         if self._started:
             raise LevError(f"run {self.run} has begun already", help="make a new Machine for a new run")
         tree = self.linked.tree
+        if input is not None and not isinstance(input, Mapping):
+            raise LevError(f"the input of a flow is an object, not {type(input).__name__}", help='for example {"x": 1}')
+        raw = _json("input", {} if input is None else dict(input))
         schema = schema_of(self.linked, "input")
-        arguments = schema.fill({} if input is None else dict(input))
+        arguments = schema.fill(canonical.decode(raw))
         problems, fitting = fitted(schema, arguments)
         if problems:
             place = Location(f"input of {self.linked.specifier}")
@@ -149,15 +152,12 @@ class Machine(Host):
 
     def submit(self, token: str, result: Any, at: float | None = None) -> MachineStep:
         """Give the result of an effect. Raises `UnknownToken`, and `LevError` when the result is not JSON."""
-        try:
-            raw = canonical.encode(result)
-        except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise LevError(f"the result is not JSON: {error}") from None
+        raw = _json("result", result)
         digest = _digest(raw)
         effect = self._take(token, at)
-        if effect is None:
-            return self._told(token, digest, {"value": result})
         value = canonical.decode(raw)
+        if effect is None:
+            return self._told(token, digest, {"value": value})
         self.note("result", {"value": value}, effect.key, effect.attempt)
         failure = None
         if len(raw) > MAX_VALUE_BYTES and effect.kind != "sleep":
@@ -175,9 +175,9 @@ class Machine(Host):
         kind: FailureKind = "tool" if known is None else _FAILURE_OF.get(known.kind, "timeout")
         if not isinstance(error, Failure):
             error = Failure(kind=kind, message=str(error) or type(error).__name__)
-        failure = error
+        failure = msgspec.structs.replace(error, message=_utf8(error.message))
         body = {"failure": msgspec.to_builtins(failure)}
-        digest = _digest(canonical.encode(body))
+        digest = _digest(_json("failure", body))
         effect = self._take(token, at)
         if effect is None:
             return self._told(token, digest, body)
@@ -189,6 +189,7 @@ class Machine(Host):
         """End the run: every open effect is dropped. A run that has ended stays as it is."""
         if self.outcome is not None:
             return MachineStep(outcome=self.outcome, reply="duplicate")
+        reason = _utf8(reason)
         self._tick(at)
         self.note("cancel", {"reason": reason})
         return self._go("accepted", Failure(kind="cancelled", message=reason, retryable=False))
@@ -205,13 +206,15 @@ class Machine(Host):
                 return MachineStep(reply=reply, outcome=self.outcome, problems=(problem,), pending=len(self._open))
             return msgspec.structs.replace(step, records=(), reply=reply)
         if token in self._dropped:
-            effect = self._dropped[token]
+            effect = self._dropped.pop(token)
             self.note("late", late, effect.key, effect.attempt)
             records, self.records = tuple(self.records), []
             problem = "this effect is no longer wanted; the result was noted and ignored"
-            return MachineStep(
+            step = MachineStep(
                 reply="late", outcome=self.outcome, records=records, problems=(problem,), pending=len(self._open)
             )
+            self._replies[token] = digest, msgspec.structs.replace(step, records=())
+            return step
         raise UnknownToken(
             "no effect of this run has that token", help="submit the token of the last request, as it was given"
         )
@@ -368,6 +371,21 @@ def _tags(secret: bytes) -> hashlib.blake2b:
     if len(secret) > hashlib.blake2b.MAX_KEY_SIZE:
         secret = hashlib.blake2b(secret).digest()
     return hashlib.blake2b(key=secret, digest_size=16)
+
+
+def _json(what: str, value: Any) -> bytes:
+    try:
+        raw = canonical.encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise LevError(f"the {what} is not JSON: {error}") from None
+    if not canonical.is_json(value, raw):
+        raise LevError(f"the {what} is not JSON: it holds NaN or an infinity")
+    return raw
+
+
+def _utf8(text: str) -> str:
+    """The text with a mark for what has no UTF-8, as names of files may hold."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _digest(raw: bytes) -> bytes:
