@@ -187,9 +187,8 @@ def test_nothing_but_invalid_input_is_raised(text: str | bytes) -> None:
     """Any text is a document or a list of problems, each with its line and column."""
     try:
         document = read_yaml(text)
+        places = [document.at(path) for path in document.positions]
     except InvalidInput as error:
-        assert error.problems
-        assert all(problem.at.line and problem.at.column for problem in error.problems)
-    else:
-        for path in document.positions:
-            assert document.at(path).line
+        places = [problem.at for problem in error.problems]
+    assert places
+    assert all(place.line and place.column for place in places)

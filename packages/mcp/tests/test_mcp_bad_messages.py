@@ -106,3 +106,34 @@ def test_any_answer_leads_to_one_of_the_eight_replies(project: Path, data: st.Da
                 asked = {**asked, **got}
 
     asyncio.run(main())
+
+
+def test_a_token_of_another_run_opens_nothing(play: Any) -> None:
+    """Status and cancel want a token of that very run."""
+
+    async def host(call: Any) -> None:
+        one = await call("flow_start", flow="storydesk/flows/pair")
+        two = await call("flow_start", flow="storydesk/flows/pair")
+        seen = await call("flow_status", run=one["run"], token=two["token"])
+        gone = await call("flow_cancel", run=one["run"], token=two["token"], reason="mischief")
+        assert seen["kind"] == gone["kind"] == "invalid"
+        assert (await call("flow_status", run=one["run"], token=one["token"]))["kind"] == "request"
+
+    play(host)
+
+
+def test_a_fault_of_ours_is_a_reply_too(play: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """Whatever breaks inside, the host gets words and the log the rest."""
+
+    async def breaks(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Desk, "status", breaks)
+
+    async def host(call: Any) -> None:
+        reply = await call("flow_status", run="x")
+        assert reply["kind"] == "failed"
+        assert "a bug" not in json.dumps(reply)
+
+    play(host)
+    assert "RuntimeError: a bug" in capsys.readouterr().err

@@ -34,6 +34,18 @@ def test_at_most_eight_tools_unless_asked(project: Path) -> None:
         listing(project, only=("shuot",))
 
 
+def test_a_tool_that_is_not_shown_is_not_callable(play: Any, project: Path) -> None:
+    """Beyond the eight, the reply says how to get it, and nothing runs."""
+
+    async def host(call: Any) -> None:
+        reply = await call("publish", text="hello")
+        assert reply["kind"] == "invalid"
+        assert "--tools publish" in reply["errors"][0]
+        assert not (project / ".lev" / "runs").exists()
+
+    play(host, only=("shout",))
+
+
 def test_hints_come_from_declared_effects(project: Path) -> None:
     """A look-up is read-only; publishing is destructive and open-world."""
     tools = listing(project, every=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import os
 import sys
 import time
@@ -35,6 +36,12 @@ def add_one(n: int) -> int:
 async def order(number: int) -> Order:
     """A dataclass, to be made JSON."""
     return Order(number, ["a", "b"])
+
+
+@tool(effects=[])
+def weekday(day: datetime.date) -> int:
+    """Gets a date that was made from text."""
+    return day.isoweekday()
 
 
 @tool(effects=[])
@@ -175,6 +182,6 @@ TOOLS: Mapping[str, Callable[..., Any]] = {
     f"./tools/{function.__name__}": function
     for function in (
         add_one, apart, broken, chatty, crash, describe, double, endless, give_up, hang, large, leak, leave,
-        leave_async, not_a_number, order, raise_apart, send, speechless, spin, stall, steal, whoami,
+        leave_async, not_a_number, order, raise_apart, send, speechless, spin, stall, steal, weekday, whoami,
     )
 }  # fmt: skip

@@ -68,6 +68,25 @@ def test_a_journal_that_is_not_there(tmp_path: Path) -> None:
             opened(tmp_path / "none.jsonl")
 
 
+def test_a_place_where_no_journal_can_be(tmp_path: Path) -> None:
+    """A folder, or a path below a file: said, not raised through."""
+    (tmp_path / "file").touch()
+    for opened in (Journal.create, Journal.open):
+        with pytest.raises(LevError):
+            opened(tmp_path / "file" / "j.jsonl")
+    with pytest.raises(LevError, match="cannot be read"):
+        read_journal(tmp_path)
+    with pytest.raises(LevError, match="cannot be written"):
+        Journal.open(tmp_path)
+    assert not is_busy(tmp_path / "none.jsonl")
+
+
+def test_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
+    """Is made."""
+    written(tmp_path / "a" / "b" / "j.jsonl", 1)
+    assert len(read_journal(tmp_path / "a" / "b" / "j.jsonl")) == 1
+
+
 def test_a_cut_at_every_byte_of_the_last_line(tmp_path: Path) -> None:
     """A torn last line is ignored by readers and removed by the next writer, wherever it was cut."""
     path = tmp_path / "j.jsonl"

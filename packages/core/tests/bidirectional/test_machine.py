@@ -309,15 +309,18 @@ JUDGED = """\
         ({"label": "yes", "confidence": 0.5}, None, "angry"),
         ({"label": None}, {"answer": "unsure"}, "unclear"),
         (RuntimeError("no judge"), {"answer": "yes"}, "angry"),
+        ({"label": None}, RuntimeError("no model"), "unclear"),
     ],
-    ids=["sure", "holds", "below the threshold", "uncalibrated: no threshold", "nobody knows", "judge broken"],
+    ids=["sure", "holds", "below the threshold", "uncalibrated", "nobody knows", "judge broken", "model broken"],
 )
 def test_a_condition_is_judged_in_tiers(judged: Any, answer: Any, output: str) -> None:
     """The judge, then a model; a threshold meets only a calibrated confidence; unsure goes to `uncertain`."""
     m = machine(JUDGED, head="input: {message: string}")
 
     def reply(effect: Effect) -> Any:
-        return judged if effect.kind == "judge" else {"answer": answer}
+        if effect.kind == "judge":
+            return judged
+        return answer if isinstance(answer, Exception) else {"answer": answer}
 
     step = drive(m, m.start({"message": "hm"}), reply)
     assert step.outcome is not None

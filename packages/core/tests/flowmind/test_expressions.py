@@ -1,8 +1,8 @@
-# ruff: noqa: E501  # one case a line reads better than one case in five
 """CEL within bounds: values, names, errors that teach, and no way to blow up."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -303,10 +303,8 @@ _pieces = st.sampled_from(
 def test_random_expressions_raise_nothing_else(source: str) -> None:
     """Whatever is written, the answer is a JSON value or an `ExpressionError`, soon."""
     start = time.process_time()
-    try:
+    with contextlib.suppress(ExpressionError):
         json.dumps(evaluate(parse_expression(source), SCOPE), allow_nan=False)
-    except ExpressionError:
-        pass
     assert time.process_time() - start < 3
 
 

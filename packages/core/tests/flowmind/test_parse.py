@@ -1,4 +1,4 @@
-# ruff: noqa: E501  # one case a line reads better than one case in five
+# one case a line reads better than one case in five
 """The whole language is read; what is wrong is said all at once, each at its place."""
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def test_a_linked_flow_survives_pinning() -> None:
     """What a journal keeps is the same flow again; a damaged one is refused."""
     linked = Flow.parse(HEAD + '  - call: ./tools/x\n    with: {a: "${input.m}"}').link()
     assert linked.tools["./tools/x"].declaration.effects is None
-    data = json.loads(json.dumps(linked.pinned()))
+    data = json.loads(json.dumps(linked.pinned))
     again = LinkedFlow.from_pinned(data)
     assert again == linked
     assert again.digest == linked.digest

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lev_os.core.errors import LevError
 from lev_os.core.packaging import Discovery, discover, environment_paths, load_package
@@ -282,6 +282,8 @@ _records = st.builds(
 )  # fmt: skip
 
 
+@example(record=b"", entries=b"", url=b"\xff", link=b"", skill=b"")
+@example(record=b"", entries=b"a", url=b'/x"}', link=b"\x00/x\n", skill=b"\x00")
 @given(record=_records, entries=_bytes, url=_bytes, link=_bytes, skill=_bytes)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 def test_no_file_of_a_stranger_breaks_discovery(

@@ -191,6 +191,8 @@ def test_exact_schemas_from_the_build_are_preferred_while_fresh(make_package: Ma
     assert stale.card("./tools/f").description == "Old."
     with pytest.raises(InvalidInput, match=r"tools\.json PKG401"):
         make_package(TOML, {**files, "tools.json": "{}"}).card("./tools/f")
+    with pytest.raises(InvalidInput, match=r"tools\.json PKG401"):
+        make_package(TOML, {**files, "tools.json": b'{"format": "\xff"}'}).card("./tools/f")
 
 
 def test_the_live_function_gives_the_same_card(make_package: MakePackage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ _HOMES = {
     "tool": "tools",
 }
 
-__all__ = sorted(_HOMES)  # type: ignore[var-annotated]  # the names and their homes are said once, above
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -72,8 +72,7 @@ def build_server(catalog: Catalog, desk: Desk) -> Server[Any]:
                 return _result(reply, error=reply["kind"] in _ERRORS)
             offered = catalog.tool(call.name)
             if offered is None:
-                known = [tool.name for tool in listed]
-                reason = f"there is no tool {call.name!r}{nearest(call.name, known)}"
+                reason = _no_tool(catalog, call.name, [tool.name for tool in listed])
                 return _result(replies.invalid([reason], next="tools/list"), error=True)
             return _direct(await desk.call_tool(offered, arguments))
         except LevError as error:
@@ -117,6 +116,12 @@ def build_server(catalog: Catalog, desk: Desk) -> Server[Any]:
         on_list_resources=list_resources,
         on_read_resource=read_resource,
     )
+
+
+def _no_tool(catalog: Catalog, name: str, listed: list[str]) -> str:
+    if any(offered.name == name for offered in catalog.all_tools):
+        return f"{name} is not among the tools of this server; start it with --tools {name} or --all-tools"
+    return f"there is no tool {name[:200]!r}{nearest(name[:200], listed)}"
 
 
 async def _flow_call(desk: Desk, name: str, arguments: dict[str, Any], by: str) -> Reply:

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from ..schemas import Schema
 
 UNSURE = "unsure"
+"""What a model may answer instead of a label."""
+UNCERTAIN = "uncertain"
+"""The label of a decision that nobody was sure of."""
 
 Accept = Callable[[Any], tuple[Sequence[str], Any]]
 """Checks a result: the problems found (none: it is accepted) and the value to bind."""

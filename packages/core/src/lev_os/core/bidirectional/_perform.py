@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,6 +19,7 @@ from ..constitutional.model import RULINGS, Action, Finding, JudgeCall, Verdict
 from ..flowmind.model import Retry
 from ._answers import (
     APPROVAL_SCHEMA,
+    UNCERTAIN,
     UNSURE,
     Accept,
     accept_approval,
@@ -26,7 +28,7 @@ from ._answers import (
     anything,
 )
 from ._meter import Meter
-from ._scope import CLEAN, Labels
+from ._scope import CLEAN, Labels, tool_labels
 from ._tasks import Answer, RunEnded, StepFailed, Strand
 from .effects import Decision, Effect, EffectKind, Failure, Record
 
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 INVALID_ATTEMPTS: Mapping[EffectKind, float] = {"model": 3, "judge": 1, "tool": 1, "sleep": 1, "wait": math.inf}
 """How many results may fail to fit before the effect has failed; a person may try for ever."""
 REVISIONS = 2
+_MAX_COUNT = 1 << 40
+"""Tokens of one answer, at most: sums of what a model claims stay numbers of JSON."""
 
 
 class Frame(msgspec.Struct, frozen=True, eq=False):
@@ -98,6 +102,14 @@ class Host:
     def note(self, type_: str, body: Any, key: str | None = None, attempt: int | None = None) -> None:
         self.records.append(Record(type=type_, at=self.now, key=key, attempt=attempt, body=body))
 
+    def guarded(self, frame: Frame, card: ToolCard) -> Frame:
+        """The frame in which a tool is called: besides the flow's gates, those of the tool's own package."""
+        raise NotImplementedError
+
+    def person(self, name: str, value: Any, result: Any) -> None:
+        """Tell every gate of the run that a flow's own wait was answered."""
+        raise NotImplementedError
+
 
 def bare(request: Mapping[str, Any]) -> Mapping[str, Any]:
     """A request as journals keep it and digests see it: contexts by digest, without their texts."""
@@ -148,7 +160,7 @@ class Performer:
                 self._host.refused_result = problems
                 self._host.note("invalid", {"problems": list(problems)}, key, attempt)
                 if invalid >= (want.retry.attempts if want.retry else INVALID_ATTEMPTS[want.kind]):
-                    raise StepFailed(_invalid(want, problems, invalid))
+                    raise StepFailed(_invalid(want, problems, invalid), _labels(want))
                 continue
             post = msgspec.structs.replace(action, phase="post", result=value)
             if self._passes(frame, post):
@@ -162,7 +174,7 @@ class Performer:
             problems = (reason,)
 
     def decide(self, frame: Frame, want: Wanted, labels: Sequence[str]) -> Strand:
-        """A judgement in tiers: the judge, then a model. Returns a `Decision`, or None when nobody is sure."""
+        """A judgement in tiers, the judge and then a model: a `Decision`, `UNCERTAIN` when nobody is sure."""
         frame.meter.judgement()
         threshold = want.request.get("confidence")
         try:
@@ -174,17 +186,19 @@ class Performer:
         calibrated = bool(judged.get("calibrated"))
         sure = not (calibrated and confidence is not None and threshold is not None and confidence < threshold)
         if label is None or not sure:
-            answered = yield from self.perform(frame, _ask_model(want, labels))
-            answer = answered["answer"]
-            label = None if answer["answer"] == UNSURE else answer["answer"]
-            judged = {"evidence": answer.get("evidence"), "decided_by": answered.get("decided_by") or "model"}
             confidence, calibrated = None, False
-        if label is None:
-            return None
+            try:
+                answered = yield from self.perform(frame, _ask_model(want, labels))
+            except StepFailed as failed:
+                label, judged = None, {"decided_by": "nobody", "evidence": failed.failure.message}
+            else:
+                answer = answered["answer"]
+                label = None if answer["answer"] == UNSURE else answer["answer"]
+                judged = {"evidence": answer.get("evidence"), "decided_by": answered.get("decided_by") or "model"}
         return Decision(
             step=want.step,
-            label=label,
-            decided_by=str(judged.get("decided_by") or "judge"),
+            label=UNCERTAIN if label is None else label,
+            decided_by="nobody" if label is None else str(judged.get("decided_by") or "judge"),
             confidence=confidence,
             calibrated=calibrated,
             evidence=judged.get("evidence"),
@@ -247,7 +261,7 @@ class Performer:
         """Wait before the next attempt, or give up."""
         attempts = want.retry.attempts if want.retry else 1
         if attempt >= attempts or not failure.retryable:
-            raise StepFailed(msgspec.structs.replace(failure, step=failure.step or want.step))
+            raise StepFailed(msgspec.structs.replace(failure, step=failure.step or want.step), _labels(want))
         if want.retry is not None and want.retry.backoff > 0:
             seconds = want.retry.backoff * 2 ** (attempt - 1)
             sleep = Wanted(
@@ -262,9 +276,8 @@ class Performer:
 
     def _passes(self, frame: Frame, action: Action) -> bool:
         """Whether no gate has anything to say, as nearly always; else nothing has happened and `_rule` decides."""
-        for session in frame.gates:
-            if session.judge(action) is not ALLOW:
-                return False
+        if not frame.gates or any(session.judge(action) is not ALLOW for session in frame.gates):
+            return False
         body = {"phase": action.phase, "digest": action.digest, "ruling": "allow"}
         self._host.note("verdict", body, action.key, action.attempt)
         return True
@@ -294,16 +307,16 @@ class Performer:
 
     def _rule(self, frame: Frame, want: Wanted, action: Action) -> Strand:
         """The strictest verdict of all gates, judged checks settled, written to the audit trail."""
-        final: Verdict | None = None
-        for session in frame.gates:
-            verdict = session.judge(action)
-            if verdict.judges and verdict.ruling != "deny":
-                answers = {}
-                for call in verdict.judges:
-                    answers[call.principle] = yield from self._judge(frame, want, action, call)
-                verdict = session.settle(action, verdict, answers)
-            final = verdict if final is None else _stricter(final, verdict)
-        assert final is not None, "a frame always has a gate"
+        verdicts = [session.judge(action) for session in frame.gates]
+        # A text that is denied anyway is shown to no judge.
+        if all(verdict.ruling != "deny" for verdict in verdicts):
+            for place, verdict in enumerate(verdicts):
+                if verdict.judges:
+                    answers = {}
+                    for call in verdict.judges:
+                        answers[call.principle] = yield from self._judge(frame, want, action, call, place)
+                    verdicts[place] = frame.gates[place].settle(action, verdict, answers)
+        final = reduce(_stricter, verdicts)
         body: dict[str, Any] = {"phase": action.phase, "digest": action.digest, "ruling": final.ruling}
         if final.findings:
             body["findings"] = msgspec.to_builtins(final.findings)
@@ -312,8 +325,11 @@ class Performer:
         self._host.note("verdict", body, action.key, action.attempt)
         return final
 
-    def _judge(self, frame: Frame, want: Wanted, action: Action, call: JudgeCall) -> Strand:
-        """Does the subject violate the rubric? None when nobody can say: the gate then fails closed."""
+    def _judge(self, frame: Frame, want: Wanted, action: Action, call: JudgeCall, gate: int) -> Strand:
+        """Does the subject violate the rubric? None when nobody can say: the gate then fails closed.
+
+        `gate` tells principles of one name in several gates apart.
+        """
         labels = ("violates", "complies")
         question = Wanted(
             kind="judge",
@@ -329,18 +345,13 @@ class Performer:
                 "confidence": None,
             },
             accept=accept_judgement(labels),
-            suffix=f"{want.suffix}/{action.attempt}/{action.phase}/{call.principle}",
+            suffix=f"{want.suffix}/{action.attempt}/{action.phase}/{gate}/{call.principle}",
             taint={"about": CLEAN.union(*action.taint.values())},
             judged=True,
         )
-        try:
-            decision: Decision | None = yield from self.decide(frame, question, labels)
-        except StepFailed:
-            return None
-        if decision is None:
-            return None
+        decision: Decision = yield from self.decide(frame, question, labels)
         self._host.decisions.append(decision)
-        return decision.label == "violates"
+        return None if decision.label == UNCERTAIN else decision.label == "violates"
 
     def _approve(self, frame: Frame, want: Wanted, action: Action, verdict: Verdict, digest: str) -> Strand:
         """Wait for a person; raises `RunEnded` when the person refuses."""
@@ -431,7 +442,16 @@ def _ask_model(want: Wanted, labels: Sequence[str]) -> Wanted:
 def _stricter(one: Verdict, other: Verdict) -> Verdict:
     strict = one if RULINGS.index(one.ruling) >= RULINGS.index(other.ruling) else other
     findings: tuple[Finding, ...] = one.findings + other.findings
-    return msgspec.structs.replace(strict, findings=findings)
+    denials = [verdict for verdict in (one, other) if verdict.ruling == "deny"]
+    reasons = [verdict.revise for verdict in denials if verdict.revise is not None]
+    would_be = max((v.shadow or v.ruling for v in (one, other)), key=RULINGS.index)
+    return msgspec.structs.replace(
+        strict,
+        findings=findings,
+        # A model may try again only if every gate that denies says so.
+        revise="\n".join(dict.fromkeys(reasons)) if reasons and len(reasons) == len(denials) else None,
+        shadow=would_be if would_be != strict.ruling else None,
+    )
 
 
 def _denied(want: Wanted, verdict: Verdict) -> Failure:
@@ -446,6 +466,11 @@ def _denied(want: Wanted, verdict: Verdict) -> Failure:
     )
 
 
+def _labels(want: Wanted) -> Labels:
+    """The taint of what came of an effect: of what went in, and of what the tool reads."""
+    return CLEAN.union(*want.taint.values(), CLEAN if want.tool is None else tool_labels(want.tool))
+
+
 def _invalid(want: Wanted, problems: Sequence[str], attempts: int) -> Failure:
     tries = "1 attempt" if attempts == 1 else f"{attempts} attempts"
     return Failure(
@@ -458,4 +483,6 @@ def _invalid(want: Wanted, problems: Sequence[str], attempts: int) -> Failure:
 
 
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    if not isinstance(value, int) or isinstance(value, bool):
+        return 0
+    return min(max(value, 0), _MAX_COUNT)

@@ -7,12 +7,24 @@ Copying is never needed, so the cost of a step does not grow with what was bound
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..flowmind.model import Expr, Template, Value
 
+if TYPE_CHECKING:
+    from ..tools import ToolCard
+
 Labels = frozenset[str]
 CLEAN: Labels = frozenset()
+_SOURCE_LABELS = {"ingests_untrusted": "untrusted", "reads_private": "private"}
+
+
+def tool_labels(card: ToolCard) -> Labels:
+    """How a tool's result is tainted by what the tool does; undeclared effects taint with `undeclared`."""
+    effects = card.declaration.effects
+    if effects is None:
+        return frozenset({"undeclared"})
+    return frozenset(_SOURCE_LABELS[effect] for effect in effects if effect in _SOURCE_LABELS)
 
 
 class Scope(Mapping[str, Any]):
@@ -66,6 +78,10 @@ class Scope(Mapping[str, Any]):
         """Label one field, `input.message`, apart from the rest of its name."""
         self._labels[path] = labels
 
+    def taint(self, name: str, labels: Labels) -> None:
+        """Label a name besides, bound or not: that it was not bound tells something too."""
+        self._labels[name] = self._labels.get(name, CLEAN) | labels
+
     def local(self) -> dict[str, Any]:
         """What was bound in this very scope."""
         return dict(self._values)
@@ -115,7 +131,7 @@ class Scope(Mapping[str, Any]):
     def _of_name(self, name: str, source: str) -> Labels:
         scope: Scope | None = self
         while scope is not None:
-            if name in scope._values:
+            if name in scope._values or name in scope._labels:
                 break
             scope = scope._parent
         if scope is None or not scope._labels:

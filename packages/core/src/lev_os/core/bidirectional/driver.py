@@ -15,8 +15,11 @@ import contextlib
 import secrets as randomness
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+import msgspec
 
 from ..errors import LevError
 from . import _threads, values
@@ -101,6 +104,8 @@ class Run:
         """
         from .machine import Machine
 
+        if input is not None and not isinstance(input, Mapping):
+            raise LevError(f"the input of a flow is an object, not {type(input).__name__}", help='for example {"x": 1}')
         linked, package = linked_flow(flow, world.get("tools"))
         if package is not None:
             world.setdefault("package", package)
@@ -111,7 +116,7 @@ class Run:
         file = Journal.create(path, fsync=fsync) if path else None
         self = cls(machine, executor, file, gates=(gate,) if gate else (), on_event=on_event)
         try:
-            self._apply(step)
+            self._apply(_with_json(step, linked) if file else step)
         except BaseException:
             self.close()
             raise
@@ -318,7 +323,7 @@ class Run:
             remaining = None
             if effect.kind == "sleep":
                 remaining = max(0.0, effect.request["seconds"] - self._age(effect))
-            flights.launch(effect, self.executor.carry_out(effect, remaining=remaining))
+            flights.launch(effect, partial(self.executor.carry_out, effect, remaining=remaining))
 
     def _age(self, effect: Effect) -> float:
         """Seconds since an effect left, perhaps in an earlier process."""
@@ -357,3 +362,10 @@ class Run:
                 self._take(*flights.arrived.popleft())
         self._unlaunched = deque(self._open.values())
         await flights.gone()
+
+
+def _with_json(step: Step, linked: LinkedFlow) -> Step:
+    """The first step with the pinned flow as JSON text: it is the longest record, and the same in every run."""
+    first, *rest = step.records
+    body = {**first.body, "pinned": linked.pinned_json}
+    return msgspec.structs.replace(step, records=(msgspec.structs.replace(first, body=body), *rest))

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ..constitutional.gate import Gate, GateSession
     from ..flowmind.flow import Flow
     from ..flowmind.link import LinkedFlow
+    from ..tools import ToolCard
 
 VERSION = 1
 _FAILURE_OF: Mapping[str, FailureKind] = {"model": "model", "judge": "model", "tool": "tool"}
@@ -81,6 +82,7 @@ class Machine(Host):
         self._given_gate = gate
         self._later = later
         self._sessions: dict[str, GateSession] = {}
+        self._persons: list[tuple[float, str, Any, Any]] = []
         self._open: dict[str, Effect] = {}
         self._dropped: dict[str, Effect] = {}
         self._replies: dict[str, tuple[bytes, MachineStep]] = {}
@@ -312,15 +314,36 @@ class Machine(Host):
         if given is not None:
             sessions.append(self._session("given", lambda: given))
         if given is None or linked.package is not None:
-            name = ",".join(constitution.digest for constitution in linked.constitutions)
-            sessions.append(self._session(name, lambda: _compiled(name, linked.constitutions)))
+            sessions.append(self._own_session(linked.constitutions))
         if self._later is not None:
             sessions.append(self._later)
         return tuple(sessions)
 
+    def guarded(self, frame: Frame, card: ToolCard) -> Frame:
+        """A call across packages obeys both constitutions: the frame with those of the tool's own package."""
+        guards = frame.linked.guards.get(card.specifier)
+        if not guards:
+            return frame
+        return msgspec.structs.replace(frame, gates=tuple(dict.fromkeys((*frame.gates, self._own_session(guards)))))
+
+    def person(self, name: str, value: Any, result: Any) -> None:
+        """A flow's own wait was answered: every gate of the run knows, those that open later too."""
+        answered = (self.now, name, value, result)
+        self._persons.append(answered)
+        for session in self._sessions.values():
+            session.person(*answered)
+        if self._later is not None:
+            self._later.person(*answered)
+
+    def _own_session(self, constitutions: tuple[Constitution, ...]) -> GateSession:
+        name = ",".join(constitution.digest for constitution in constitutions)
+        return self._session(name, lambda: _compiled(name, constitutions))
+
     def _session(self, name: str, gate: Callable[[], Gate]) -> GateSession:
         if name not in self._sessions:
-            self._sessions[name] = gate().session()
+            session = self._sessions[name] = gate().session()
+            for answered in self._persons:
+                session.person(*answered)
         return self._sessions[name]
 
 

@@ -75,7 +75,7 @@ class Secrets:
 def encode(value: Any) -> bytes:
     """The JSON bytes of any value that has some; raises `NotJson`."""
     try:
-        data = msgspec.json.encode(value, enc_hook=_more_types)
+        data = _encoder.encode(value)
         if b"null" in data and _has_no_number(msgspec.to_builtins(value, str_keys=True, enc_hook=_more_types)):
             raise NotJson("the value holds NaN or an infinity, which JSON does not have")
     except NotJson:
@@ -144,6 +144,9 @@ def _more_types(value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     raise TypeError(f"{type(value).__name__} is not a type of JSON; return a dict, a dataclass or a model")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_more_types)
 
 
 def _has_no_number(value: Any) -> bool:

@@ -37,7 +37,9 @@ MAX_VALUE_BYTES = 1 << 20
 MAX_ITEMS = 10_000
 MAX_GROWING_ITEMS = 2_000
 _MAX_UNITS = 4_000_000
-"""What a `map` may make: values and characters, before the engine hands them over."""
+"""What `map` and `filter` may make: values and characters, before the engine hands them over."""
+_MAX_COPIES = 10_000_000
+"""The engine copies the whole result of `map` and `filter` for every item: items times values in the result."""
 
 _PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -272,15 +274,22 @@ def _functions(maps: tuple[Mapping_, ...], variables: dict[str, Any], failures: 
             return []
         return items
 
+    def affordable(items: Any, values: int, characters: int, what: str) -> Any:
+        if len(items) * values > _MAX_COPIES or values + characters > _MAX_UNITS:
+            failures.append(f"`{what}` would make a value that is too large")
+            return []
+        return items
+
+    def filtered(value: Any) -> Any:
+        items = bounded(value, MAX_GROWING_ITEMS, "filter")
+        return affordable(items, *_cost(items), "filter")
+
     def mapped(value: Any, which: int) -> Any:
         items = bounded(value, MAX_GROWING_ITEMS, "map")
         uses, outer = maps[which]
-        units = _units(items) * max(1, uses)
-        units += len(items) * sum(_units(_peek(path, variables)) for path in outer)
-        if units > _MAX_UNITS:
-            failures.append("`map` would make a value that is too large")
-            return []
-        return items
+        costs = [(max(1, uses), _cost(items)), *((len(items), _cost(_peek(path, variables))) for path in outer)]
+        values, characters = (sum(times * cost[part] for times, cost in costs) for part in (0, 1))
+        return affordable(items, values, characters, "map")
 
     def size(value: Any) -> Any:
         if isinstance(value, str | list | dict | bytes):
@@ -290,7 +299,7 @@ def _functions(maps: tuple[Mapping_, ...], variables: dict[str, Any], failures: 
 
     return {
         "lev_map": mapped,
-        "lev_filter": lambda value: bounded(value, MAX_GROWING_ITEMS, "filter"),
+        "lev_filter": filtered,
         "lev_each": lambda value: bounded(value, MAX_ITEMS, "all and exists"),
         "lev_size": size,
     }
@@ -303,19 +312,20 @@ def _peek(path: tuple[str, ...], variables: dict[str, Any]) -> Any:
     return value
 
 
-def _units(value: Any) -> int:
-    total = 0
+def _cost(value: Any) -> tuple[int, int]:
+    """How many values and characters a value holds, counted no further than the limit."""
+    values = characters = 0
     pending = [value]
-    while pending and total <= _MAX_UNITS:
+    while pending and values + characters <= _MAX_UNITS:
         item = pending.pop()
-        total += 1
+        values += 1
         if isinstance(item, str):
-            total += len(item)
+            characters += len(item)
         elif isinstance(item, list):
             pending.extend(item)
         elif isinstance(item, dict):
             pending.extend(item.values())
-    return total
+    return values, characters
 
 
 def _json(value: Any) -> Any:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from .for_llm import ForLLM, PackageConfig, package_for_llm
     from .loading import load_package
     from .manifest import Budget, Manifest, manifest_schema, parse_manifest
-    from .measure import Measure, measure_exports
     from .package import Package, PackageNotFound
     from .specifiers import InvalidSpecifier, Resolver, find, parse_specifier
     from .tool_cards import card_of, read_card
@@ -26,7 +25,6 @@ _HOMES = {
     "exposed": ("expose",),
     "for_llm": ("ForLLM", "PackageConfig", "package_for_llm"),
     "manifest": ("Budget", "Manifest", "manifest_schema", "parse_manifest"),
-    "measure": ("Measure", "measure_exports"),
     "loading": ("load_package",),
     "package": ("Package", "PackageNotFound"),
     "specifiers": ("InvalidSpecifier", "Resolver", "find", "parse_specifier"),
@@ -44,7 +42,6 @@ __all__ = [
     "InvalidSpecifier",
     "InvalidSubpath",
     "Manifest",
-    "Measure",
     "OutsidePackage",
     "Package",
     "PackageConfig",
@@ -58,7 +55,6 @@ __all__ = [
     "find",
     "load_package",
     "manifest_schema",
-    "measure_exports",
     "package_for_llm",
     "parse_manifest",
     "parse_specifier",

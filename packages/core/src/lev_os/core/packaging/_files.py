@@ -79,13 +79,15 @@ def _segment_fault(segment: str) -> str | None:
     return None
 
 
-def locate(root: Path, target: str) -> Path:
-    """The real path of `./x` inside `root`; it need not exist. Raises `OutsidePackage`, for links that lead out too."""
+def locate(root: Path, target: str, *, base: str | None = None) -> Path:
+    """The real path of `./x` inside `root`; it need not exist. Raises `OutsidePackage`, for links that lead out too.
+
+    `base` is the real path of `root`, where that is known.
+    """
     if fault := path_fault(target):
         raise OutsidePackage(f"{target!r} is not a path inside the package: {fault}")
     try:
-        base = os.path.realpath(root)
-        real = _real_path(base, target)
+        real = _real_path(base or os.path.realpath(root), target)
     except (OSError, ValueError) as error:
         raise OutsidePackage(f"{target!r} cannot be located: {error}") from None
     if real is None:

@@ -212,7 +212,7 @@ def _editable_project(info: str) -> str | None:
     try:
         value = msgspec.json.decode(data)
         url, editable = value["url"], value["dir_info"]["editable"]
-    except (msgspec.DecodeError, KeyError, TypeError, RecursionError):
+    except (msgspec.DecodeError, ValueError, KeyError, TypeError, RecursionError):
         return None
     if editable is not True or not isinstance(url, str) or not url.startswith("file://"):
         return None

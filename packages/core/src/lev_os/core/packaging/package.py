@@ -199,7 +199,7 @@ class Package:
             if reference is None:
                 raise ExportNotFound(f"{specifier!r} is no Python identifier")
             return Target(specifier, condition, reference, object=reference)
-        return Target(specifier, condition, found, path=locate(self.root, found))
+        return Target(specifier, condition, found, path=locate(self.root, found, base=self.base))
 
     def has_file(self, subpath: str) -> bool:
         """Whether a model would be given a file for `subpath`."""

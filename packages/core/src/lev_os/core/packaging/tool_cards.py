@@ -95,7 +95,7 @@ def _built(
         return None
     try:
         file = msgspec.json.decode(read_bytes(path, limit=MAX_FILE), type=_ToolsFile)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         problem = Problem("PKG401", f"this is not a list of tools: {error}", Location(str(path)), "run `lev build`")
         raise InvalidInput([problem]) from None
     entry = file.tools.get(subpath)
