@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -16,9 +17,10 @@ _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder()
 
 
-def encode(value: Any) -> bytes:
-    """The canonical bytes of a JSON value (dict, list, str, int, float, bool, None)."""
-    return _encoder.encode(value)
+encode: Callable[[Any], bytes] = _encoder.encode
+"""The canonical bytes of a JSON value (dict, list, str, int, float, bool, None)."""
+decode: Callable[[bytes | str], Any] = _decoder.decode
+"""Parse JSON; raises `msgspec.DecodeError`."""
 
 
 def is_json(value: Any, data: bytes) -> bool:
@@ -36,11 +38,6 @@ def is_json(value: Any, data: bytes) -> bool:
         elif isinstance(item, list | tuple | set | frozenset):
             pending.extend(item)
     return True
-
-
-def decode(data: bytes | str) -> Any:
-    """Parse JSON; raises `msgspec.DecodeError`."""
-    return _decoder.decode(data)
 
 
 def digest_bytes(data: bytes) -> str:

@@ -70,12 +70,7 @@ def accept_verdict_of_model(labels: Sequence[str]) -> Accept:
 
 def fitted(schema: Schema, value: Any) -> tuple[Sequence[str], Any]:
     """What is wrong with a value, an integer beyond 64 bits included, and the value to bind if nothing is."""
-    if problems := schema.problems(value):
-        return problems, None
-    try:
-        return (), schema.coerce(value)
-    except ValueError as error:
-        return (str(error),), None
+    return schema.fit(value)
 
 
 def is_file_reference(value: Any) -> bool:

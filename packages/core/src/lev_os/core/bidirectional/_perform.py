@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from .. import canonical
+from ..constitutional.gate import ALLOW
 from ..constitutional.model import RULINGS, Action, Finding, JudgeCall, Verdict
 from ..flowmind.model import Retry
 from ._answers import (
@@ -143,7 +144,10 @@ class Performer:
             attempt += 1
             action = self._action(want, key, attempt, problems)
             self._reserve(frame, want)
-            yield from self._admit(frame, want, action)
+            if not self._passes(frame, action):
+                yield from self._admit(frame, want, action)
+            for session in frame.gates:
+                session.left(action)
             answer: Answer = yield self._effect(frame, want, action, problems)
             if answer.failure is not None:
                 yield from self._again(frame, want, answer.failure, attempt)
@@ -158,7 +162,10 @@ class Performer:
                 if invalid >= (want.retry.attempts if want.retry else INVALID_ATTEMPTS[want.kind]):
                     raise StepFailed(_invalid(want, problems, invalid), _labels(want))
                 continue
-            reason = yield from self._admit_result(frame, want, action, value)
+            post = msgspec.structs.replace(action, phase="post", result=value)
+            if self._passes(frame, post):
+                return value
+            reason = yield from self._admit_result(frame, want, post)
             if reason is None:
                 return value
             revisions += 1
@@ -267,6 +274,15 @@ class Performer:
             )
             yield from self.perform(frame, sleep)
 
+    def _passes(self, frame: Frame, action: Action) -> bool:
+        """Whether no gate has anything to say, as nearly always; else nothing has happened and `_rule` decides."""
+        for session in frame.gates:
+            if session.judge(action) is not ALLOW:
+                return False
+        body = {"phase": action.phase, "digest": action.digest, "ruling": "allow"}
+        self._host.note("verdict", body, action.key, action.attempt)
+        return True
+
     def _admit(self, frame: Frame, want: Wanted, action: Action) -> Strand:
         """Let the effect out: returns when it may leave."""
         verdict = yield from self._rule(frame, want, action)
@@ -276,20 +292,17 @@ class Performer:
             raise RunEnded(_denied(want, verdict))
         if verdict.ruling == "ask" and (action.key, action.digest) not in self._host.approved:
             yield from self._approve(frame, want, action, verdict, action.digest)
-        for session in frame.gates:
-            session.left(action)
 
-    def _admit_result(self, frame: Frame, want: Wanted, action: Action, value: Any) -> Strand:
+    def _admit_result(self, frame: Frame, want: Wanted, post: Action) -> Strand:
         """Let the result in. Returns None, or the reason why a model should answer again."""
-        post = msgspec.structs.replace(action, phase="post", result=value)
         verdict = yield from self._rule(frame, want, post)
         if verdict.ruling == "deny":
             if verdict.revise is not None and want.kind == "model":
                 return verdict.revise
             raise RunEnded(_denied(want, verdict))
         if verdict.ruling == "ask":
-            digest = canonical.digest({"request": action.digest, "result": value})
-            if (action.key, digest) not in self._host.approved:
+            digest = canonical.digest({"request": post.digest, "result": post.result})
+            if (post.key, digest) not in self._host.approved:
                 yield from self._approve(frame, want, post, verdict, digest)
         return None
 

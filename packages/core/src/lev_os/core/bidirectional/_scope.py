@@ -66,7 +66,8 @@ class Scope(Mapping[str, Any]):
         grown = size - self._sizes.get(name, 0)
         self._values[name] = value
         self._sizes[name] = size
-        labels |= self.control
+        if self.control:
+            labels |= self.control
         if labels:
             self._labels[name] = labels
         else:
@@ -92,8 +93,21 @@ class Scope(Mapping[str, Any]):
         """The size of what was bound in this very scope."""
         return sum(self._sizes.values())
 
+    @property
+    def clean(self) -> bool:
+        """Whether nothing that can be read here carries a label."""
+        scope: Scope | None = self
+        while scope is not None:
+            if scope._labels:
+                return False
+            scope = scope._parent
+        return True
+
     def labels(self, value: Value) -> Labels:
         """The taint of everything that a value, template or expression refers to."""
+        return CLEAN if self.clean else self._of_value(value)
+
+    def _of_value(self, value: Value) -> Labels:
         if isinstance(value, Template):
             found = CLEAN
             for part in value.parts:
@@ -103,9 +117,9 @@ class Scope(Mapping[str, Any]):
         if isinstance(value, Expr):
             return self._of_expression(value)
         if isinstance(value, Mapping):
-            return CLEAN.union(*(self.labels(item) for item in value.values()))
+            return CLEAN.union(*(self._of_value(item) for item in value.values()))
         if isinstance(value, (list, tuple)):
-            return CLEAN.union(*(self.labels(item) for item in value))
+            return CLEAN.union(*(self._of_value(item) for item in value))
         return CLEAN
 
     def _of_expression(self, expression: Expr) -> Labels:

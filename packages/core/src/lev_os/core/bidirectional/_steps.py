@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+import msgspec
 
 from .. import canonical
 from ..flowmind import expressions
@@ -29,8 +31,8 @@ from ..flowmind.model import (
     While,
 )
 from ..flowmind.walk import bodies, walk
-from ..schemas import Schema
-from ._answers import UNCERTAIN, accept_judgement, fitted, is_file_reference
+from ..schemas import UNTRUSTED, Schema
+from ._answers import UNCERTAIN, Accept, accept_judgement, fitted, is_file_reference
 from ._asking import Conversation
 from ._meter import Meter
 from ._perform import Frame, Host, Performer, Wanted
@@ -73,13 +75,14 @@ class Interpreter:
         scope = Scope(control=control)
         size = len(canonical.encode(arguments))
         frame.meter.grown(size, scope.bind("input", arguments, CLEAN, size), "input")
-        properties = tree.input_schema.get("properties", {})
-        for name in (*properties, *(labels.keys() - properties.keys())):
-            marks, field_schema = labels.get(name, CLEAN), properties.get(name)
-            if isinstance(field_schema, Mapping) and field_schema.get("x-lev-untrusted"):
-                marks |= {"untrusted"}
-            if marks:
-                scope.mark(f"input.{name}", marks)
+        untrusted = _untrusted(frame.linked)
+        if untrusted or labels:
+            for name in (*tree.input_schema.get("properties", {}), *labels):
+                marks = labels.get(name, CLEAN)
+                if name in untrusted:
+                    marks |= {"untrusted"}
+                if marks:
+                    scope.mark(f"input.{name}", marks)
         self.meters.append(frame.meter)
         output, taint = None, control
         try:
@@ -90,7 +93,7 @@ class Interpreter:
             self.meters.remove(frame.meter)
             frame.meter.released(scope.bytes())
         if tree.output_schema is not None:
-            problems, fitting = fitted(Schema.of(tree.output_schema), output)
+            problems, fitting = fitted(schema_of(frame.linked, "output"), output)
             if problems:
                 what = "the flow ended without `return`" if output is None else "the output does not fit: "
                 raise StepFailed(Failure(kind="invalid", message=what + "; ".join(problems[:5]), retryable=False))
@@ -163,8 +166,11 @@ class Interpreter:
 
     def _call(self, step: Call, frame: Frame, scope: Scope) -> Strand:
         arguments = self._render(step.with_, step, scope)
-        taint = self._taint({f"args.{n}": (step.with_[n], v) for n, v in arguments.items()}, scope)
-        card = frame.linked.tools[step.tool]
+        taint: dict[str, Labels] = {}
+        if scope.control or not scope.clean:
+            taint = self._taint({f"args.{n}": (step.with_[n], v) for n, v in arguments.items()}, scope)
+        tool = _tool(frame.linked, step.tool)
+        card = tool.card
         value = yield from self._performer.perform(
             self._host.guarded(frame, card),
             Wanted(
@@ -172,14 +178,14 @@ class Interpreter:
                 path=step.path,
                 step=_name(step),
                 request={"tool": card.specifier, "name": card.name, "arguments": arguments},
-                accept=_accept_tool(card),
+                accept=tool.accept,
                 tool=card,
                 taint=taint,
                 retry=step.retry,
                 timeout=step.timeout,
             ),
         )
-        self._bind(step, frame, scope, value, tool_labels(card).union(*taint.values()))
+        self._bind(step, frame, scope, value, tool.labels.union(*taint.values()) if taint else tool.labels)
 
     def _ask(self, step: Ask, frame: Frame, scope: Scope) -> Strand:
         about = None if step.about is None else self._text(step.about, step, scope)
@@ -365,7 +371,7 @@ class Interpreter:
     def _sub_flow(self, step: SubFlow, frame: Frame, scope: Scope) -> Strand:
         linked = frame.linked.flows[step.flow]
         rendered = self._render(step.with_, step, scope)
-        schema = Schema.of(linked.tree.input_schema)
+        schema = schema_of(linked, "input")
         problems, arguments = fitted(schema, schema.fill(rendered))
         if problems:
             message = f"the input of {step.flow} does not fit: " + "; ".join(problems[:5])
@@ -429,9 +435,45 @@ _STEPS: Mapping[type, Callable[[Interpreter, Any, Frame, Scope], Strand | tuple[
 }
 
 
-def _accept_tool(card: ToolCard) -> Callable[[Any], tuple[Sequence[str], Any]]:
-    schema = None if card.output_schema is None else Schema.of(card.output_schema)
-    return lambda value: ((), value) if is_file_reference(value) else _accept(schema, value)
+def schema_of(linked: LinkedFlow, side: Literal["input", "output"]) -> Schema:
+    """The compiled schema of what a flow takes or gives; anything fits an output that none was written for."""
+    schema: Schema | None = linked.memo.get(side)
+    if schema is None:
+        tree = linked.tree
+        source = tree.input_schema if side == "input" else tree.output_schema
+        schema = linked.memo[side] = Schema.of({} if source is None else source)
+    return schema
+
+
+def _untrusted(linked: LinkedFlow) -> frozenset[str]:
+    """The inputs whose content comes from outside."""
+    names: frozenset[str] | None = linked.memo.get("untrusted")
+    if names is None:
+        fields = linked.tree.input_schema.get("properties", {}).items()
+        names = frozenset(name for name, field in fields if isinstance(field, Mapping) and field.get(UNTRUSTED))
+        linked.memo["untrusted"] = names
+    return names
+
+
+class _Tool(msgspec.Struct, frozen=True, eq=False):
+    """A tool of a flow, with what a call of it needs each time."""
+
+    card: ToolCard
+    accept: Accept
+    labels: Labels
+
+
+def _tool(linked: LinkedFlow, reference: str) -> _Tool:
+    tool: _Tool | None = linked.memo.get(("tool", reference))
+    if tool is None:
+        card = linked.tools[reference]
+        schema = None if card.output_schema is None else Schema.of(card.output_schema)
+
+        def accept(value: Any) -> tuple[Sequence[str], Any]:
+            return ((), value) if schema is None or is_file_reference(value) else fitted(schema, value)
+
+        tool = linked.memo["tool", reference] = _Tool(card, accept, tool_labels(card))
+    return tool
 
 
 def _accept(schema: Schema | None, value: Any) -> tuple[Sequence[str], Any]:

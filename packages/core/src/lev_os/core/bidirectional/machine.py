@@ -30,12 +30,11 @@ import msgspec
 
 from .. import canonical
 from ..errors import InvalidInput, LevError, Location, Problem
-from ..schemas import Schema
 from ._answers import fitted
 from ._meter import MAX_VALUE_BYTES, Meter
 from ._perform import Frame, Host, bare
 from ._scope import CLEAN
-from ._steps import Interpreter
+from ._steps import Interpreter, schema_of
 from ._tasks import Answer, RunEnded, Scheduler, StepFailed
 from .effects import Decision, Effect, Failure, FailureKind, Outcome, Reply, Status, Usage
 from .effects import Step as MachineStep
@@ -90,7 +89,6 @@ class Machine(Host):
         self._new: list[Effect] = []
         self._cancelled: list[str] = []
         self._started = False
-        self._only_waits = False
         self._elapsed = 0.0
         self._meter = Meter(self.linked.tree.limits)
         self._scheduler = Scheduler(self._emit, self._drop)
@@ -121,7 +119,7 @@ class Machine(Host):
         if self._started:
             raise LevError(f"run {self.run} has begun already", help="make a new Machine for a new run")
         tree = self.linked.tree
-        schema = Schema.of(tree.input_schema)
+        schema = schema_of(self.linked, "input")
         if input is not None and not isinstance(input, Mapping):
             raise LevError(f"the input of a flow is an object, not {type(input).__name__}", help='for example {"x": 1}')
         raw = _json("input", {} if input is None else dict(input))
@@ -223,16 +221,21 @@ class Machine(Host):
 
     def _take(self, token: str, at: float | None) -> Effect | None:
         """The open effect of this token, which is then no longer open."""
-        effect = self._open.pop(token, None)
+        effect = self._open.get(token)
         if effect is not None:
             self._tick(at)
+            del self._open[token]
         return effect
 
     def _tick(self, at: float | None) -> None:
         """Let time pass, up to `at`; without a clock every input is one tick, and time limits do not apply."""
+        if not self.clocked:
+            self.now = self.now + 1 if at is None else max(self.now, at)
+            return
         before = self.now
-        self.now = max(before, at) if at is not None else (before if self.clocked else before + 1)
-        self._elapsed = 0.0 if self._only_waits or not self.clocked else self.now - before
+        self.now = before if at is None else max(before, at)
+        only_waits = bool(self._open) and all(effect.kind == "wait" for effect in self._open.values())
+        self._elapsed = 0.0 if only_waits else self.now - before
 
     def _resume(self, token: str, digest: bytes, answer: Answer, ends: Failure | None) -> MachineStep:
         self.refused_result = ()
@@ -259,9 +262,8 @@ class Machine(Host):
             self._end(status, error=end.failure)
         if self.refused_result:
             reply = "invalid"
-        self._only_waits = bool(self._open) and all(effect.kind == "wait" for effect in self._open.values())
         step = MachineStep(
-            effects=tuple(effect for effect in self._new if effect.token in self._open),
+            effects=tuple([effect for effect in self._new if effect.token in self._open]),
             cancelled=tuple(self._cancelled),
             outcome=self.outcome,
             records=tuple(self.records),
@@ -310,14 +312,12 @@ class Machine(Host):
 
     def _gates(self, linked: LinkedFlow) -> tuple[GateSession, ...]:
         """One session a distinct set of principles, shared by all flows of the run that obey it."""
-        from ..constitutional.gate import Gate
-
         sessions: list[GateSession] = []
         given = self._given_gate
         if given is not None:
             sessions.append(self._session("given", lambda: given))
         if given is None or linked.package is not None:
-            sessions.append(self._own_session(Gate, linked.constitutions))
+            sessions.append(self._own_session(linked.constitutions))
         if self._later is not None:
             sessions.append(self._later)
         return tuple(sessions)
@@ -327,11 +327,8 @@ class Machine(Host):
         guards = frame.linked.guards.get(card.specifier)
         if not guards:
             return frame
-        from ..constitutional.gate import Gate
 
-        return msgspec.structs.replace(
-            frame, gates=tuple(dict.fromkeys((*frame.gates, self._own_session(Gate, guards))))
-        )
+        return msgspec.structs.replace(frame, gates=tuple(dict.fromkeys((*frame.gates, self._own_session(guards)))))
 
     def person(self, name: str, value: Any, result: Any) -> None:
         """A flow's own wait was answered: every gate of the run knows, those that open later too."""
@@ -342,9 +339,9 @@ class Machine(Host):
         if self._later is not None:
             self._later.person(*answered)
 
-    def _own_session(self, make: type[Gate], constitutions: tuple[Constitution, ...]) -> GateSession:
+    def _own_session(self, constitutions: tuple[Constitution, ...]) -> GateSession:
         name = ",".join(constitution.digest for constitution in constitutions)
-        return self._session(name, lambda: _compiled(make, name, constitutions))
+        return self._session(name, lambda: _compiled(name, constitutions))
 
     def _session(self, name: str, gate: Callable[[], Gate]) -> GateSession:
         if name not in self._sessions:
@@ -357,13 +354,15 @@ class Machine(Host):
 _gates_by_digest: dict[str, Gate] = {}
 
 
-def _compiled(make: type[Gate], name: str, constitutions: tuple[Constitution, ...]) -> Gate:
+def _compiled(name: str, constitutions: tuple[Constitution, ...]) -> Gate:
     """Gates are immutable and named by what they were made from, so runs share them."""
     gate = _gates_by_digest.get(name)
     if gate is None:
+        from ..constitutional.gate import Gate
+
         if len(_gates_by_digest) > 64:
             _gates_by_digest.clear()
-        gate = _gates_by_digest[name] = make(*constitutions)
+        gate = _gates_by_digest[name] = Gate(*constitutions)
     return gate
 
 

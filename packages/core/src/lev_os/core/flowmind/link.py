@@ -84,6 +84,11 @@ class LinkedFlow:
         return 1 + max((flow.depth for flow in self.flows.values()), default=0)
 
     @cached_property
+    def memo(self) -> dict[object, Any]:
+        """What interpreters have worked out about this flow, for the runs to come; no part of its value."""
+        return {}
+
+    @cached_property
     def pinned(self) -> Mapping[str, Any]:
         """All of it as JSON, made once; `from_pinned` reads it back."""
         return {
