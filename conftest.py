@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -11,6 +12,11 @@ import pytest
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed")
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Whoever starts us in the background may have turned Ctrl-C off, and what we start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -41,7 +47,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         return
     file = Path(name)
     before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    totals = {key: before.get(key, 0) + len(terminalreporter.getreports(key)) for key in OUTCOMES}
+    # With several workers a report can come twice.
+    found = {key: {report.nodeid for report in terminalreporter.getreports(key)} for key in OUTCOMES}
+    totals = {key: before.get(key, 0) + len(found[key]) for key in OUTCOMES}
     file.write_text(json.dumps(totals), encoding="utf-8")
     terminalreporter.section("totals of all groups so far")
     terminalreporter.line(", ".join(f"{count} {key}" for key, count in totals.items()))
