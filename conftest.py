@@ -43,13 +43,12 @@ def _no_skip(report: pytest.TestReport | pytest.CollectReport) -> pytest.TestRep
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Add this run to the totals of the runs before it, when a file for them is named."""
-    if not (name := os.environ.get("LEV_TEST_TOTALS")):
+    name = os.environ.get("LEV_TEST_TOTALS")
+    if not name or hasattr(terminalreporter.config, "workerinput"):  # workers report to the one who counts
         return
     file = Path(name)
     before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    # With several workers a report can come twice.
-    found = {key: {report.nodeid for report in terminalreporter.getreports(key)} for key in OUTCOMES}
-    totals = {key: before.get(key, 0) + len(found[key]) for key in OUTCOMES}
+    totals = {key: before.get(key, 0) + len(terminalreporter.getreports(key)) for key in OUTCOMES}
     file.write_text(json.dumps(totals), encoding="utf-8")
     terminalreporter.section("totals of all groups so far")
     terminalreporter.line(", ".join(f"{count} {key}" for key, count in totals.items()))
