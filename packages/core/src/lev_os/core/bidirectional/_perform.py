@@ -166,7 +166,10 @@ class Performer:
         label = judged.get("label")
         confidence = judged.get("confidence")
         calibrated = bool(judged.get("calibrated"))
-        sure = not (calibrated and confidence is not None and threshold is not None and confidence < threshold)
+        self_reported = None
+        if not calibrated:
+            confidence, self_reported = None, confidence
+        sure = confidence is None or threshold is None or confidence >= threshold
         if label is None or not sure:
             confidence, calibrated = None, False
             try:
@@ -184,6 +187,7 @@ class Performer:
             confidence=confidence,
             calibrated=calibrated,
             evidence=judged.get("evidence"),
+            self_reported=self_reported,
         )
 
     def _action(self, want: Wanted, key: str, attempt: int, problems: tuple[str, ...]) -> Action:
