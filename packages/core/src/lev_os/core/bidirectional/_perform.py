@@ -171,7 +171,7 @@ class Performer:
             confidence, self_reported = None, confidence
         sure = confidence is None or threshold is None or confidence >= threshold
         if label is None or not sure:
-            confidence, calibrated = None, False
+            confidence, calibrated, self_reported = None, False, None
             try:
                 answered = yield from self.perform(frame, _ask_model(want, labels))
             except StepFailed as failed:
@@ -179,6 +179,7 @@ class Performer:
             else:
                 answer = answered["answer"]
                 label = None if answer["answer"] == UNSURE else answer["answer"]
+                self_reported = answer.get("confidence")
                 judged = {"evidence": answer.get("evidence"), "decided_by": answered.get("decided_by") or "model"}
         return Decision(
             step=want.step,

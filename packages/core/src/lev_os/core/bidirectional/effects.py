@@ -59,7 +59,7 @@ class Usage(msgspec.Struct, kw_only=True):
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """A recorded judgement: which step, what was decided, by whom, how sure (None: uncalibrated).
 
-    `self_reported` is the number with which a model or an uncalibrated judge spoke of itself; no threshold is put to it.
+    `self_reported` is the number that a model or an uncalibrated judge gave of itself: no threshold is put to it.
     """
 
     step: str

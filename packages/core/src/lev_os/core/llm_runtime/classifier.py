@@ -74,7 +74,7 @@ class Classifier:
         asked = [place for place, text in enumerate(texts) if text.strip()]
         if not asked:
             return results
-        vectors = open_embedder(self._name).embed([texts[place] for place in asked])
+        vectors = self.embed([texts[place] for place in asked])
         chances = condition.fit.probabilities(vectors)
         nearest = zip(*condition.fit.nearest(vectors), strict=True)
         for place, row, (index, similarity) in zip(asked, chances, nearest, strict=True):
@@ -101,6 +101,10 @@ class Classifier:
             if len(self._fitted) > _CACHE:
                 self._fitted.popitem(last=False)
             return found
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        """The vectors of texts, none of them blank; see `Embedder.embed`."""
+        return open_embedder(self._name).embed(texts)
 
     def _key(self, request: Request) -> str:
         examples: Mapping[str, Sequence[str]] = request.get("examples") or {}

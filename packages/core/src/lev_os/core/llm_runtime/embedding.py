@@ -38,7 +38,8 @@ class Embedder(Protocol):
     def embed(self, texts: Sequence[str]) -> Any:
         """A float32 array (len(texts), dimensions) of rows of length one, for one text or more, none of them blank.
 
-        A text without a token that the embedder knows may get zeros. The end of a long text may be left out. Raises `NoModel` or `ModelUnavailable`.
+        A text without a token that the embedder knows may get zeros. The end of a long text may be left out. Raises
+        `NoModel` or `ModelUnavailable`.
         """
         ...
 
