@@ -325,9 +325,10 @@ def stopping(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], int]:
     return run
 
 
-def test_ctrl_c_while_it_is_printed(lev: Lev, site: Path, stopping: Callable[[BaseException], int]) -> None:
-    """130, as everywhere."""
+def test_what_stops_the_printing(lev: Lev, site: Path, stopping: Callable[[BaseException], int]) -> None:
+    """Ctrl-C, a full disk, a reader that goes away: told as everywhere."""
     digests(lev)
     assert remembered.load(None) is not None
     assert stopping(KeyboardInterrupt()) == 130
     assert stopping(OSError(28, "No space left on device")) == 3
+    assert stopping(BrokenPipeError()) == 0

@@ -27,7 +27,7 @@ def main(args: list[str] | None = None) -> int:
     except KeyboardInterrupt:  # before there is anything that could tell it better
         print("error: interrupted", file=sys.stderr)
         return 130
-    except OSError as problem:  # the listing could not be written
+    except Exception as problem:  # the listing could not be looked at or printed
         from .guard import exit_code
 
         return exit_code(problem, given)

@@ -102,10 +102,11 @@ def _landmarks(python: str | None) -> Iterator[str]:
         yield str(folder / "pyproject.toml")
         yield str(folder / ".venv" / "lib")
         yield str(folder / ".venv" / "Lib")
-        if root in folder.parents:
+        if not (folder / ".git").exists():  # one that is there changes with every commit
             yield str(folder / ".git")
     if python is not None:
-        yield str(find_environment(python).prefix / "lib")
+        prefix = find_environment(python).prefix
+        yield from (str(prefix / "lib"), str(prefix / "Lib"))
     for base in (root, root / "src"):
         yield str(base)
         if base.is_dir():

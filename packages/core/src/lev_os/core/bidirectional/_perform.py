@@ -8,11 +8,13 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from .. import canonical
+from ..constitutional.gate import ALLOW
 from ..constitutional.model import RULINGS, Action, Finding, JudgeCall, Verdict
 from ..flowmind.model import Retry
 from ._answers import (
@@ -26,7 +28,7 @@ from ._answers import (
     anything,
 )
 from ._meter import Meter
-from ._scope import CLEAN, Labels
+from ._scope import CLEAN, Labels, tool_labels
 from ._tasks import Answer, RunEnded, StepFailed, Strand
 from .effects import Decision, Effect, EffectKind, Failure, Record
 
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 INVALID_ATTEMPTS: Mapping[EffectKind, float] = {"model": 3, "judge": 1, "tool": 1, "sleep": 1, "wait": math.inf}
 """How many results may fail to fit before the effect has failed; a person may try for ever."""
 REVISIONS = 2
+_MAX_COUNT = 1 << 40
+"""Tokens of one answer, at most: sums of what a model claims stay numbers of JSON."""
 
 
 class Frame(msgspec.Struct, frozen=True, eq=False):
@@ -98,6 +102,14 @@ class Host:
     def note(self, type_: str, body: Any, key: str | None = None, attempt: int | None = None) -> None:
         self.records.append(Record(type=type_, at=self.now, key=key, attempt=attempt, body=body))
 
+    def guarded(self, frame: Frame, card: ToolCard) -> Frame:
+        """The frame in which a tool is called: besides the flow's gates, those of the tool's own package."""
+        raise NotImplementedError
+
+    def person(self, name: str, value: Any, result: Any) -> None:
+        """Tell every gate of the run that a flow's own wait was answered."""
+        raise NotImplementedError
+
 
 def bare(request: Mapping[str, Any]) -> Mapping[str, Any]:
     """A request as journals keep it and digests see it: contexts by digest, without their texts."""
@@ -132,7 +144,10 @@ class Performer:
             attempt += 1
             action = self._action(want, key, attempt, problems)
             self._reserve(frame, want)
-            yield from self._admit(frame, want, action)
+            if not self._passes(frame, action):
+                yield from self._admit(frame, want, action)
+            for session in frame.gates:
+                session.left(action)
             answer: Answer = yield self._effect(frame, want, action, problems)
             if answer.failure is not None:
                 yield from self._again(frame, want, answer.failure, attempt)
@@ -145,9 +160,12 @@ class Performer:
                 self._host.refused_result = problems
                 self._host.note("invalid", {"problems": list(problems)}, key, attempt)
                 if invalid >= (want.retry.attempts if want.retry else INVALID_ATTEMPTS[want.kind]):
-                    raise StepFailed(_invalid(want, problems, invalid))
+                    raise StepFailed(_invalid(want, problems, invalid), _labels(want))
                 continue
-            reason = yield from self._admit_result(frame, want, action, value)
+            post = msgspec.structs.replace(action, phase="post", result=value)
+            if self._passes(frame, post):
+                return value
+            reason = yield from self._admit_result(frame, want, post)
             if reason is None:
                 return value
             revisions += 1
@@ -248,7 +266,7 @@ class Performer:
         """Wait before the next attempt, or give up."""
         attempts = want.retry.attempts if want.retry else 1
         if attempt >= attempts or not failure.retryable:
-            raise StepFailed(msgspec.structs.replace(failure, step=failure.step or want.step))
+            raise StepFailed(msgspec.structs.replace(failure, step=failure.step or want.step), _labels(want))
         if want.retry is not None and want.retry.backoff > 0:
             seconds = want.retry.backoff * 2 ** (attempt - 1)
             sleep = Wanted(
@@ -261,6 +279,15 @@ class Performer:
             )
             yield from self.perform(frame, sleep)
 
+    def _passes(self, frame: Frame, action: Action) -> bool:
+        """Whether no gate has anything to say, as nearly always; else nothing has happened and `_rule` decides."""
+        for session in frame.gates:
+            if session.judge(action) is not ALLOW:
+                return False
+        body = {"phase": action.phase, "digest": action.digest, "ruling": "allow"}
+        self._host.note("verdict", body, action.key, action.attempt)
+        return True
+
     def _admit(self, frame: Frame, want: Wanted, action: Action) -> Strand:
         """Let the effect out: returns when it may leave."""
         verdict = yield from self._rule(frame, want, action)
@@ -270,35 +297,32 @@ class Performer:
             raise RunEnded(_denied(want, verdict))
         if verdict.ruling == "ask" and (action.key, action.digest) not in self._host.approved:
             yield from self._approve(frame, want, action, verdict, action.digest)
-        for session in frame.gates:
-            session.left(action)
 
-    def _admit_result(self, frame: Frame, want: Wanted, action: Action, value: Any) -> Strand:
+    def _admit_result(self, frame: Frame, want: Wanted, post: Action) -> Strand:
         """Let the result in. Returns None, or the reason why a model should answer again."""
-        post = msgspec.structs.replace(action, phase="post", result=value)
         verdict = yield from self._rule(frame, want, post)
         if verdict.ruling == "deny":
             if verdict.revise is not None and want.kind == "model":
                 return verdict.revise
             raise RunEnded(_denied(want, verdict))
         if verdict.ruling == "ask":
-            digest = canonical.digest({"request": action.digest, "result": value})
-            if (action.key, digest) not in self._host.approved:
+            digest = canonical.digest({"request": post.digest, "result": post.result})
+            if (post.key, digest) not in self._host.approved:
                 yield from self._approve(frame, want, post, verdict, digest)
         return None
 
     def _rule(self, frame: Frame, want: Wanted, action: Action) -> Strand:
         """The strictest verdict of all gates, judged checks settled, written to the audit trail."""
-        final: Verdict | None = None
-        for session in frame.gates:
-            verdict = session.judge(action)
-            if verdict.judges and verdict.ruling != "deny":
-                answers = {}
-                for call in verdict.judges:
-                    answers[call.principle] = yield from self._judge(frame, want, action, call)
-                verdict = session.settle(action, verdict, answers)
-            final = verdict if final is None else _stricter(final, verdict)
-        assert final is not None, "a frame always has a gate"
+        verdicts = [session.judge(action) for session in frame.gates]
+        # A text that is denied anyway is shown to no judge.
+        if all(verdict.ruling != "deny" for verdict in verdicts):
+            for place, verdict in enumerate(verdicts):
+                if verdict.judges:
+                    answers = {}
+                    for call in verdict.judges:
+                        answers[call.principle] = yield from self._judge(frame, want, action, call, place)
+                    verdicts[place] = frame.gates[place].settle(action, verdict, answers)
+        final = reduce(_stricter, verdicts)
         body: dict[str, Any] = {"phase": action.phase, "digest": action.digest, "ruling": final.ruling}
         if final.findings:
             body["findings"] = msgspec.to_builtins(final.findings)
@@ -307,8 +331,11 @@ class Performer:
         self._host.note("verdict", body, action.key, action.attempt)
         return final
 
-    def _judge(self, frame: Frame, want: Wanted, action: Action, call: JudgeCall) -> Strand:
-        """Does the subject violate the rubric? None when nobody can say: the gate then fails closed."""
+    def _judge(self, frame: Frame, want: Wanted, action: Action, call: JudgeCall, gate: int) -> Strand:
+        """Does the subject violate the rubric? None when nobody can say: the gate then fails closed.
+
+        `gate` tells principles of one name in several gates apart.
+        """
         labels = ("violates", "complies")
         question = Wanted(
             kind="judge",
@@ -324,7 +351,7 @@ class Performer:
                 "confidence": None,
             },
             accept=accept_judgement(labels),
-            suffix=f"{want.suffix}/{action.attempt}/{action.phase}/{call.principle}",
+            suffix=f"{want.suffix}/{action.attempt}/{action.phase}/{gate}/{call.principle}",
             taint={"about": CLEAN.union(*action.taint.values())},
             judged=True,
         )
@@ -421,7 +448,16 @@ def _ask_model(want: Wanted, labels: Sequence[str]) -> Wanted:
 def _stricter(one: Verdict, other: Verdict) -> Verdict:
     strict = one if RULINGS.index(one.ruling) >= RULINGS.index(other.ruling) else other
     findings: tuple[Finding, ...] = one.findings + other.findings
-    return msgspec.structs.replace(strict, findings=findings)
+    denials = [verdict for verdict in (one, other) if verdict.ruling == "deny"]
+    reasons = [verdict.revise for verdict in denials if verdict.revise is not None]
+    would_be = max((v.shadow or v.ruling for v in (one, other)), key=RULINGS.index)
+    return msgspec.structs.replace(
+        strict,
+        findings=findings,
+        # A model may try again only if every gate that denies says so.
+        revise="\n".join(dict.fromkeys(reasons)) if reasons and len(reasons) == len(denials) else None,
+        shadow=would_be if would_be != strict.ruling else None,
+    )
 
 
 def _denied(want: Wanted, verdict: Verdict) -> Failure:
@@ -436,6 +472,11 @@ def _denied(want: Wanted, verdict: Verdict) -> Failure:
     )
 
 
+def _labels(want: Wanted) -> Labels:
+    """The taint of what came of an effect: of what went in, and of what the tool reads."""
+    return CLEAN.union(*want.taint.values(), CLEAN if want.tool is None else tool_labels(want.tool))
+
+
 def _invalid(want: Wanted, problems: Sequence[str], attempts: int) -> Failure:
     tries = "1 attempt" if attempts == 1 else f"{attempts} attempts"
     return Failure(
@@ -448,4 +489,6 @@ def _invalid(want: Wanted, problems: Sequence[str], attempts: int) -> Failure:
 
 
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    if not isinstance(value, int) or isinstance(value, bool):
+        return 0
+    return min(max(value, 0), _MAX_COUNT)

@@ -42,11 +42,12 @@ class Fork:
 
 
 class StepFailed(Exception):
-    """A step failed in a way that `catch` may see."""
+    """A step failed in a way that `catch` may see; `labels` is the taint of what its message may quote."""
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: Failure, labels: frozenset[str] = frozenset()) -> None:
         super().__init__(failure.message)
         self.failure = failure
+        self.labels = labels
 
 
 class RunEnded(Exception):

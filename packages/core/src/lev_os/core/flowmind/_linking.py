@@ -104,6 +104,7 @@ class _Linker:
             tools=cards,
             flows=flows,
             constitutions=self.constitutions(flow.package),
+            guards=one.guards,
         )
         if linked.size > MAX_FLOWS:
             message = f"the flow `{specifier}` reaches {linked.size:,} flows; the limit is {MAX_FLOWS}"
@@ -180,6 +181,7 @@ class _OneFlow:
     linker: _Linker
     of: Flow
     chain: tuple[str, ...]
+    guards: dict[str, tuple[Constitution, ...]] = field(default_factory=dict)
 
     def every(self, resolve: Callable[[str], _T], *uses: _Use) -> dict[str, _T]:
         """What each reference names; what cannot be resolved is left out, and reported wherever it stands."""
@@ -234,7 +236,10 @@ class _OneFlow:
         if ref.startswith("./") and self.of.package is None:
             return ToolCard(specifier=ref, name=ref.rpartition("/")[2])
         package, subpath = find(ref, within=self.of.package)
-        return package.card(subpath)
+        card = package.card(subpath)
+        if self.of.package is None or package.name != self.of.package.name:
+            self.guards[card.specifier] = self.linker.constitutions(package)
+        return card
 
     def flow(self, ref: str) -> LinkedFlow:
         from ..packaging import find

@@ -7,13 +7,13 @@ A linked flow is all that a machine needs; it can be pinned in a journal and rea
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..canonical import digest
+from ..canonical import digest, encode
 from ..errors import InvalidInput, Problem
 from ..tools import ToolCard
 from .model import FlowTree
@@ -57,6 +57,8 @@ class LinkedFlow:
     tools: Mapping[str, ToolCard]
     flows: Mapping[str, LinkedFlow]
     constitutions: tuple[Constitution, ...]
+    guards: Mapping[str, tuple[Constitution, ...]] = field(default_factory=dict)
+    """By a tool's specifier, the constitutions of the other package that it comes from; they hold besides."""
 
     @cached_property
     def digest(self) -> str:
@@ -68,6 +70,7 @@ class LinkedFlow:
             "tools": {reference: _card(card) for reference, card in self.tools.items()},
             "flows": {reference: flow.digest for reference, flow in self.flows.items()},
             "constitutions": [constitution.digest for constitution in self.constitutions],
+            "guards": {tool: [guard.digest for guard in guards] for tool, guards in self.guards.items()},
         })  # fmt: skip
 
     @cached_property
@@ -79,6 +82,11 @@ class LinkedFlow:
     def depth(self) -> int:
         """How many flows are under way at once at most, itself included."""
         return 1 + max((flow.depth for flow in self.flows.values()), default=0)
+
+    @cached_property
+    def memo(self) -> dict[object, Any]:
+        """What interpreters have worked out about this flow, for the runs to come; no part of its value."""
+        return {}
 
     @cached_property
     def pinned(self) -> Mapping[str, Any]:
@@ -94,7 +102,13 @@ class LinkedFlow:
             "tools": {reference: _card(card) for reference, card in self.tools.items()},
             "flows": {reference: flow.pinned for reference, flow in self.flows.items()},
             "constitutions": [constitution.pinned() for constitution in self.constitutions],
+            "guards": {tool: [guard.pinned() for guard in guards] for tool, guards in self.guards.items()},
         }
+
+    @cached_property
+    def pinned_json(self) -> msgspec.Raw:
+        """`pinned` as the JSON text that every journal of this flow begins with, made once."""
+        return msgspec.Raw(encode(self.pinned))
 
     @classmethod
     def from_pinned(cls, data: Mapping[str, Any]) -> LinkedFlow:
@@ -113,6 +127,10 @@ class LinkedFlow:
                 tools={reference: msgspec.convert(card, ToolCard) for reference, card in data["tools"].items()},
                 flows={reference: cls.from_pinned(flow) for reference, flow in data["flows"].items()},
                 constitutions=tuple(Constitution.from_pinned(item) for item in data["constitutions"]),
+                guards={
+                    tool: tuple(Constitution.from_pinned(item) for item in guards)
+                    for tool, guards in data["guards"].items()
+                },
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             message = f"the pinned flow is damaged: {type(error).__name__} {error}"
