@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
@@ -125,6 +125,9 @@ def _fitted(examples: Examples, embedder: Embedder) -> Condition:
         classes = np.array([labels.index(label) for label, _ in rows])
         found = fit(vectors[: len(rows)], classes, len(labels), vectors[len(rows) :])
         store.save(key, found)
+    if not examples.calibrated:
+        # A few examples that all come out right would make every answer certain.
+        found = replace(found, sharpness=min(found.sharpness, 1.0))
     return Condition(
         examples=examples,
         labels=labels,

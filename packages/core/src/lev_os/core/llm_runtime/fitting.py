@@ -24,8 +24,12 @@ _SHARPNESS = (0.1, 5.0, 60)
 """Least, greatest, and how many are tried."""
 _GIVEN_UP = 0.12, 0.03
 """The share of known texts that may be taken for unknown: at most, and where confidence turns away enough already."""
+_KNOWN = 0.6
+"""The part of the way from chance to sameness from which a text is known in any case."""
 _HALF = 0.5
 _HIGHEST = 0.99
+_FEWEST = 10
+"""Held-out answers whose share of right ones says something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class Fit:
         lowest = math.ceil(100 * (_HALF + math.sqrt(0.25 / len(confidence))))
         for hundredths in range(lowest, round(100 * _HIGHEST) + 1):
             answered = known & (confidence >= hundredths / 100)
-            if answered.any() and right[answered].mean() >= accuracy:
+            if answered.sum() >= _FEWEST and right[answered].mean() >= accuracy:
                 return hundredths / 100
         return None
 
@@ -98,7 +102,7 @@ def fit(vectors: Any, classes: Any, count: int, background: Any) -> Fit:
         mean=mean,
         coefficients=coefficients,
         sharpness=sharpness,
-        novelty=_novelty(fellows, held_out, (background @ vectors.T).max()),
+        novelty=_novelty(fellows, held_out, float((background @ vectors.T).max())),
         held_out=held_out,
         fellows=fellows,
     )
@@ -150,6 +154,7 @@ def _novelty(fellows: Any, held_out: Any, chance: float) -> float:
 
     Few of the examples themselves would be so unlike the others: fewer where confidence turns many away already,
     for then it turns away strangers too. Texts about anything (`chance`) are not nearer, unless half the examples are.
+    And what is most of the way from chance to sameness is known, however alike the examples are.
     """
     import numpy as np
 
@@ -157,4 +162,4 @@ def _novelty(fellows: Any, held_out: Any, chance: float) -> float:
     doubted = float((held_out.max(axis=1) < _HALF).mean())
     share = min(max(most - doubted, least), most)
     low = float(fellows.mean()) + float(fellows.std()) * NormalDist().inv_cdf(share)
-    return max(low, min(float(chance), float(np.median(fellows))))
+    return max(min(low, chance + _KNOWN * (1 - chance)), min(chance, float(np.median(fellows))))
