@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import re
 from typing import Any
 
 from ..documents import Document, Path, read_yaml
-from ..errors import LevError
+from ..errors import InvalidInput, LevError
 
 _MARK = "# lev calibrate: "
 _NUMBER = re.compile(r"[^\s,}\]#]+")
@@ -26,9 +27,11 @@ def with_threshold(text: str, step: str, threshold: float, measurement: str) -> 
     wanted = copy.deepcopy(document.data)
     _at(wanted, path)["confidence"] = threshold
     for comment in (f"  {_MARK}{' '.join(measurement.split())}", ""):
-        edited = _edited(document, text, path, f"{threshold:g}", comment)
-        if read_yaml(edited).data == wanted:
-            return edited
+        # A step that an alias stands for has no keys of its own.
+        with contextlib.suppress(InvalidInput, KeyError):
+            edited = _edited(document, text, path, f"{threshold:g}", comment)
+            if read_yaml(edited).data == wanted:
+                return edited
     place = document.at(path)
     raise LevError(
         f"the threshold of the step on line {place.line} cannot be written without changing more",
@@ -37,32 +40,32 @@ def with_threshold(text: str, step: str, threshold: float, measurement: str) -> 
 
 
 def _edited(document: Document, text: str, path: Path, number: str, comment: str) -> str:
-    lines = text.splitlines(keepends=True)
+    lines = text.split("\n")
     stated = document.positions.get((*path, "confidence"))
     if stated is not None:
         line, start = stated[0] - 1, stated[1] - 1
         found = _NUMBER.match(lines[line], start)
         end = found.end() if found else start
         lines[line] = _commented(lines[line][:start] + number + lines[line][end:], comment)
-        return "".join(lines)
+        return "\n".join(lines)
     keys = sorted(document.keys[(*path, key)] for key in _at(document.data, path))
     line, indent = (part - 1 for part in keys[min(1, len(keys) - 1)])
     before, after = lines[line][:indent], lines[line][indent:]
     if before.strip():
         lines[line] = f"{before}confidence: {number}, {after}"
-        return "".join(lines)
+        return "\n".join(lines)
     while line and lines[line - 1].startswith(f"{before}#"):
         line -= 1
-    ending = "\r\n" if after.endswith("\r\n") else "\n"
+    ending = "\r" if after.endswith("\r") else ""
     lines.insert(line, f"{before}confidence: {number}{comment}{ending}")
-    return "".join(lines)
+    return "\n".join(lines)
 
 
 def _commented(line: str, comment: str) -> str:
     """A line whose own measurement, if it has one, is replaced."""
     bare = _MEASURED.sub("", line)
-    content = bare.rstrip("\r\n")
-    return content.rstrip() + comment + bare[len(content) :] if comment else bare
+    ending = "\r" if bare.endswith("\r") else ""
+    return bare.rstrip() + comment + ending if comment else bare
 
 
 def _path_of(data: Any, pointer: str) -> Path:
