@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import FINDINGS, UsageProblem
+from ..errors import FINDINGS, FINE, UsageProblem
 from ..options import Specifier, json_option, python_option
 from ..output import note, print_json, print_line
 
@@ -46,7 +46,7 @@ def command(
     write: bool,
     python: str | None,
     as_json: bool,
-) -> None:
+) -> int:
     """Measure how well a flow's conditions are judged locally, and recommend thresholds.
 
     Each example is judged by a classifier that has not seen it. Exit code 1 when a condition has no threshold that
@@ -74,8 +74,7 @@ def command(
     if write:
         for line in write_thresholds(flow, measured):
             note(line)
-    if any(one.recommended is None for one in found) or len(found) < len(measured):
-        raise SystemExit(FINDINGS)
+    return FINDINGS if any(one.recommended is None for one in found) or len(found) < len(measured) else FINE
 
 
 def _value(one: Calibration | NotMeasured) -> Any:

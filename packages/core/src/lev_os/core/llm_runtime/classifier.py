@@ -115,6 +115,7 @@ class Classifier:
 
 def _fitted(examples: Examples, embedder: Embedder) -> Condition:
     import numpy as np
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships none
 
     labels = tuple(examples.texts)
     rows = tuple((label, text) for label, texts in examples.texts.items() for text in texts)
@@ -123,7 +124,9 @@ def _fitted(examples: Examples, embedder: Embedder) -> Condition:
     if found is None:
         vectors = embedder.embed([*(text for _, text in rows), *SENTENCES])
         classes = np.array([labels.index(label) for label, _ in rows])
-        found = fit(vectors[: len(rows)], classes, len(labels), vectors[len(rows) :])
+        # The matrices are small: several threads would spend six times the CPU on waiting for each other.
+        with threadpool_limits(1):
+            found = fit(vectors[: len(rows)], classes, len(labels), vectors[len(rows) :])
         store.save(key, found)
     if not examples.calibrated:
         # A few examples that all come out right would make every answer certain.

