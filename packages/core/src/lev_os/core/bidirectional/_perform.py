@@ -281,6 +281,7 @@ class Performer:
 
     def _passes(self, frame: Frame, action: Action) -> bool:
         """Whether no gate has anything to say, as nearly always; else nothing has happened and `_rule` decides."""
+        assert frame.gates, "a frame always has a gate"
         for session in frame.gates:
             if session.judge(action) is not ALLOW:
                 return False

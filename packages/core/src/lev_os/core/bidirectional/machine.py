@@ -327,7 +327,6 @@ class Machine(Host):
         guards = frame.linked.guards.get(card.specifier)
         if not guards:
             return frame
-
         return msgspec.structs.replace(frame, gates=tuple(dict.fromkeys((*frame.gates, self._own_session(guards)))))
 
     def person(self, name: str, value: Any, result: Any) -> None:
