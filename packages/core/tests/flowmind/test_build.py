@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -349,7 +349,7 @@ def test_every_problem_at_its_line() -> None:
     assert {problem[:9] for problem in found} >= {"1 FLOW101", "13 FLOW30", "13 FLOW10"}
 
 
-class Colour(str, Enum):
+class Colour(StrEnum):
     """A str that is not only one."""
 
     RED = "red"

@@ -18,11 +18,13 @@ from lev_os.core.flowmind import build as b
 Data = dict[str, Any]
 
 NASTY = [
-    "", " ", "yes", "null", "~", "1", "1.0", "-", "- a", "a: b", "a #b", "#", "'", '"', "''\"", "\\", "\\n", "\n", "a\n",
-    "a\nb", "a\n\nb\n", "a\n\n", " a\n b", "a \nb", "\ta", "a\tb", "{", "[a, b]", "${input.text}", "x ${input.text} y",
-    "${input.text}\nand ${input.text == 'a: b' ? {'k': [1]} : {}}", "*a", "&a", "!a", "|", ">", "%", "@", "`", "---", "...",
-    "ä", "日本", "🙂", "\u200b", "\u2028", "\x85", "\xa0", "\ufeff", "\x00", "\U000e0041", "0x1f", "1e3", ".5", "2001-01-01",
-    "Yes", "OFF", "=", "<<", "?", "? a", "a ", "a:", ":a", "30s", "x" * 300, "$", "$ {", "}", "plain text, with (some) marks!",
+    "", " ", "yes", "null", "~", "1", "1.0", "-", "- a", "a: b", "a #b", "#", "'", '"', "''\"", "\\", "\\n", "\n",
+    "a\n", "a\nb", "a\n\nb\n", "a\n\n", " a\n b", "a \nb", "\ta", "a\tb", "{", "[a, b]",
+    "${input.text}", "x ${input.text} y",
+    "${input.text}\nand ${input.text == 'a: b' ? {'k': [1]} : {}}", "*a", "&a", "!a", "|", ">", "%", "@", "`", "---",
+    "...", "ä", "日本", "🙂", "\u200b", "\u2028", "\x85", "\xa0", "\ufeff", "\x00", "\U000e0041", "0x1f",
+    "1e3", ".5", "2001-01-01", "Yes", "OFF", "=", "<<", "?", "? a", "a ", "a:", ":a", "30s", "x" * 300, "$", "$ {", "}",
+    "plain text, with (some) marks!",
 ]  # fmt: skip
 _PLAIN = [text for text in NASTY if "${" not in text]
 _REFERENCES = ["./tools/a", "acme/tools/b", "lev://acme/tools/c", "./tools/d#'\"", "lev_os.core/tools/e"]
@@ -70,7 +72,7 @@ def text_of(document: Data) -> str:
 
 
 @st.composite
-def some(draw: st.DrawFn, **parts: st.SearchStrategy[Any]) -> Data:
+def some(draw: st.DrawFn, /, **parts: st.SearchStrategy[Any]) -> Data:
     """Some of these parts."""
     return {key.removesuffix("_"): draw(part) for key, part in parts.items() if draw(st.booleans())}
 
@@ -124,7 +126,7 @@ def _step(draw: st.DrawFn, ids: Any, depth: int, free: bool) -> Data:
 
 
 @st.composite
-def _parts(draw: st.DrawFn, kind: str, ids: Any, depth: int, free: bool) -> Data:  # noqa: PLR0911  # one for each kind
+def _parts(draw: st.DrawFn, kind: str, ids: Any, depth: int, free: bool) -> Data:  # noqa: C901  # a case for each kind
     def block(free: bool = free) -> list[Data]:
         return draw(_block(ids, depth, free))
 
@@ -162,8 +164,10 @@ def _parts(draw: st.DrawFn, kind: str, ids: Any, depth: int, free: bool) -> Data
         case "switch_semantic":
             found = {label: block() for label in draw(st.sets(labels, min_size=2, max_size=3))}
             texts_ = st.lists(said, min_size=1, max_size=2)
-            cases = {k: {"examples": draw(texts_), "then": v} if draw(st.booleans()) else v for k, v in found.items()}
-            return {"switch_semantic": draw(said)} | judged | {"cases": cases, "uncertain": block()}
+            some_examples: Data = {
+                k: {"examples": draw(texts_), "then": v} if draw(st.booleans()) else v for k, v in found.items()
+            }
+            return {"switch_semantic": draw(said)} | judged | {"cases": some_examples, "uncertain": block()}
         case "for_each":
             more = some(where=expressions, max_concurrency=st.integers(1, 100), collect=values)
             return {"for_each": f"v{next(ids)} in ['a: b', \"c\"]"} | draw(more) | {"do": block(free=False)}
@@ -195,7 +199,7 @@ def _drafts(steps: list[Data]) -> list[b.StepDraft]:
 
 
 def _draft(step: Data) -> b.StepDraft:
-    rest = {key: _drafts(value) if key in _BODIES else value for key, value in step.items()}
+    rest: Data = {key: _drafts(value) if key in _BODIES else value for key, value in step.items()}
     if "cases" in rest:
         rest["cases"] = {label: _case(case) for label, case in rest["cases"].items()}
     if "parallel" in rest:

@@ -66,7 +66,9 @@ def panel(by: list[str], options: list[str]) -> Panel:
     if not all(said) or len({option.casefold() for option in said}) < len(said):
         raise LevError("two options are the same, or one is empty", help="say each option in words of its own")
     if UNDECIDED in said:
-        raise LevError(f"an option cannot be called `{UNDECIDED}`", help="that is what a tie is called; use another word")
+        raise LevError(
+            f"an option cannot be called `{UNDECIDED}`", help="that is what a tie is called; use another word"
+        )
     found = [_lens(name) for name in by]
     if len({lens["specifier"] for lens in found}) < len(found):
         raise LevError("a lens is named twice in `by`", help="each lens has one vote")
