@@ -178,3 +178,38 @@ def test_the_input_file_is_never_the_output(lev: Lev, pack: Path) -> None:
     said = lev("run", "acme_many/flows/slow", "--input-file", "in.jsonl", "--out", "in.jsonl")
     assert said.code == 2
     assert (pack / "in.jsonl").read_text().count("\n") == 60
+
+
+def test_given_again_it_reports_what_a_person_has_decided_since(lev: Lev, pack: Path) -> None:
+    """Table and exit code are those of the journals; the file keeps its one row for each input."""
+    (pack / "in.jsonl").write_text('{"n": 7}\n{"n": 8}\n')
+    first = lev(*ARGS, "--json")
+    assert (first.code, first.json["status"]) == (5, {"done": 1, "waiting": 1})
+    [wait] = first.json["waiting"]
+    written = (pack / "out.jsonl").read_bytes()
+    assert lev("runs", "approve", wait["run"]).code == 0
+    again = lev(*ARGS, "--json")
+    assert (again.code, again.json["status"], again.json["waiting"]) == (0, {"done": 2}, [])
+    assert "2 answered: 2 done" in again.err
+    assert (pack / "out.jsonl").read_bytes() == written
+    assert (pack / "calls.txt").read_text().split().count("7") == 1
+
+
+def test_given_again_it_knows_of_runs_that_were_cut_short_or_forgotten(lev: Lev, pack: Path) -> None:
+    """Answered and not gone on with: say how; without its journal a row stays what it was."""
+    (pack / "in.jsonl").write_text('{"n": 7}\n')
+    flow = pack / "src" / "acme_many" / "flows" / "slow.yaml"
+    flow.write_text(FLOW.replace("  - return:", "  - call: ./tools/slow\n    with: {n: 1}\n  - return:"))
+    [wait] = lev(*ARGS, "--json").json["waiting"]
+    assert lev("runs", "approve", wait["run"]).code == 0
+    journal = pack / ".lev" / "runs" / f"{wait['run']}.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    last_effect = max(number for number, line in enumerate(lines) if b'"type":"effect"' in line)
+    journal.write_bytes(b"".join(lines[: last_effect + 1]))  # killed while the second call was under way
+    again = lev(*ARGS, "--json")
+    assert (again.code, again.json["status"]) == (130, {"interrupted": 1})
+    assert f"lev runs resume {wait['run']}" in again.err
+    assert lev("runs", "resume", wait["run"]).code == 0
+    assert lev(*ARGS).code == 0
+    lev("runs", "forget", wait["run"])
+    assert lev(*ARGS, "--json").code == 5

@@ -67,6 +67,22 @@ def test_every_help_has_an_example(path: tuple[str, ...], lev: Lev) -> None:
     assert "lev " + " ".join(path) in example
 
 
+@pytest.mark.parametrize("path", [(), *_commands(app)], ids=" ".join)
+def test_every_help_fits_80_columns(path: tuple[str, ...], lev: Lev, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Examples are not wrapped, so they must be short."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert [line for line in lev(*path, "--help").out.splitlines() if len(line) > 80] == []
+
+
+@pytest.mark.parametrize("group", [[], ["runs"], ["new"]], ids=" ".join)
+def test_a_group_alone_shows_its_help(group: list[str], lev: Lev) -> None:
+    """With its examples, on stderr, as usage (2): in a pipe nobody takes it for data."""
+    said = lev(*group)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith(f"Usage: {' '.join(['lev', *group])}")
+    assert "Examples:\n" in said.err
+
+
 @pytest.mark.parametrize("path", _commands(app), ids=" ".join)
 def test_the_table_and_the_commands_agree_on_names(path: tuple[str, ...]) -> None:
     """The lazy table names each command as the command names itself."""
@@ -172,3 +188,22 @@ def test_a_shell_completes_commands(process: Lev) -> None:
     """What the shell's script asks for."""
     env = {"_LEV_COMPLETE": "bash_complete", "COMP_WORDS": "lev re", "COMP_CWORD": "1"}
     assert process(env=env).out.split() == ["plain,resolve"]
+
+
+def test_bash_itself_completes(tmp_path: Path, lev: Lev) -> None:
+    """The script is sourced, the function is called as bash does on a tab, and its reply is read."""
+    (tmp_path / "lev.bash").write_text(lev("completion", "bash").out)
+    folder = Path(sys.executable).parent
+    for line, wanted in (
+        ("lev ru", "run runs"),
+        ("lev runs app", "approve"),
+        ("lev show --py", "--python"),
+    ):
+        script = f"""
+            PATH={folder}:$PATH; source ./lev.bash
+            COMP_WORDS=({line}); COMP_CWORD={len(line.split()) - 1}
+            compopt() {{ :; }}
+            _lev_completion lev; echo "${{COMPREPLY[@]}}"
+        """
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=tmp_path)
+        assert (done.stdout.split(), done.stderr) == (wanted.split(), "")

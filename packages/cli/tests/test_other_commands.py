@@ -88,9 +88,9 @@ def test_mcp_with_a_package_that_is_not_there(process: Lev) -> None:
 
 def test_demo_without_its_package(lev: Lev, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is missing, and how to get it."""
-    from lev_os.cli import demo
+    from lev_os.cli.demo import package
 
-    monkeypatch.setattr(demo, "PACKAGE", "acme_elsewhere")
+    monkeypatch.setattr(package, "PACKAGE", "acme_elsewhere")
     said = lev("demo")
     assert said.code == 2
     assert "make demo" in said.err
@@ -107,3 +107,36 @@ def test_demo_drives_one_flow_twice_to_the_same_outcome(process: Lev, tmp_path: 
     assert re.search(r"flow_submit → done", said.out)
     assert "the same outcome" in said.out
     assert len(list((tmp_path / ".lev" / "runs").glob("*.jsonl"))) == 2
+
+
+def test_an_installed_package_comes_before_the_travelling_one(
+    lev: Lev, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy in the wheel is for where there is none; another process is told where it lies."""
+    from lev_os.cli.demo import package
+
+    copies = tmp_path / "packages"
+    for name in ("acme_support", "acme_elsewhere"):
+        (copies / name).mkdir(parents=True)
+        (copies / name / "__init__.py").touch()
+        (copies / name / "lev.toml").write_text('format = 1\ndescription = "A copy."\n[exports]\n')
+    monkeypatch.setattr(package, "_TRAVELLING", copies)
+    installed = package.shown_package()
+    assert not installed.package.root.is_relative_to(copies)
+    assert installed.env == {}
+    monkeypatch.setattr(package, "PACKAGE", "acme_elsewhere")
+    copy = package.shown_package()
+    assert copy.package.root == copies / "acme_elsewhere"
+    assert copy.env["PYTHONPATH"].startswith(str(copies))
+
+
+@pytest.mark.slow
+def test_demo_of_a_message_that_a_person_must_decide(process: Lev, tmp_path: Path) -> None:
+    """Without a terminal nobody is asked: the line that answers, both drivers in the same situation, exit code 0."""
+    (tmp_path / "model.yaml").write_text("script: 1\nreplies: [{answer: {answer: unsure}, times: always}]\n")
+    said = process("demo", "Blue elephants sing opera", "--model", "script:model.yaml")
+    assert said.code == 0, said
+    assert "lev runs approve" in said.out
+    assert "the same situation: both wait for a person (category)" in said.out
+    waiting = process("runs", "list", "--status", "waiting", "--json").json
+    assert len(waiting) == 2

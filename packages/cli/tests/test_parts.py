@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -178,3 +179,27 @@ def test_a_crash_report_that_cannot_be_kept(lev: Lev, monkeypatch: pytest.Monkey
     said = lev("list", "--json")
     assert said.code == 3
     assert "could not be written" in said.json["error"]["help"]
+
+
+def test_a_ctrl_c_that_a_library_swallows_is_not_lost() -> None:
+    """The work is not begun."""
+    import os
+    import signal
+
+    from lev_os.cli import interrupts
+
+    begun = []
+
+    async def work() -> None:
+        begun.append(1)
+
+    with interrupts.noticed():
+        with contextlib.suppress(KeyboardInterrupt):  # as native code does with an exception in its callback
+            os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.run(work())
+    assert begun == []
+    with interrupts.noticed():
+        interrupts.run(work())
+    assert begun == [1]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -71,3 +71,41 @@ def test_a_batch_has_a_bar(pack: Path) -> None:
     assert out.count("\n") == 1
     assert "5/5" in shown
     assert "5 answered: 5 done" in shown
+
+
+@pytest.mark.slow
+def test_the_demonstration_asks_the_person_at_the_terminal(tmp_path: Path) -> None:
+    """Where the flow waits for a person you decide; both drives go on with your answer to the same outcome."""
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "model.yaml").write_text(
+        "script: 1\nreplies:\n"
+        "  - {step: kind, answer: {answer: unsure}, times: always}\n"
+        "  - {answer: We shall see., times: always}\n"
+    )
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lev_os.cli", "demo", "Blue elephants sing opera", "--model", "script:model.yaml"],
+        cwd=tmp_path,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"},
+    )
+    os.close(theirs)
+    shown, answered = b"", False
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:  # the terminal's other side is closed
+            break
+        shown += part
+        if not answered and b"category (" in shown:
+            answered = True
+            os.write(ours, b"card\n")
+    os.close(ours)
+    text = shown.decode()
+    assert process.wait(timeout=60) == 0, text
+    assert "category: card" in text
+    assert "decided: person" in text
+    assert 'the person → {"category": "card"}' in text
+    assert "the same outcome" in text

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lev_os.core.bidirectional import replay
 from mcp import Client, StdioServerParameters
 
 pytestmark = pytest.mark.slow
@@ -118,3 +119,35 @@ def test_a_package_that_is_not_there_ends_the_command_with_words(project: Path) 
     assert "no_such_package_here" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_strange_messages_and_an_end_in_the_middle_of_one(project: Path) -> None:
+    """Huge, mistyped, with unknown fields, then cut off: every reply in words, a clean exit, a whole journal."""
+    process = _raw(project)
+    _say(process, _HELLO)
+    huge = _say(process, _call(1, "flow_start", flow="storydesk/flows/story", input={"name": "x" * (8 << 20)}))
+    assert "at most 1048576 are taken" in huge["result"]["structuredContent"]["errors"][0]
+    for number, params in enumerate((None, {}, {"name": None}, {"name": "flow_start", "arguments": "x"}), 2):
+        assert "error" in _say(process, {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params})
+    unknown = _call(9, "flow_start", flow="storydesk/flows/pair")
+    unknown["params"] |= {"novel": 7, "_meta": {"example.org/x": [1]}}
+    asked = _say(process, unknown)["result"]["structuredContent"]
+    assert asked["kind"] == "request"
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(_call(10, "flow_submit", token=asked["token"], result="L"))[:-9])
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in err
+    replayed = replay(project / ".lev" / "runs" / f"{asked['run']}.jsonl")
+    assert (replayed.outcome, replayed.divergences) == (None, ())
+
+
+def test_a_thousand_calls_at_once_are_all_answered(project: Path) -> None:
+    """A host that does not wait for replies gets one for each."""
+    process = _raw(project)
+    _say(process, _HELLO)
+    calls = "".join(json.dumps(_call(number, "flow_status", run="x")) + "\n" for number in range(1, 1001))
+    answered = _say(process, calls)["id"], *(json.loads(process.stdout.readline())["id"] for _ in range(999))  # type: ignore[union-attr]  # a pipe
+    assert sorted(answered) == list(range(1, 1001))
+    process.communicate(timeout=30)
+    assert process.returncode == 0

@@ -80,14 +80,13 @@ def test_an_input_that_is_no_object(given: Any) -> None:
 
 
 def test_without_a_model_or_a_judge(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A condition that nobody can judge fails with the ways to get a model."""
+    """A condition that nobody can judge is uncertain, and the decision says why nobody could be asked."""
     monkeypatch.setattr("lev_os.core.llm_runtime.open_judge", lambda: None)
     text = "  - if_semantic: it is angry\n    about: grr\n    then: []\n    uncertain: []\n"
     monkeypatch.setenv("LEV_MODEL", "script:/nowhere/at/all")
-    result = run_sync(flow(text), {})
-    assert result.error is not None
-    assert result.error.kind == "model"
-    assert "/nowhere/at/all" in result.error.message
+    (decision,) = run_sync(flow(text), {}).decisions
+    assert (decision.label, decision.decided_by) == ("uncertain", "nobody")
+    assert "/nowhere/at/all" in str(decision.evidence)
 
 
 def test_branches_run_side_by_side() -> None:

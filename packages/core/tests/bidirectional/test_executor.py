@@ -127,13 +127,13 @@ def test_a_failure_names_the_line_that_raised() -> None:
 
 def test_arguments_that_do_not_fit() -> None:
     """Refused before the tool is called."""
-    assert "describe" in message(call("describe", "{given: {number: many, lines: []}}"))
+    assert "describe" in message(call("describe", """{given: {number: "${'many'}", lines: []}}"""))
 
 
 def test_a_text_that_is_no_date() -> None:
     """What the parameter's type refuses is told by name, whether its schema saw it or not."""
     assert got("weekday", "{day: '2026-11-22'}") == 7
-    assert "day" in message(call("weekday", "{day: 'tomorrow'}"))
+    assert "day" in message(call("weekday", """{day: "${'tomorrow'}"}"""))
 
 
 def test_printing_does_not_reach_standard_output(capfd: pytest.CaptureFixture[str]) -> None:

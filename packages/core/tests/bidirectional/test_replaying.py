@@ -222,6 +222,27 @@ def test_new_effects_obey_the_current_constitution(tmp_path: Path) -> None:
         assert [entry.type for entry in read_journal(path)].count("constitution") == 1
 
 
+def test_a_person_may_approve_what_a_later_constitution_asks_about(tmp_path: Path) -> None:
+    """The approval lets that call out, and replaying knows of it."""
+    path = tmp_path / "j.jsonl"
+    tools = {"./tools/t": TOOLS["./tools/double"]}
+    linked = waiting(path, tools).link(tools=tools)
+    asking = Constitution.parse(STRICT.replace("    checks:", "    on_violation: escalate\n    checks:"))
+    current = dataclasses.replace(linked, constitutions=(*linked.constitutions, asking))
+    with Run.resume(path, current=current, tools=tools) as resumed:
+        resumed.submit(resumed.waits[0].token, "go")
+        asyncio.run(resumed.advance())
+        (wait,) = resumed.waits
+        assert wait.request["purpose"] == "approval"
+        resumed.submit(wait.token, {"approved": True})
+        asyncio.run(resumed.advance())
+        assert resumed.outcome is not None
+        assert resumed.outcome.status == "done", resumed.outcome.error
+    again = replay(path)
+    assert again.divergences == ()
+    assert again.outcome == resumed.outcome
+
+
 def test_a_given_gate_is_pinned(tmp_path: Path) -> None:
     """A gate that only this run had rules its replay too."""
     path = tmp_path / "j.jsonl"

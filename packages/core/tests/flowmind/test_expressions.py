@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from lev_os.core.errors import Location
 from lev_os.core.flowmind.expressions import (
     ExpressionError,
+    SharedScope,
     compile_expression,
     evaluate,
     is_identifier,
@@ -163,6 +164,17 @@ def test_what_cannot_be_evaluated(source: str, message: str, help: str) -> None:
     assert caught.value.message.startswith("f.yaml:3:7: ")
     assert message in caught.value.message
     assert help in (caught.value.help or "")
+
+
+def test_a_shared_scope_changes_no_value() -> None:
+    """Expressions that share what the engine has read mean the same, and one that fails leaves the rest alone."""
+    shared = SharedScope(SCOPE, odd=object())
+    for source in ("score * 2.0", "i + 1", "a.b == 1 && score > 2.0", "a.list.map(x, x * i)", "i + 1"):
+        assert evaluate(parse_expression(source), shared) == evaluate(parse_expression(source), SCOPE)
+    for source in ("odd == 1", "i / 0", "nothing == 1"):
+        with pytest.raises(ExpressionError):
+            evaluate(parse_expression(source), shared)
+    assert evaluate(parse_expression("i * 2"), shared) == 4
 
 
 @pytest.mark.parametrize(

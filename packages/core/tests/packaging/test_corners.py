@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from lev_os.core import packaging
+from lev_os.core.caches import cache_folder
 from lev_os.core.errors import InvalidInput, LevError
 from lev_os.core.packaging import Package, _index, card_of, discover, parse_manifest
 from lev_os.core.packaging._files import path_fault
@@ -142,12 +143,12 @@ def test_the_cache_lies_where_the_platform_keeps_caches(
     monkeypatch.delenv("LEV_CACHE_DIR")
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setenv(variable, "/local")
-    assert _index.cache_folder() == expected
+    assert cache_folder() == expected
     monkeypatch.setenv(variable, "relative")
-    assert _index.cache_folder() is None
+    assert cache_folder() is None
     assert _index.index_file(("x",)) is None
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert (_index.cache_folder() or "").endswith("Library/Caches/leviathan")
+    assert (cache_folder() or "").endswith("Library/Caches/leviathan")
 
 
 def test_what_cannot_be_listed_is_a_warning_or_nothing(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_a_package_for_a_model(acme: Package) -> None:
         assert item["digest"].startswith("sha256:")
         assert item["tokens"] > 0
     assert given["contexts"] == given.contexts
-    json.dumps(given.to_dict())
+    json.dumps(dict(given))
     with pytest.raises(KeyError):
         given["text"]
 

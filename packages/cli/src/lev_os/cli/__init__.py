@@ -17,6 +17,18 @@ def main(args: list[str] | None = None) -> int:
         # Scripts ask for the version often; nothing else needs to be imported to answer.
         print(f"lev {__version__}")
         return 0
-    from .guard import guarded
+    try:
+        if given == ["list", "--json"]:
+            from .remembered import print_last
 
+            if print_last():
+                return 0
+        from .guard import guarded
+    except KeyboardInterrupt:  # before there is anything that could tell it better
+        print("error: interrupted", file=sys.stderr)
+        return 130
+    except Exception as problem:  # the listing could not be looked at or printed
+        from .guard import exit_code
+
+        return exit_code(problem, given)
     return guarded(given)

@@ -41,5 +41,5 @@ def app() -> None:
       lev new package acme-billing
       lev list
       lev show acme_support/contexts/executive
-      lev run acme_support/flows/triage --input '{"message": "I was charged twice!"}'
+      lev run acme_support/flows/triage --input '{"message": "Charged twice!"}'
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import importlib
 import inspect
@@ -15,12 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 from lev_os.core.errors import LevError
 
+from . import interrupts
 from .catalog import export_of, make_importable
 from .errors import Interrupted, UsageProblem
 from .project import handle_of, project_root, runs_folder
 from .trace import Trace
 
 if TYPE_CHECKING:
+    from lev_os.core.bidirectional.driver import Run
     from lev_os.core.bidirectional.events import Event, RunResult
     from lev_os.core.flowmind import Flow
     from lev_os.core.flowmind.link import LinkedFlow
@@ -219,15 +220,31 @@ def answer_wait(
         Trace() as trace,
         Run.resume(path, on_event=trace.take, accept_change=accept_change, **running.world) as run,
     ):
-        token = next((effect.token for effect in run.waits if effect.key == key), None)
-        if token is None:
-            raise UsageProblem(f"the wait {key[:12]} is not open any more", help=f"lev runs show {path.stem}")
-        step = run.submit(token, value)
-        if step.reply == "invalid":
-            raise UsageProblem(f"the answer does not fit: {'; '.join(step.problems)}", help="use --answer JSON")
+        _answer(run, key, value)
         _until_done(run.advance(), path)
         result = run.result
     return result, time.monotonic() - began
+
+
+def answer_only(
+    path: Path, key: str, value: Any, *, python: str | None = None, accept_change: bool = False
+) -> RunResult:
+    """Answer the wait `key` and leave the rest to who drives the run; raises as `answer_wait`."""
+    from lev_os.core.bidirectional.driver import Run
+
+    make_importable(python)
+    with Run.resume(path, accept_change=accept_change) as run:
+        _answer(run, key, value)
+        return run.result
+
+
+def _answer(run: Run, key: str, value: Any) -> None:
+    token = next((effect.token for effect in run.waits if effect.key == key), None)
+    if token is None:
+        raise UsageProblem(f"the wait {key[:12]} is not open any more", help=f"lev runs show {run.run}")
+    step = run.submit(token, value)
+    if step.reply == "invalid":
+        raise UsageProblem(f"the answer does not fit: {'; '.join(step.problems)}", help="use --answer JSON")
 
 
 def cancel_run(path: Path, reason: str) -> str:
@@ -265,7 +282,7 @@ def _watched(running: Session, name: str, value: dict[str, Any], path: Path) -> 
 
 def _until_done(work: Coroutine[Any, Any, T], path: Path) -> T:
     try:
-        return asyncio.run(work)
+        return interrupts.run(work)
     except KeyboardInterrupt:
         raise Interrupted(
             f"interrupted; the run is kept in {path}", help=f"lev runs resume {handle_of(path)}"
@@ -301,14 +318,15 @@ def result_value(result: RunResult) -> dict[str, Any]:
     }
     if result.error is not None:
         value["error"] = msgspec.to_builtins(result.error)
-    if result.waits:
-        value["waits"] = waits_of(result)
+    if waits := waits_of(result):
+        value["waits"] = waits
     return value
 
 
 def waits_of(result: RunResult) -> list[dict[str, Any]]:
-    """What a run waits for, without the tokens that answer it."""
+    """Which persons a run waits for, without the tokens that answer it."""
     return [
         {"name": wait.request.get("name", wait.kind), "key": wait.key, "about": wait.request.get("about")}
         for wait in result.waits
+        if wait.kind == "wait"
     ]

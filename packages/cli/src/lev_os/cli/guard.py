@@ -14,18 +14,28 @@ import click
 from lev_os.core.errors import LevError
 
 from .errors import FAILED, INTERRUPTED, USAGE, Report, report_of
-from .output import print_report
+from .interrupts import noticed
+from .output import note, print_report
 
 _COMPLETE = {"lev": "_LEV_COMPLETE", "lev-os": "_LEV_OS_COMPLETE"}
 
 
 def guarded(args: Sequence[str]) -> int:
     """Run the command `args`; returns the exit code and lets nothing but that out."""
-    as_json = "--json" in args
     try:
-        code = _run(list(args))
+        with noticed():
+            code = _run(list(args))
         sys.stdout.flush()
         return code
+    except BaseException as problem:
+        return exit_code(problem, args)
+
+
+def exit_code(problem: BaseException, args: Sequence[str]) -> int:
+    """Tell what stopped the command `args`; the exit code for it."""
+    as_json = "--json" in args
+    try:
+        raise problem
     except BrokenPipeError:
         _hush()
         return 0
@@ -33,6 +43,8 @@ def guarded(args: Sequence[str]) -> int:
         return _tell(Report("interrupted"), INTERRUPTED, as_json)
     except click.exceptions.Exit as stop:
         return stop.exit_code
+    except click.exceptions.NoArgsIsHelpError as nothing:
+        return _help(nothing)
     except click.ClickException as problem:
         return _tell(report_of(problem), USAGE, as_json)
     except LevError as problem:
@@ -62,6 +74,15 @@ def _run(args: list[str]) -> int:
     with app.make_context(name, args) as context:
         result = app.invoke(context)
     return result if isinstance(result, int) else 0
+
+
+def _help(nothing: click.exceptions.NoArgsIsHelpError) -> int:
+    """A group was named and nothing of it: its help, where a pipe does not take it for data."""
+    try:
+        note(nothing.format_message())
+    except OSError:
+        _hush()
+    return USAGE
 
 
 def _tell(report: Report, code: int, as_json: bool) -> int:

@@ -38,7 +38,11 @@ class Trace:
             from rich.live import Live
 
             self._live = Live(console=Console(stderr=True), refresh_per_second=8, transient=True)
-            self._live.start()
+            try:
+                self._live.start()
+            except BaseException:  # Ctrl-C while it starts: the cursor comes back
+                self._live.stop()
+                raise
         return self
 
     def __exit__(
@@ -72,6 +76,7 @@ class Trace:
 
     def _finished(self, event: Any) -> None:
         effect = self._running.pop(event.key, None)
+        self._text = ""
         name = _name(effect) if effect is not None else event.path
         good = event.reply == "accepted"
         word = "" if good else f" {event.reply}: {'; '.join(event.problems)}".rstrip(": ")

@@ -1,12 +1,14 @@
 """One byte form for every JSON value, and its digest.
 
 Keys are sorted by code point, there is no white space, and text is UTF-8. Two equal values have equal
-bytes, so a digest names a value. NaN and infinities are not JSON and are refused.
+bytes, so a digest names a value. NaN and infinities are not JSON: `is_json` finds them.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -15,14 +17,27 @@ _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder()
 
 
-def encode(value: Any) -> bytes:
-    """The canonical bytes of a JSON value (dict, list, str, int, float, bool, None)."""
-    return _encoder.encode(value)
+encode: Callable[[Any], bytes] = _encoder.encode
+"""The canonical bytes of a JSON value (dict, list, str, int, float, bool, None)."""
+decode: Callable[[bytes | str], Any] = _decoder.decode
+"""Parse JSON; raises `msgspec.DecodeError`."""
 
 
-def decode(data: bytes | str) -> Any:
-    """Parse JSON; raises `msgspec.DecodeError`."""
-    return _decoder.decode(data)
+def is_json(value: Any, data: bytes) -> bool:
+    """Whether `data`, the bytes of `value`, say all of it: NaN and infinities would have become null."""
+    if b"null" not in data:
+        return True
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, float):
+            if not isfinite(item):
+                return False
+        elif isinstance(item, dict):
+            pending.extend(item.values())
+        elif isinstance(item, list | tuple | set | frozenset):
+            pending.extend(item)
+    return True
 
 
 def digest_bytes(data: bytes) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -141,29 +141,31 @@ class Schema:
 
     def problems(self, value: Any) -> tuple[str, ...]:
         """What is wrong with a value, at most 20 of it, as `/score: 'x' is not a number`; empty when it is valid."""
+        return self.fit(value)[0]
+
+    def fit(self, value: Any) -> tuple[tuple[str, ...], Any]:
+        """What is wrong with a value, as `problems` says, and if nothing is, the value as it is bound.
+
+        JSON Schema's `integer` has no bound; ours has 64 bits.
+        """
         try:
             if self._valid(value):
-                return self._overflow(value)
+                return (), self.coerce(value)
             from ._schema_problems import describe_error
 
-            return tuple(
-                describe_error(error, self.source) for _, error in zip(range(20), self._iter(value), strict=False)
-            )
+            found = [describe_error(error, self.source) for _, error in zip(range(20), self._iter(value), strict=False)]
+            return tuple(found), None
+        except _TooWide as error:
+            return (str(error),), None
         except (ValueError, TypeError, RecursionError) as error:
-            return (f"/: not a JSON value: {str(error)[:200]}",)
-
-    def _overflow(self, value: Any) -> tuple[str, ...]:
-        """JSON Schema's `integer` has no bound; ours has 64 bits."""
-        if self._coerce is not None:
-            try:
-                self._coerce(value, "")
-            except ValueError as error:
-                return (str(error),)
-        return ()
+            return (f"/: not a JSON value: {str(error)[:200]}",), None
 
     def coerce(self, value: Any) -> Any:
-        """A value without `problems` as it is bound: `number` as float, a whole float of `integer` as int."""
-        return value if self._coerce is None else self._coerce(value, "")
+        """A value without `problems` as it is bound: `number` as float, a whole float of `integer` as int.
+
+        What needs no change is not copied.
+        """
+        return value if self._coerce is None else self._coerce(value)
 
     def fill(self, value: Any) -> Any:
         """The value with the defaults of absent properties."""
@@ -209,7 +211,7 @@ def _refuse_remote(schema: Any) -> None:
 # --- values ----------------------------------------------------------------------------------------------------
 
 _MAX_REFS = 50
-Coercer = Callable[[Any, str], Any]
+Coercer = Callable[[Any], Any]
 Filler = Callable[[Any], Any]
 
 
@@ -226,21 +228,48 @@ def _resolve(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
     return schema if isinstance(schema, Mapping) else {}
 
 
-def _integer(value: Any, path: str) -> Any:
+class _TooWide(ValueError):
+    """A number that no variable here can hold; its place is known only on the way out."""
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(f"{path or '/'}: {message}")
+        self.message, self.path = message, path
+
+    def within(self, key: object) -> _TooWide:
+        return _TooWide(self.message, f"/{key}{self.path}")
+
+
+def _integer(value: Any) -> Any:
     if type(value) is float and value.is_integer():
         value = int(value)
     if type(value) is int and not -_INT64 <= value < _INT64:
-        raise ValueError(f"{path or '/'}: the integer does not fit in 64 bits")
+        raise _TooWide("the integer does not fit in 64 bits")
     return value
 
 
-def _number(value: Any, path: str) -> Any:
+def _number(value: Any) -> Any:
     if type(value) is not int:
         return value
     try:
         return float(value)
     except OverflowError:
-        raise ValueError(f"{path or '/'}: the number does not fit in a double") from None
+        raise _TooWide("the number does not fit in a double") from None
+
+
+def _changed(value: Any, parts: Iterable[tuple[Any, Coercer]]) -> Any:
+    """The container with those parts coerced; itself when all of them are as they should be."""
+    changed = value
+    for key, coercer in parts:
+        before = value[key]
+        try:
+            after = coercer(before)
+        except _TooWide as error:
+            raise error.within(key) from None
+        if after is not before:
+            if changed is value:
+                changed = value.copy()
+            changed[key] = after
+    return changed
 
 
 class _Coercers:
@@ -260,9 +289,9 @@ class _Coercers:
         return self._made[key]
 
     def _later(self, key: int) -> Coercer:
-        def coerce(value: Any, path: str) -> Any:
+        def coerce(value: Any) -> Any:
             made = self._made[key]
-            return value if made is None else made(value, path)
+            return value if made is None else made(value)
 
         return coerce
 
@@ -278,11 +307,11 @@ class _Coercers:
         if not properties and item is None:
             return None
 
-        def coerce(value: Any, path: str) -> Any:
+        def coerce(value: Any) -> Any:
             if type(value) is dict and properties:
-                return {k: properties[k](v, f"{path}/{k}") if k in properties else v for k, v in value.items()}
+                return _changed(value, [entry for entry in properties.items() if entry[0] in value])
             if type(value) is list and item is not None:
-                return [item(entry, f"{path}/{index}") for index, entry in enumerate(value)]
+                return _changed(value, [(index, item) for index in range(len(value))])
             return value
 
         return coerce

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import secrets
@@ -13,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from lev_os.core.errors import InvalidInput
 
+from .. import interrupts
 from ..driving import ModelChoice, result_value, session
 from ..errors import Interrupted
 from ..output import note, print_json
 from ..project import project_root, runs_folder
 from .inputs import read_inputs
+from .later import as_it_stands
 from .progress import Progress
 from .rows import Rows
 from .table import Table
@@ -39,7 +40,7 @@ def run_batch(flow: Flow, input_file: Path, out: Path, *, choice: ModelChoice, c
             note(f"{len(inputs) - len(todo)} of {len(inputs)} are answered already; going on")
         if todo:
             _answer_all(flow, todo, rows, name, len(inputs), choice, concurrency)
-        table = Table.of(rows.done.values())
+        table = Table.of(map(as_it_stands, rows.done.values()))
     for line in table.lines():
         note(line)
     if as_json:
@@ -73,7 +74,7 @@ def _answer_all(
             progress.take(row)
 
         try:
-            asyncio.run(work(todo, answer, done, concurrency=concurrency))
+            interrupts.run(work(todo, answer, done, concurrency=concurrency))
         except KeyboardInterrupt:
             raise Interrupted(
                 f"interrupted after {len(rows.done)} of {total}",

@@ -44,7 +44,11 @@ class Progress:
                 TextColumn("{task.fields[status]}"),
                 console=Console(stderr=True),
             )
-            self._bar.start()
+            try:
+                self._bar.start()
+            except BaseException:  # Ctrl-C while it starts: the cursor comes back
+                self._bar.stop()
+                raise
             self._task = self._bar.add_task("", total=self._total, completed=self._done, status="")
         return self
 

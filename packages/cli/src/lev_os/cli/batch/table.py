@@ -7,10 +7,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import DENIED, FAILED, FINE, WAITING
+from ..errors import DENIED, FAILED, FINE, INTERRUPTED, WAITING
 from ..output import columns
 
 _WAITS_SHOWN = 10
+_GRAVEST = (
+    ("failed", FAILED),
+    ("cancelled", FAILED),
+    ("denied", DENIED),
+    ("waiting", WAITING),
+    ("interrupted", INTERRUPTED),
+    ("running", INTERRUPTED),
+)
 
 
 @dataclass(slots=True)
@@ -22,6 +30,8 @@ class Table:
     decided: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     tiers: Counter[str] = field(default_factory=Counter)
     waiting: list[dict[str, Any]] = field(default_factory=list)
+    unfinished: list[dict[str, Any]] = field(default_factory=list)
+    """Runs that were answered by a person and then cut short, or that are going on in another process."""
     errors: Counter[str] = field(default_factory=Counter)
     usage: Counter[str] = field(default_factory=Counter)
 
@@ -40,6 +50,8 @@ class Table:
         for decision in row.get("decisions") or ():
             self.decided[decision["step"], decision["label"], decision["decided_by"]] += 1
             self.tiers[decision["decided_by"]] += 1
+        if row["status"] in ("interrupted", "running"):
+            self.unfinished.append({"index": row["index"], "run": row["run"], "status": row["status"]})
         if row["status"] == "waiting":
             names = [wait["name"] for wait in row.get("waits") or ()]
             self.waiting.append({"index": row["index"], "run": row["run"], "waits": names})
@@ -52,7 +64,7 @@ class Table:
     @property
     def exit_code(self) -> int:
         """The gravest status of any row."""
-        for status, code in (("failed", FAILED), ("cancelled", FAILED), ("denied", DENIED), ("waiting", WAITING)):
+        for status, code in _GRAVEST:
             if self.status[status]:
                 return code
         return FINE
@@ -68,6 +80,7 @@ class Table:
                 for (step, label, by), count in sorted(self.decided.items())
             ],
             "waiting": self.waiting,
+            "unfinished": self.unfinished,
             "errors": [{"message": message, "count": count} for message, count in self.errors.most_common()],
             "usage": dict(self.usage),
         }
@@ -100,4 +113,7 @@ class Table:
                 lines.append(f"  input {wait['index']}: lev runs approve {wait['run']}  ({', '.join(wait['waits'])})")
             if len(self.waiting) > _WAITS_SHOWN:
                 lines.append(f"  and {len(self.waiting) - _WAITS_SHOWN} more: lev runs list --status waiting")
+        for run in self.unfinished[:_WAITS_SHOWN]:
+            way = f"lev runs resume {run['run']}" if run["status"] == "interrupted" else "another process has it"
+            lines += ["", f"  input {run['index']} is {run['status']}: {way}"]
         return lines

@@ -14,7 +14,8 @@ from ..options import python_option
 def command(message: str | None, model: str | None, python: str | None) -> int:
     """See it all work, without a key: list, show, run a flow, then drive the same flow over MCP.
 
-    Takes under a minute. Needs the package acme_support.
+    Takes under a minute. When nothing is sure what MESSAGE is about, a person decides: you, on a terminal; without
+    one the demonstration ends there, with the line that answers.
 
     \b
     Examples:

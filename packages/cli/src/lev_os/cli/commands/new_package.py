@@ -24,7 +24,7 @@ def command(name: str, into: Path | None, description: str, as_json: bool) -> No
     \b
     Examples:
       lev new package acme-billing
-      lev new package acme-billing --into packages/billing --description "Invoices of Acme."
+      lev new package acme-billing --into billing --description "Bills"
     """
     from ..scaffold import make_package
 

@@ -41,14 +41,15 @@ def command(
 
     The output goes to stdout, progress to stderr. Every run has a journal: `lev runs show RUN` reads it, and a run
     that was killed goes on with `lev runs resume RUN`. A batch that was killed goes on when the same command is
-    given again; each input is answered exactly once.
+    given again; each input is answered exactly once. Given again later, it writes nothing and reports how things stand:
+    a row that waited for a person counts as what its run has come to since.
 
     \b
     Examples:
-      lev run acme_support/flows/triage --input '{"message": "I was charged twice!"}'
-      lev run ./flows/triage --input @message.json --model anthropic:claude-sonnet-4-5
+      lev run acme_support/flows/triage --input '{"message": "Charged twice!"}'
+      lev run ./flows/triage --input @message.json --model openai:gpt-5
       echo '{"name": "Ada"}' | lev run acme_billing/flows/greet --input - --json
-      lev run acme_support/flows/triage --input-file messages.jsonl --out answers.jsonl --concurrency 8
+      lev run ./flows/triage --input-file in.jsonl --out out.jsonl --concurrency 8
     """
     from ..driving import ModelChoice, load_flow, read_value
 

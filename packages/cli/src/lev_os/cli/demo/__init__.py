@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 import tempfile
 import time
@@ -11,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from lev_os.core.errors import LevError
 
-from ..errors import FAILED, FINE, UsageProblem
+from ..errors import FAILED, FINE, STATUS_CODES
 from ..output import columns, print_line
+from . import person
+from .package import PACKAGE, Shown, shown_package
 
-PACKAGE = "acme_support"
 FLOW = f"{PACKAGE}/flows/triage"
 DESK = "ACME_SUPPORT_DB"
 _LOCAL = "SmolLM2 on this machine (135 million parameters: fluent, and not to be trusted with a decision)"
@@ -24,34 +25,39 @@ MESSAGE = "I was charged twice for one purchase and I want my money back!"
 
 
 def tell(message: str | None, *, model: str | None, python: str | None) -> int:
-    """The whole demonstration; returns the exit code: 0 when both drivers came to the same outcome."""
+    """The whole demonstration; returns the exit code: 0 when both drivers came to the same place.
+
+    That is the flow's outcome, or the person it waits for when nobody is at a terminal.
+    """
     from ..catalog import make_importable
 
     began = time.monotonic()
     make_importable(python)
-    package = _package()
+    shown = shown_package()
     _heading(1, "One package, two audiences", f"lev list {PACKAGE}")
-    _list(package)
+    _list(shown.package)
     specifier = f"{PACKAGE}/contexts/executive"
     _heading(2, "What a model reads, and what Python gets", f"lev show {specifier}")
-    _show(package, specifier)
+    _show(shown.package, specifier)
 
     # A fresh desk for each drive: on one desk the second run's ticket has another number than the first's.
     with tempfile.TemporaryDirectory(prefix="lev-demo-", ignore_cleanup_errors=True) as desks:
-        code = _both_drives(message, model, Path(desks))
+        code = _both_drives(shown, message, model, Path(desks))
     print_line()
     print_line(f"{time.monotonic() - began:.1f} s in all. Next: lev new package my-package")
     return code
 
 
-def _both_drives(message: str | None, model: str | None, desks: Path) -> int:
+def _both_drives(shown: Shown, message: str | None, model: str | None, desks: Path) -> int:
     value, model, writer = _input(message, model)
-    _heading(3, "The flow, driven by Python", f"lev run {FLOW} --input {json.dumps(value)!r}")
+    _heading(3, "The flow, driven by Python", f"lev run {FLOW} --input {shlex.quote(json.dumps(value))}")
     print_line("  the conditions are decided by the local classifier;")
     print_line(f"  the reply is written by {writer}")
     os.environ[DESK] = str(desks / "python.sqlite3")
-    result = _run(value, model)
-    if result.status != "done":
+    result, answers = _run(value, model)
+    if result.status == "waiting":
+        person.tell(result.run, person.wait_of(Path(result.journal)), shown.env)
+    elif result.status != "done":
         return _stopped(result)
     _outcome(result)
 
@@ -62,26 +68,15 @@ def _both_drives(message: str | None, model: str | None, desks: Path) -> int:
     print_line("  a scripted host stands in for the model: it repeats the first run's answers")
     from .host import drive
 
-    told = drive(PACKAGE, FLOW, value, result.journal, env={DESK: str(desks / "mcp.sqlite3")})
+    env = {**shown.env, DESK: str(desks / "mcp.sqlite3")}
+    told = drive(PACKAGE, FLOW, value, result.journal, answers, env=env)
     for line in told.lines:
         print_line(f"  {line}")
-    if told.journal is None:
-        return _failed("the run over MCP did not finish")
+    if told.kind != result.status:
+        return _failed(f"the run over MCP is not {result.status}, but {told.kind}")
 
     _heading(6, "Both journals, replayed without any model or tool", f"lev runs replay {result.run}")
     return FINE if _replay(Path(result.journal), told.journal) else FAILED
-
-
-def _package() -> Any:
-    from lev_os.core.packaging import load_package
-
-    try:
-        return load_package(PACKAGE)
-    except LevError as problem:
-        raise UsageProblem(
-            f"the demonstration needs the package {PACKAGE}, which is not installed here: {problem.message}",
-            help="in a clone of Leviathan, `make demo` installs it; else `pip install acme-support`",
-        ) from None
 
 
 def _list(package: Any) -> None:
@@ -116,12 +111,23 @@ def _input(message: str | None, model: str | None) -> tuple[dict[str, Any], str 
     return value, model, _LOCAL if model == "local" else model
 
 
-def _run(value: dict[str, Any], model: str | None) -> Any:
-    from ..driving import ModelChoice, load_flow, run_once
+def _run(value: dict[str, Any], model: str | None) -> tuple[Any, list[dict[str, Any]]]:
+    """The run's result, and what the person at the terminal answered on the way."""
+    from ..driving import ModelChoice, answer_wait, load_flow, run_once
 
-    result, seconds = run_once(load_flow(FLOW), value, journal=None, choice=ModelChoice(model))
+    choice = ModelChoice(model)
+    answers: list[dict[str, Any]] = []
+    result, seconds = run_once(load_flow(FLOW), value, journal=None, choice=choice)
+    while result.status == "waiting":
+        wait = person.wait_of(Path(result.journal))
+        answer = person.ask(wait)
+        if answer is None:
+            break
+        answers.append(answer)
+        result, more = answer_wait(Path(result.journal), wait["key"], answer, choice=choice)
+        seconds += more
     print_line(f"  {result.status} in {seconds:.1f} s, journal {result.journal}")
-    return result
+    return result, answers
 
 
 def _outcome(result: Any) -> None:
@@ -164,18 +170,26 @@ def _replay(first: Path, second: Path) -> bool:
         told = "no divergence" if not each.divergences else f"{len(each.divergences)} divergences"
         print_line(f"  {name.ljust(6)}  {each.records} records, {each.verdicts} verdicts recomputed: {told}")
     same = found[0].outcome == found[1].outcome and not any(each.divergences for each in found)
-    mark = click.style("the same outcome", fg="green") if same else click.style("different outcomes", fg="red")
-    print_line(f"  {mark}")
+    if found[0].outcome is None:
+        waits = [_asked(journal) for journal in (first, second)]
+        same = same and waits[0] == waits[1]
+        names = ", ".join(str(wait["name"]) for wait in waits[0])
+        good, bad = f"the same situation: both wait for a person ({names})", "different situations"
+    else:
+        good, bad = "the same outcome", "different outcomes"
+    print_line(f"  {click.style(good, fg='green') if same else click.style(bad, fg='red')}")
     return same
 
 
-def _stopped(result: Any) -> int:
-    from ..errors import STATUS_CODES
+def _asked(journal: Path) -> list[dict[str, Any]]:
+    """What a run asks of people, without the keys, which hold the run's name."""
+    from lev_os.core.bidirectional.replaying import run_info
 
-    if result.status == "waiting":
-        print_line("  the classifier was not sure enough, so a person decides: that is how the flow is written")
-        print_line(f'  lev runs approve {result.run} --answer \'{{"category": "refund"}}\'')
-    elif result.error is not None:
+    return [{name: part for name, part in wait.items() if name != "key"} for wait in run_info(journal).waits]
+
+
+def _stopped(result: Any) -> int:
+    if result.error is not None:
         print_line(f"  {result.error.message}")
     return STATUS_CODES[result.status]
 

@@ -8,15 +8,17 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lev_os.core.errors import LevError
 
+from ..driving import answer_only
 from ..errors import Failed, UsageProblem
 from ..project import project_root, runs_folder
+from .person import wait_of
 
 if TYPE_CHECKING:
     from mcp import StdioServerParameters
@@ -26,14 +28,23 @@ _TURNS = 50
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the host saw, and the journal of its run if it finished."""
+    """What the host saw, the kind of its last reply, and the journal of its run."""
 
     lines: tuple[str, ...]
-    journal: Path | None
+    kind: str
+    journal: Path
 
 
-def drive(package: str, flow: str, value: Mapping[str, Any], journal: str, *, env: Mapping[str, str]) -> Told:
-    """Drive the flow over stdio; `env` is added to the server's.
+def drive(
+    package: str,
+    flow: str,
+    value: Mapping[str, Any],
+    journal: str,
+    people: Sequence[Mapping[str, Any]],
+    *,
+    env: Mapping[str, str],
+) -> Told:
+    """Drive the flow over stdio; `people` are the answers that a person gives, `env` is added to the server's.
 
     Raises `Failed` with the server's own words when it does not speak.
     """
@@ -43,7 +54,7 @@ def drive(package: str, flow: str, value: Mapping[str, Any], journal: str, *, en
         raise UsageProblem("this part needs lev-os-mcp", help="pip install 'lev-os[mcp]'") from None
     with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
         try:
-            return asyncio.run(_drive(_server(package, env), flow, value, _answers(Path(journal)), errors))
+            return asyncio.run(_drive(_server(package, env), flow, value, _answers(Path(journal)), people, errors))
         except LevError:
             raise
         except Exception as problem:
@@ -55,13 +66,20 @@ def drive(package: str, flow: str, value: Mapping[str, Any], journal: str, *, en
 
 
 def _answers(journal: Path) -> list[Any]:
-    """The model's answers of a run, in order."""
+    """The model's answers of a run, in order; a judgement that no model could give is an unsure one."""
     from lev_os.core.bidirectional import read_journal
 
     entries = read_journal(journal)
-    asked = {entry.key for entry in entries if entry.type == "effect" and entry.body["kind"] == "model"}
-    accepted = [entry for entry in entries if entry.type == "result" and entry.key in asked]
-    return [entry.body["value"] for entry in accepted if entry.body.get("reply", "accepted") == "accepted"]
+    asked = {entry.key: entry.body for entry in entries if entry.type == "effect" and entry.body["kind"] == "model"}
+    answers = []
+    for entry in entries:
+        if entry.key not in asked:
+            continue
+        if entry.type == "result" and entry.body.get("reply", "accepted") == "accepted":
+            answers.append(entry.body["value"])
+        elif entry.type == "failure" and asked[entry.key]["request"]["purpose"] != "ask":
+            answers.append({"answer": {"answer": "unsure"}})
+    return answers
 
 
 def _server(package: str, env: Mapping[str, str]) -> StdioServerParameters:
@@ -76,7 +94,12 @@ def _server(package: str, env: Mapping[str, str]) -> StdioServerParameters:
 
 
 async def _drive(
-    server: StdioServerParameters, flow: str, value: Mapping[str, Any], answers: list[Any], errors: Any
+    server: StdioServerParameters,
+    flow: str,
+    value: Mapping[str, Any],
+    answers: list[Any],
+    people: Sequence[Mapping[str, Any]],
+    errors: Any,
 ) -> Told:
     from mcp import Client
     from mcp.client.stdio import stdio_client
@@ -88,14 +111,23 @@ async def _drive(
         lines.append(f"connected in {time.monotonic() - began:.1f} s; tools: {', '.join(t.name for t in tools.tools)}")
         reply = await _call(client, "flow_start", {"flow": flow, "input": dict(value)})
         lines.append(f"flow_start → {reply['kind']}: {_gist(reply)}")
+        journal = runs_folder() / f"{reply['run']}.jsonl"
+        decided = list(people)
         for _ in range(_TURNS):
-            if reply["kind"] != "request" or not answers:
+            if reply["kind"] == "request" and answers:
+                arguments = {"token": reply["token"], **_submission(answers.pop(0))}
+                reply = await _call(client, "flow_submit", arguments)
+                lines.append(f"flow_submit → {reply['kind']}: {_gist(reply)}")
+            elif reply["kind"] == "waiting" and decided:
+                # No token of the host answers a wait: its person does, past the model, as `lev runs approve` would.
+                answer = decided.pop(0)
+                answer_only(journal, wait_of(journal)["key"], answer)
+                lines.append(f"the person → {json.dumps(answer)}")
+                reply = await _call(client, "flow_status", {"run": reply["run"], "token": reply["status_token"]})
+                lines.append(f"flow_status → {reply['kind']}: {_gist(reply)}")
+            else:
                 break
-            arguments = {"token": reply["token"], **_submission(answers.pop(0))}
-            reply = await _call(client, "flow_submit", arguments)
-            lines.append(f"flow_submit → {reply['kind']}: {_gist(reply)}")
-    finished = reply["kind"] == "done"
-    return Told(tuple(lines), runs_folder() / f"{reply['run']}.jsonl" if finished else None)
+    return Told(tuple(lines), reply["kind"], journal)
 
 
 def _submission(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,6 +152,6 @@ def _gist(reply: Mapping[str, Any]) -> str:
         return " ".join(str(reply["instruction"]).split())[:80] + "…"
     if reply["kind"] == "done":
         return ", ".join((reply.get("output") or {}).keys())
-    return json.dumps({name: reply[name] for name in ("errors", "error", "for") if name in reply}, ensure_ascii=False)[
-        :200
-    ]
+    if reply["kind"] == "waiting":
+        return ", ".join(str(wait.get("name")) for wait in reply["for"])
+    return json.dumps({name: reply[name] for name in ("errors", "error") if name in reply}, ensure_ascii=False)[:200]

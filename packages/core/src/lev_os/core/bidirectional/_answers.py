@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from ..schemas import Schema
 
 UNSURE = "unsure"
+"""What a model may answer instead of a label."""
+UNCERTAIN = "uncertain"
+"""The label of a decision that nobody was sure of."""
 
 Accept = Callable[[Any], tuple[Sequence[str], Any]]
 """Checks a result: the problems found (none: it is accepted) and the value to bind."""
@@ -39,7 +42,9 @@ def accept_judgement(labels: Sequence[str]) -> Accept:
         if not isinstance(value, dict):
             return ["a judgement is an object with `label`, `confidence`, `calibrated`, `evidence`, `decided_by`"], None
         if "holds" in value and "label" not in value and tuple(labels) == ("yes", "no"):
-            value = {**value, "label": {True: "yes", False: "no"}.get(value["holds"])}
+            if value["holds"] is not None and not isinstance(value["holds"], bool):
+                return ["`holds` is true, false or null"], None
+            value = {**value, "label": "yes" if value["holds"] is True else "no" if value["holds"] is False else None}
         label, confidence = value.get("label"), value.get("confidence")
         if label is not None and label not in labels:
             return [f"`label` is one of {', '.join(labels)}, or null; not {label!r}"], None
@@ -67,12 +72,7 @@ def accept_verdict_of_model(labels: Sequence[str]) -> Accept:
 
 def fitted(schema: Schema, value: Any) -> tuple[Sequence[str], Any]:
     """What is wrong with a value, an integer beyond 64 bits included, and the value to bind if nothing is."""
-    if problems := schema.problems(value):
-        return problems, None
-    try:
-        return (), schema.coerce(value)
-    except ValueError as error:
-        return (str(error),), None
+    return schema.fit(value)
 
 
 def is_file_reference(value: Any) -> bool:

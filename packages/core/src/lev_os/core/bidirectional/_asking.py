@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ..flowmind.model import Ask
 from ..schemas import Schema
 from ._answers import Accept, anything, fitted
-from ._perform import REVISIONS, Frame, Performer, Revise, Wanted
-from ._scope import CLEAN, Labels
+from ._perform import REVISIONS, Frame, Host, Performer, Revise, Wanted
+from ._scope import CLEAN, Labels, tool_labels
 from ._tasks import Fork, RunEnded, StepFailed, Strand
 from .effects import Failure
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from ..tools import ToolCard
 
 MAX_TURNS = 25
-_SOURCE_LABELS = {"ingests_untrusted": "untrusted", "reads_private": "private"}
 
 
 class Conversation:
     """Carries an `ask` through its turns; every tool call is an effect of its own, with its own verdict."""
 
-    def __init__(self, performer: Performer) -> None:
+    def __init__(self, host: Host, performer: Performer) -> None:
+        self._host = host
         self._performer = performer
 
     def ask(
@@ -100,25 +100,17 @@ class Conversation:
             accept=anything,
             suffix=suffix,
             tool=card,
-            taint={f"args.{name}": labels for name in call["arguments"]} if labels else {},
+            taint={"": labels, **{f"args.{name}": labels for name in call["arguments"]}} if labels else {},
             timeout=step.timeout,
             revisable=True,
         )
         try:
-            value = yield from self._performer.perform(frame, want)
+            value = yield from self._performer.perform(self._host.guarded(frame, card), want)
         except Revise as refused:
             return {"id": call["id"], "error": refused.reason, "revise": True}, CLEAN
         except StepFailed as failed:
-            return {"id": call["id"], "error": failed.failure.message}, frozenset({"untrusted"})
+            return {"id": call["id"], "error": failed.failure.message}, failed.labels | {"untrusted"}
         return {"id": call["id"], "value": value}, tool_labels(card)
-
-
-def tool_labels(card: ToolCard) -> Labels:
-    """How a tool's result is tainted by what the tool does; undeclared effects taint with `undeclared`."""
-    effects = card.declaration.effects
-    if effects is None:
-        return frozenset({"undeclared"})
-    return frozenset(_SOURCE_LABELS[effect] for effect in effects if effect in _SOURCE_LABELS)
 
 
 def _offer(card: ToolCard) -> dict[str, Any]:

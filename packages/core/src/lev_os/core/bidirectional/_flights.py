@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from .effects import Effect, Failure
@@ -28,7 +28,7 @@ class Flights:
         self._tasks: dict[str, asyncio.Task[Any]] = {}
         self._leaving: set[asyncio.Task[Any]] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._wake = asyncio.Event()
+        self._waiter: asyncio.Future[None] | None = None
 
     def __bool__(self) -> bool:
         return bool(self._tasks)
@@ -44,30 +44,31 @@ class Flights:
         self._timers[effect.token] = asyncio.get_running_loop().call_later(left, self._time_out, effect)
         return True
 
-    def launch(self, effect: Effect, work: Coroutine[Any, Any, Any]) -> None:
+    def launch(self, effect: Effect, work: Callable[[], Awaitable[Any]]) -> None:
         """Carry out an effect."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks[effect.token] = task
-        task.add_done_callback(lambda done: self._finished(effect, done))
+        self._tasks[effect.token] = asyncio.get_running_loop().create_task(self._fly(effect, work))
 
     def drop(self, token: str) -> None:
         """Stop an effect that is not wanted any more, if it is in flight."""
-        timer = self._timers.pop(token, None)
-        if timer is not None:
-            timer.cancel()
+        self._end_timer(token)
         task = self._tasks.pop(token, None)
         if task is not None:
             task.cancel()
             self._leaving.add(task)
+            task.add_done_callback(self._left)
 
     def wake(self) -> None:
         """Let `change` return: something happened elsewhere."""
-        self._wake.set()
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     async def change(self) -> None:
-        """Wait until something has arrived, or `wake` is called."""
-        await self._wake.wait()
-        self._wake.clear()
+        """Wait until something arrives, or `wake` is called; what came before does not count."""
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
 
     def halt(self) -> None:
         """Stop everything."""
@@ -82,23 +83,34 @@ class Flights:
         if self._leaving:
             await asyncio.wait(self._leaving, timeout=_GRACE)
 
-    def _finished(self, effect: Effect, task: asyncio.Task[Any]) -> None:
+    async def _fly(self, effect: Effect, work: Callable[[], Awaitable[Any]]) -> None:
+        # The task itself hands over what it has: a callback when it is done would take another turn of the loop.
+        try:
+            value = await work()
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            value = _internal(error)
+        if self._tasks.get(effect.token) is asyncio.current_task():
+            del self._tasks[effect.token]
+            self._end_timer(effect.token)
+            self.arrived.append((effect, value))
+            self.wake()
+
+    def _end_timer(self, token: str) -> None:
+        timer = self._timers.pop(token, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _left(self, task: asyncio.Task[Any]) -> None:
         self._leaving.discard(task)
-        wanted = self._tasks.get(effect.token) is task
-        if wanted:
-            self.drop(effect.token)
-            self._leaving.discard(task)
-        if task.cancelled():
-            return
-        error = task.exception()
-        if wanted:
-            self.arrived.append((effect, task.result() if error is None else _internal(error)))
-            self._wake.set()
+        if not task.cancelled():
+            task.exception()  # nobody wants to know what it came to
 
     def _time_out(self, effect: Effect) -> None:
         self.drop(effect.token)
         self.arrived.append((effect, _timed_out(effect)))
-        self._wake.set()
+        self.wake()
 
 
 def _timed_out(effect: Effect) -> Failure:

@@ -65,18 +65,34 @@ class Meter:
             raise RunEnded(_reached("time", f"{limit:g}s", None))
 
     def remaining_time(self) -> float | None:
-        return None if self.limits.time is None else max(0.0, self.limits.time - self._active)
+        """The active time that is left here and above; None when nothing bounds it."""
+        left: float | None = None
+        meter: Meter | None = self
+        while meter is not None:
+            if meter.limits.time is not None:
+                here = max(0.0, meter.limits.time - meter._active)
+                left = here if left is None else min(left, here)
+            meter = meter._parent
+        return left
 
     def grown(self, size: int, grown: int, step: str) -> None:
         """Account for a value of `size` bytes that made the scopes grow by `grown`."""
-        root = self
-        while root._parent is not None:
-            root = root._parent
+        root = self._root()
         root._scope_bytes += grown
         if size > MAX_VALUE_BYTES:
             raise RunEnded(_reached("value", f"{MAX_VALUE_BYTES} bytes (this one has {size})", step))
         if root._scope_bytes > MAX_SCOPE_BYTES:
             raise RunEnded(_reached("scope", f"{MAX_SCOPE_BYTES} bytes", step))
+
+    def released(self, size: int) -> None:
+        """A scope of this size is gone."""
+        self._root()._scope_bytes -= size
+
+    def _root(self) -> Meter:
+        root = self
+        while root._parent is not None:
+            root = root._parent
+        return root
 
 
 def _within(used: int, limit: int | None, name: str, step: str) -> None:

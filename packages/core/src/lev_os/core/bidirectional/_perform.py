@@ -8,16 +8,18 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from .. import canonical
+from ..constitutional.gate import ALLOW
 from ..constitutional.model import RULINGS, Action, Finding, JudgeCall, Verdict
 from ..flowmind.model import Retry
 from ._answers import (
     APPROVAL_SCHEMA,
+    UNCERTAIN,
     UNSURE,
     Accept,
     accept_approval,
@@ -26,9 +28,9 @@ from ._answers import (
     anything,
 )
 from ._meter import Meter
-from ._scope import CLEAN, Labels
-from ._tasks import Answer, Emit, RunEnded, StepFailed, Strand
-from .effects import Decision, EffectKind, Failure, Record
+from ._scope import CLEAN, Labels, tool_labels
+from ._tasks import Answer, RunEnded, StepFailed, Strand
+from .effects import Decision, Effect, EffectKind, Failure, Record
 
 if TYPE_CHECKING:
     from ..constitutional.gate import GateSession
@@ -38,10 +40,11 @@ if TYPE_CHECKING:
 INVALID_ATTEMPTS: Mapping[EffectKind, float] = {"model": 3, "judge": 1, "tool": 1, "sleep": 1, "wait": math.inf}
 """How many results may fail to fit before the effect has failed; a person may try for ever."""
 REVISIONS = 2
+_MAX_COUNT = 1 << 40
+"""Tokens of one answer, at most: sums of what a model claims stay numbers of JSON."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True, eq=False):
     """Where a step runs: its flow, its meter, its gates, and the branches and rounds that led here."""
 
     linked: LinkedFlow
@@ -50,11 +53,10 @@ class Frame:
     trail: str = ""
 
     def inside(self, place: str) -> Frame:
-        return replace(self, trail=f"{self.trail}{place}|")
+        return msgspec.structs.replace(self, trail=f"{self.trail}{place}|")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """An effect that a step wants, before any attempt of it. `suffix` tells effects of one step apart."""
 
     kind: EffectKind
@@ -64,7 +66,7 @@ class Wanted:
     accept: Accept
     suffix: str = ""
     tool: ToolCard | None = None
-    taint: Mapping[str, Labels] = field(default_factory=dict)
+    taint: Mapping[str, Labels] = {}
     retry: Retry | None = None
     timeout: float | None = None
     judged: bool = False
@@ -93,8 +95,20 @@ class Host:
         self.approved: set[tuple[str, str]] = set()
         self.refused_result: tuple[str, ...] = ()
 
+    def token(self, key: str, attempt: int) -> str:
+        """The token of an attempt."""
+        raise NotImplementedError
+
     def note(self, type_: str, body: Any, key: str | None = None, attempt: int | None = None) -> None:
         self.records.append(Record(type=type_, at=self.now, key=key, attempt=attempt, body=body))
+
+    def guarded(self, frame: Frame, card: ToolCard) -> Frame:
+        """The frame in which a tool is called: besides the flow's gates, those of the tool's own package."""
+        raise NotImplementedError
+
+    def person(self, name: str, value: Any, result: Any) -> None:
+        """Tell every gate of the run that a flow's own wait was answered."""
+        raise NotImplementedError
 
 
 def bare(request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -130,8 +144,11 @@ class Performer:
             attempt += 1
             action = self._action(want, key, attempt, problems)
             self._reserve(frame, want)
-            yield from self._admit(frame, want, action)
-            answer: Answer = yield self._emit(frame, want, action, problems)
+            if not self._passes(frame, action):
+                yield from self._admit(frame, want, action)
+            for session in frame.gates:
+                session.left(action)
+            answer: Answer = yield self._effect(frame, want, action, problems)
             if answer.failure is not None:
                 yield from self._again(frame, want, answer.failure, attempt)
                 continue
@@ -143,9 +160,12 @@ class Performer:
                 self._host.refused_result = problems
                 self._host.note("invalid", {"problems": list(problems)}, key, attempt)
                 if invalid >= (want.retry.attempts if want.retry else INVALID_ATTEMPTS[want.kind]):
-                    raise StepFailed(_invalid(want, problems, invalid))
+                    raise StepFailed(_invalid(want, problems, invalid), _labels(want))
                 continue
-            reason = yield from self._admit_result(frame, want, action, value)
+            post = msgspec.structs.replace(action, phase="post", result=value)
+            if self._passes(frame, post):
+                return value
+            reason = yield from self._admit_result(frame, want, post)
             if reason is None:
                 return value
             revisions += 1
@@ -154,7 +174,7 @@ class Performer:
             problems = (reason,)
 
     def decide(self, frame: Frame, want: Wanted, labels: Sequence[str]) -> Strand:
-        """A judgement in tiers: the judge, then a model. Returns a `Decision`, or None when nobody is sure."""
+        """A judgement in tiers, the judge and then a model: a `Decision`, `UNCERTAIN` when nobody is sure."""
         frame.meter.judgement()
         threshold = want.request.get("confidence")
         try:
@@ -166,20 +186,19 @@ class Performer:
         calibrated = bool(judged.get("calibrated"))
         sure = not (calibrated and confidence is not None and threshold is not None and confidence < threshold)
         if label is None or not sure:
+            confidence, calibrated = None, False
             try:
                 answered = yield from self.perform(frame, _ask_model(want, labels))
-            except StepFailed:
-                return None  # nobody could be asked, so nobody is sure; the failure itself is in the journal
-            answer = answered["answer"]
-            label = None if answer["answer"] == UNSURE else answer["answer"]
-            judged = {"evidence": answer.get("evidence"), "decided_by": answered.get("decided_by") or "model"}
-            confidence, calibrated = None, False
-        if label is None:
-            return None
+            except StepFailed as failed:
+                label, judged = None, {"decided_by": "nobody", "evidence": failed.failure.message}
+            else:
+                answer = answered["answer"]
+                label = None if answer["answer"] == UNSURE else answer["answer"]
+                judged = {"evidence": answer.get("evidence"), "decided_by": answered.get("decided_by") or "model"}
         return Decision(
             step=want.step,
-            label=label,
-            decided_by=str(judged.get("decided_by") or "judge"),
+            label=UNCERTAIN if label is None else label,
+            decided_by="nobody" if label is None else str(judged.get("decided_by") or "judge"),
             confidence=confidence,
             calibrated=calibrated,
             evidence=judged.get("evidence"),
@@ -218,7 +237,7 @@ class Performer:
             want.step,
         )
 
-    def _emit(self, frame: Frame, want: Wanted, action: Action, problems: tuple[str, ...]) -> Emit:
+    def _effect(self, frame: Frame, want: Wanted, action: Action, problems: tuple[str, ...]) -> Effect:
         deadline = None
         if self._host.clocked:
             bounds = [] if want.timeout is None else [want.timeout]
@@ -226,13 +245,23 @@ class Performer:
                 bounds.append(left)
             deadline = self._host.now + min(bounds) if bounds else None
         path = frame.trail + want.path
-        return Emit(want.kind, action.key, action.attempt, path, action.request, action.digest, deadline, problems)
+        return Effect(
+            token=self._host.token(action.key, action.attempt),
+            kind=want.kind,
+            key=action.key,
+            attempt=action.attempt,
+            path=path,
+            request=action.request,
+            digest=action.digest,
+            deadline=deadline,
+            problems=problems,
+        )
 
     def _again(self, frame: Frame, want: Wanted, failure: Failure, attempt: int) -> Strand:
         """Wait before the next attempt, or give up."""
         attempts = want.retry.attempts if want.retry else 1
         if attempt >= attempts or not failure.retryable:
-            raise StepFailed(msgspec.structs.replace(failure, step=failure.step or want.step))
+            raise StepFailed(msgspec.structs.replace(failure, step=failure.step or want.step), _labels(want))
         if want.retry is not None and want.retry.backoff > 0:
             seconds = want.retry.backoff * 2 ** (attempt - 1)
             sleep = Wanted(
@@ -245,6 +274,16 @@ class Performer:
             )
             yield from self.perform(frame, sleep)
 
+    def _passes(self, frame: Frame, action: Action) -> bool:
+        """Whether no gate has anything to say, as nearly always; else nothing has happened and `_rule` decides."""
+        assert frame.gates, "a frame always has a gate"
+        for session in frame.gates:
+            if session.judge(action) is not ALLOW:
+                return False
+        body = {"phase": action.phase, "digest": action.digest, "ruling": "allow"}
+        self._host.note("verdict", body, action.key, action.attempt)
+        return True
+
     def _admit(self, frame: Frame, want: Wanted, action: Action) -> Strand:
         """Let the effect out: returns when it may leave."""
         verdict = yield from self._rule(frame, want, action)
@@ -254,35 +293,32 @@ class Performer:
             raise RunEnded(_denied(want, verdict))
         if verdict.ruling == "ask" and (action.key, action.digest) not in self._host.approved:
             yield from self._approve(frame, want, action, verdict, action.digest)
-        for session in frame.gates:
-            session.left(action)
 
-    def _admit_result(self, frame: Frame, want: Wanted, action: Action, value: Any) -> Strand:
+    def _admit_result(self, frame: Frame, want: Wanted, post: Action) -> Strand:
         """Let the result in. Returns None, or the reason why a model should answer again."""
-        post = msgspec.structs.replace(action, phase="post", result=value)
         verdict = yield from self._rule(frame, want, post)
         if verdict.ruling == "deny":
             if verdict.revise is not None and want.kind == "model":
                 return verdict.revise
             raise RunEnded(_denied(want, verdict))
         if verdict.ruling == "ask":
-            digest = canonical.digest({"request": action.digest, "result": value})
-            if (action.key, digest) not in self._host.approved:
+            digest = canonical.digest({"request": post.digest, "result": post.result})
+            if (post.key, digest) not in self._host.approved:
                 yield from self._approve(frame, want, post, verdict, digest)
         return None
 
     def _rule(self, frame: Frame, want: Wanted, action: Action) -> Strand:
         """The strictest verdict of all gates, judged checks settled, written to the audit trail."""
-        final: Verdict | None = None
-        for session in frame.gates:
-            verdict = session.judge(action)
-            if verdict.judges and verdict.ruling != "deny":
-                answers = {}
-                for call in verdict.judges:
-                    answers[call.principle] = yield from self._judge(frame, want, action, call)
-                verdict = session.settle(action, verdict, answers)
-            final = verdict if final is None else _stricter(final, verdict)
-        assert final is not None, "a frame always has a gate"
+        verdicts = [session.judge(action) for session in frame.gates]
+        # A text that is denied anyway is shown to no judge.
+        if all(verdict.ruling != "deny" for verdict in verdicts):
+            for place, verdict in enumerate(verdicts):
+                if verdict.judges:
+                    answers = {}
+                    for call in verdict.judges:
+                        answers[call.principle] = yield from self._judge(frame, want, action, call, place)
+                    verdicts[place] = frame.gates[place].settle(action, verdict, answers)
+        final = reduce(_stricter, verdicts)
         body: dict[str, Any] = {"phase": action.phase, "digest": action.digest, "ruling": final.ruling}
         if final.findings:
             body["findings"] = msgspec.to_builtins(final.findings)
@@ -291,8 +327,11 @@ class Performer:
         self._host.note("verdict", body, action.key, action.attempt)
         return final
 
-    def _judge(self, frame: Frame, want: Wanted, action: Action, call: JudgeCall) -> Strand:
-        """Does the subject violate the rubric? None when nobody can say: the gate then fails closed."""
+    def _judge(self, frame: Frame, want: Wanted, action: Action, call: JudgeCall, gate: int) -> Strand:
+        """Does the subject violate the rubric? None when nobody can say: the gate then fails closed.
+
+        `gate` tells principles of one name in several gates apart.
+        """
         labels = ("violates", "complies")
         question = Wanted(
             kind="judge",
@@ -308,18 +347,13 @@ class Performer:
                 "confidence": None,
             },
             accept=accept_judgement(labels),
-            suffix=f"{want.suffix}/{action.attempt}/{action.phase}/{call.principle}",
+            suffix=f"{want.suffix}/{action.attempt}/{action.phase}/{gate}/{call.principle}",
             taint={"about": CLEAN.union(*action.taint.values())},
             judged=True,
         )
-        try:
-            decision: Decision | None = yield from self.decide(frame, question, labels)
-        except StepFailed:
-            return None
-        if decision is None:
-            return None
+        decision: Decision = yield from self.decide(frame, question, labels)
         self._host.decisions.append(decision)
-        return decision.label == "violates"
+        return None if decision.label == UNCERTAIN else decision.label == "violates"
 
     def _approve(self, frame: Frame, want: Wanted, action: Action, verdict: Verdict, digest: str) -> Strand:
         """Wait for a person; raises `RunEnded` when the person refuses."""
@@ -357,7 +391,7 @@ class Performer:
             if ruling.ruling == "deny":
                 raise RunEnded(_denied(want, ruling))
             self._host.note("verdict", {"phase": "pre", "digest": asked.digest, "ruling": "allow"}, key, attempt)
-            answer: Answer = yield self._emit(frame, wait, asked, problems)
+            answer: Answer = yield self._effect(frame, wait, asked, problems)
             if answer.failure is not None:
                 raise RunEnded(Failure(kind="denied", message=answer.failure.message, step=want.step, retryable=False))
             found, value = accept_approval(answer.value)
@@ -404,13 +438,22 @@ def _ask_model(want: Wanted, labels: Sequence[str]) -> Wanted:
         "problems": [],
     }
     accept = accept_verdict_of_model(labels)
-    return replace(want, kind="model", request=request, accept=accept, suffix=f"{want.suffix}/model")
+    return msgspec.structs.replace(want, kind="model", request=request, accept=accept, suffix=f"{want.suffix}/model")
 
 
 def _stricter(one: Verdict, other: Verdict) -> Verdict:
     strict = one if RULINGS.index(one.ruling) >= RULINGS.index(other.ruling) else other
     findings: tuple[Finding, ...] = one.findings + other.findings
-    return msgspec.structs.replace(strict, findings=findings)
+    denials = [verdict for verdict in (one, other) if verdict.ruling == "deny"]
+    reasons = [verdict.revise for verdict in denials if verdict.revise is not None]
+    would_be = max((v.shadow or v.ruling for v in (one, other)), key=RULINGS.index)
+    return msgspec.structs.replace(
+        strict,
+        findings=findings,
+        # A model may try again only if every gate that denies says so.
+        revise="\n".join(dict.fromkeys(reasons)) if reasons and len(reasons) == len(denials) else None,
+        shadow=would_be if would_be != strict.ruling else None,
+    )
 
 
 def _denied(want: Wanted, verdict: Verdict) -> Failure:
@@ -425,6 +468,11 @@ def _denied(want: Wanted, verdict: Verdict) -> Failure:
     )
 
 
+def _labels(want: Wanted) -> Labels:
+    """The taint of what came of an effect: of what went in, and of what the tool reads."""
+    return CLEAN.union(*want.taint.values(), CLEAN if want.tool is None else tool_labels(want.tool))
+
+
 def _invalid(want: Wanted, problems: Sequence[str], attempts: int) -> Failure:
     tries = "1 attempt" if attempts == 1 else f"{attempts} attempts"
     return Failure(
@@ -437,4 +485,6 @@ def _invalid(want: Wanted, problems: Sequence[str], attempts: int) -> Failure:
 
 
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    if not isinstance(value, int) or isinstance(value, bool):
+        return 0
+    return min(max(value, 0), _MAX_COUNT)

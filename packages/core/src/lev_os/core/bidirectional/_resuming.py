@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,8 +79,18 @@ def added_since(
     """The constitutions of `latest` that the run does not obey yet."""
     if latest is None:
         return []
-    known = {c.digest for c in pinned.constitutions} | {c.digest for stage in earlier for c in stage}
-    return [constitution for constitution in latest.constitutions if constitution.digest not in known]
+    known = {c.digest for c in _constitutions(pinned)} | {c.digest for stage in earlier for c in stage}
+    added = {c.digest: c for c in _constitutions(latest) if c.digest not in known}
+    return list(added.values())
+
+
+def _constitutions(flow: LinkedFlow) -> Iterator[Constitution]:
+    """Those of a flow, of the packages of its tools, and of the flows it runs."""
+    yield from flow.constitutions
+    for guards in flow.guards.values():
+        yield from guards
+    for inner in flow.flows.values():
+        yield from _constitutions(inner)
 
 
 def linked_flow(flow: Flow | LinkedFlow, tools: Mapping[str, Any] | None) -> tuple[LinkedFlow, Package | None]:

@@ -7,12 +7,24 @@ Copying is never needed, so the cost of a step does not grow with what was bound
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..flowmind.model import Expr, Template, Value
 
+if TYPE_CHECKING:
+    from ..tools import ToolCard
+
 Labels = frozenset[str]
 CLEAN: Labels = frozenset()
+_SOURCE_LABELS = {"ingests_untrusted": "untrusted", "reads_private": "private"}
+
+
+def tool_labels(card: ToolCard) -> Labels:
+    """How a tool's result is tainted by what the tool does; undeclared effects taint with `undeclared`."""
+    effects = card.declaration.effects
+    if effects is None:
+        return frozenset({"undeclared"})
+    return frozenset(_SOURCE_LABELS[effect] for effect in effects if effect in _SOURCE_LABELS)
 
 
 class Scope(Mapping[str, Any]):
@@ -54,7 +66,8 @@ class Scope(Mapping[str, Any]):
         grown = size - self._sizes.get(name, 0)
         self._values[name] = value
         self._sizes[name] = size
-        labels |= self.control
+        if self.control:
+            labels |= self.control
         if labels:
             self._labels[name] = labels
         else:
@@ -64,6 +77,10 @@ class Scope(Mapping[str, Any]):
     def mark(self, path: str, labels: Labels) -> None:
         """Label one field, `input.message`, apart from the rest of its name."""
         self._labels[path] = labels
+
+    def taint(self, name: str, labels: Labels) -> None:
+        """Label a name besides, bound or not: that it was not bound tells something too."""
+        self._labels[name] = self._labels.get(name, CLEAN) | labels
 
     def local(self) -> dict[str, Any]:
         """What was bound in this very scope."""
@@ -76,8 +93,21 @@ class Scope(Mapping[str, Any]):
         """The size of what was bound in this very scope."""
         return sum(self._sizes.values())
 
+    @property
+    def clean(self) -> bool:
+        """Whether nothing that can be read here carries a label."""
+        scope: Scope | None = self
+        while scope is not None:
+            if scope._labels:
+                return False
+            scope = scope._parent
+        return True
+
     def labels(self, value: Value) -> Labels:
         """The taint of everything that a value, template or expression refers to."""
+        return CLEAN if self.clean else self._of_value(value)
+
+    def _of_value(self, value: Value) -> Labels:
         if isinstance(value, Template):
             found = CLEAN
             for part in value.parts:
@@ -87,9 +117,9 @@ class Scope(Mapping[str, Any]):
         if isinstance(value, Expr):
             return self._of_expression(value)
         if isinstance(value, Mapping):
-            return CLEAN.union(*(self.labels(item) for item in value.values()))
+            return CLEAN.union(*(self._of_value(item) for item in value.values()))
         if isinstance(value, (list, tuple)):
-            return CLEAN.union(*(self.labels(item) for item in value))
+            return CLEAN.union(*(self._of_value(item) for item in value))
         return CLEAN
 
     def _of_expression(self, expression: Expr) -> Labels:
@@ -101,7 +131,7 @@ class Scope(Mapping[str, Any]):
     def _of_name(self, name: str, source: str) -> Labels:
         scope: Scope | None = self
         while scope is not None:
-            if name in scope._values:
+            if name in scope._values or name in scope._labels:
                 break
             scope = scope._parent
         if scope is None or not scope._labels:

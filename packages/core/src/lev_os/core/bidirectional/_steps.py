@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+import msgspec
 
 from .. import canonical
 from ..flowmind import expressions
@@ -28,12 +30,13 @@ from ..flowmind.model import (
     Wait,
     While,
 )
-from ..schemas import Schema
-from ._answers import accept_judgement, fitted, is_file_reference
-from ._asking import Conversation, tool_labels
+from ..flowmind.walk import bodies, walk
+from ..schemas import UNTRUSTED, Schema
+from ._answers import UNCERTAIN, Accept, accept_judgement, fitted, is_file_reference
+from ._asking import Conversation
 from ._meter import Meter
 from ._perform import Frame, Host, Performer, Wanted
-from ._scope import CLEAN, Labels, Scope
+from ._scope import CLEAN, Labels, Scope, tool_labels
 from ._tasks import Fork, StepFailed, Strand
 from .effects import Decision, Failure
 
@@ -42,7 +45,6 @@ if TYPE_CHECKING:
     from ..flowmind.link import LinkedFlow
     from ..tools import ToolCard
 
-UNCERTAIN = "uncertain"
 MAX_ITEMS = 10_000
 
 
@@ -62,27 +64,10 @@ class Interpreter:
         self._host = host
         self._open_gates = open_gates
         self._performer = Performer(host)
-        self._talk = Conversation(self._performer)
-        self._judged: dict[str, Decision | None] = {}
+        self._talk = Conversation(host, self._performer)
+        self._judged: dict[tuple[str, tuple[GateSession, ...]], Decision] = {}
         self._approved_values: set[str] = set()
         self.meters: list[Meter] = []
-        # A step that needs no effect does its work when called and gives nothing to wait for.
-        self._steps: dict[type, Callable[[Any, Frame, Scope], Strand | tuple[()]]] = {
-            Ask: self._ask,
-            Call: self._call,
-            If: self._if,
-            IfSemantic: self._if_semantic,
-            Switch: self._switch,
-            SwitchSemantic: self._switch_semantic,
-            ForEach: self._for_each,
-            While: self._while,
-            Parallel: self._parallel,
-            SubFlow: self._sub_flow,
-            Wait: self._wait,
-            Try: self._try,
-            Set: self._set,
-            Return: self._return,
-        }
 
     def flow(self, frame: Frame, arguments: Mapping[str, Any], labels: Mapping[str, Labels], control: Labels) -> Strand:
         """Run a whole flow; ends with (output, labels). `labels` marks single inputs."""
@@ -90,12 +75,14 @@ class Interpreter:
         scope = Scope(control=control)
         size = len(canonical.encode(arguments))
         frame.meter.grown(size, scope.bind("input", arguments, CLEAN, size), "input")
-        for name, field_schema in tree.input_schema.get("properties", {}).items():
-            marks = labels.get(name, CLEAN)
-            if isinstance(field_schema, Mapping) and field_schema.get("x-lev-untrusted"):
-                marks |= {"untrusted"}
-            if marks:
-                scope.mark(f"input.{name}", marks)
+        untrusted = _untrusted(frame.linked)
+        if untrusted or labels:
+            for name in (*tree.input_schema.get("properties", {}), *labels):
+                marks = labels.get(name, CLEAN)
+                if name in untrusted:
+                    marks |= {"untrusted"}
+                if marks:
+                    scope.mark(f"input.{name}", marks)
         self.meters.append(frame.meter)
         output, taint = None, control
         try:
@@ -104,11 +91,12 @@ class Interpreter:
             output, taint = returned.value, returned.labels
         finally:
             self.meters.remove(frame.meter)
+            frame.meter.released(scope.bytes())
         if tree.output_schema is not None:
-            problems, fitting = fitted(Schema.of(tree.output_schema), output)
+            problems, fitting = fitted(schema_of(frame.linked, "output"), output)
             if problems:
-                what = "the flow ended without `return`" if output is None else "the output does not fit: "
-                raise StepFailed(Failure(kind="invalid", message=what + "; ".join(problems[:5]), retryable=False))
+                message = "the output does not fit: " + "; ".join(problems[:5])
+                raise StepFailed(Failure(kind="invalid", message=message, retryable=False))
             output = fitting
         return output, taint
 
@@ -116,16 +104,23 @@ class Interpreter:
 
     def _block(self, steps: Sequence[Step], frame: Frame, scope: Scope) -> Strand:
         for step in steps:
-            yield from self._steps[type(step)](step, frame, scope)
+            yield from _STEPS[type(step)](self, step, frame, scope)
 
-    def _guarded(self, steps: Sequence[Step], frame: Frame, scope: Scope, control: Labels) -> Strand:
-        """A branch that something tainted may have decided on."""
+    def _guarded(self, step: Step, steps: Sequence[Step], frame: Frame, scope: Scope, control: Labels) -> Strand:
+        """A branch of `step` that something tainted may have decided on."""
         before = scope.control
         scope.control = before | control
         try:
             yield from self._block(steps, frame, scope)
         finally:
             scope.control = before
+            self._decided(step, scope, control)
+
+    def _decided(self, step: Step, scope: Scope, control: Labels) -> None:
+        """That a name was not bound says what was decided, as much as its value would."""
+        if control:
+            for name in {name for body in bodies(step) for inner in walk(body) for name in _names(inner)}:
+                scope.taint(name, control)
 
     def _bind(self, step: Step, frame: Frame, scope: Scope, value: Any, labels: Labels) -> None:
         if step.id is not None:
@@ -139,13 +134,13 @@ class Interpreter:
         try:
             return expressions.evaluate(expression, scope)
         except ExpressionError as error:
-            raise _expression_failed(error, step) from None
+            raise _expression_failed(error, step, scope.labels(expression)) from None
 
     def _render(self, value: Value, step: Step, scope: Scope) -> Any:
         try:
             return expressions.render(value, scope)
         except ExpressionError as error:
-            raise _expression_failed(error, step) from None
+            raise _expression_failed(error, step, scope.labels(value)) from None
 
     def _text(self, value: Value, step: Step, scope: Scope) -> str:
         rendered = self._render(value, step, scope)
@@ -171,23 +166,26 @@ class Interpreter:
 
     def _call(self, step: Call, frame: Frame, scope: Scope) -> Strand:
         arguments = self._render(step.with_, step, scope)
-        taint = self._taint({f"args.{n}": (step.with_[n], v) for n, v in arguments.items()}, scope)
-        card = frame.linked.tools[step.tool]
+        taint: dict[str, Labels] = {}
+        if scope.control or not scope.clean:
+            taint = self._taint({f"args.{n}": (step.with_[n], v) for n, v in arguments.items()}, scope)
+        tool = _tool(frame.linked, step.tool)
+        card = tool.card
         value = yield from self._performer.perform(
-            frame,
+            self._host.guarded(frame, card),
             Wanted(
                 kind="tool",
                 path=step.path,
                 step=_name(step),
                 request={"tool": card.specifier, "name": card.name, "arguments": arguments},
-                accept=_accept_tool(card),
+                accept=tool.accept,
                 tool=card,
                 taint=taint,
                 retry=step.retry,
                 timeout=step.timeout,
             ),
         )
-        self._bind(step, frame, scope, value, tool_labels(card).union(*taint.values()))
+        self._bind(step, frame, scope, value, tool.labels.union(*taint.values()) if taint else tool.labels)
 
     def _ask(self, step: Ask, frame: Frame, scope: Scope) -> Strand:
         about = None if step.about is None else self._text(step.about, step, scope)
@@ -196,14 +194,15 @@ class Interpreter:
         context = []
         for reference in dict.fromkeys((*frame.linked.tree.context, *step.context)):
             linked = frame.linked.contexts[reference]
+            marks = CLEAN.union(*(scope.labels(_name_of(p)) for p in linked.params))
             try:
                 text = linked.render(scope) if linked.params else linked.text
             except ExpressionError as error:
-                raise _expression_failed(error, step) from None
+                raise _expression_failed(error, step, marks) from None
             digest = canonical.digest_bytes(text.encode()) if linked.params else linked.digest
             context.append({"specifier": linked.specifier, "digest": digest, "text": text})
-            if linked.params:
-                taint[f"context.{linked.specifier}"] = CLEAN.union(*(scope.labels(_name_of(p)) for p in linked.params))
+            if marks:
+                taint[f"context.{linked.specifier}"] = marks
         answer, labels = yield from self._talk.ask(step, frame, instruction, about, context, taint)
         self._bind(step, frame, scope, answer, labels)
 
@@ -227,20 +226,21 @@ class Interpreter:
                 raise
             yield from self._block(step.on_timeout, frame, scope)
             return
-        if isinstance(value, Mapping) and value.get("approved") is True:
+        if about is not None and isinstance(value, Mapping) and value.get("approved") is True:
             self._approved_values.add(canonical.digest(about))
-        for session in frame.gates:
-            session.person(self._host.now, step.name, about, value)
+        self._host.person(step.name, about, value)
         self._bind(step, frame, scope, value, CLEAN)
 
     def _judge(self, step: Step, frame: Frame, scope: Scope, condition: Condition, round_: str = "") -> Strand:
-        """The decision, or None when nobody is sure, with the labels of what it was made from."""
+        """The decision, with the labels of what it was made from."""
         statement = self._text(condition.statement, step, scope)
         about = None if condition.about is None else self._text(condition.about, step, scope)
         taint = self._taint({"about": (condition.about, about), "statement": (condition.statement, statement)}, scope)
         labels = CLEAN.union(*taint.values())
-        question = {"statement": statement, "about": about, "labels": list(condition.labels)}
-        known = canonical.digest(question)
+        question: dict[str, Any] = {"statement": statement, "about": about, "labels": list(condition.labels)}
+        question["examples"] = {label: list(texts) for label, texts in condition.examples.items()}
+        question["confidence"] = condition.confidence
+        known = (canonical.digest(question), frame.gates)
         if known in self._judged:
             return self._judged[known], labels
         want = Wanted(
@@ -251,50 +251,49 @@ class Interpreter:
                 "purpose": "condition",
                 "step": _name(step),
                 **question,
-                "examples": {label: list(texts) for label, texts in condition.examples.items()},
-                "confidence": condition.confidence,
             },
             accept=accept_judgement(condition.labels),
             taint=taint,
             suffix=round_,
         )
-        decision: Decision | None = yield from self._performer.decide(frame, want, condition.labels)
+        decision: Decision = yield from self._performer.decide(frame, want, condition.labels)
         self._judged[known] = decision
-        self._host.decisions.append(decision or Decision(step=_name(step), label=UNCERTAIN, decided_by="nobody"))
+        self._host.decisions.append(decision)
         return decision, labels
 
     # -- control flow --------------------------------------------------------------------------------------
 
     def _if(self, step: If, frame: Frame, scope: Scope) -> Strand:
         branch = step.then if self._truth(step.test, step, scope) else step.else_
-        yield from self._guarded(branch, frame, scope, scope.labels(step.test))
+        yield from self._guarded(step, branch, frame, scope, scope.labels(step.test))
 
     def _if_semantic(self, step: IfSemantic, frame: Frame, scope: Scope) -> Strand:
         decision, labels = yield from self._judge(step, frame, scope, step.condition)
-        holds = None if decision is None else decision.label == "yes"
+        holds = None if decision.label == UNCERTAIN else decision.label == "yes"
         value = {
             "holds": holds,
-            "confidence": None if decision is None else decision.confidence,
-            "evidence": None if decision is None else decision.evidence,
-            "decided_by": "nobody" if decision is None else decision.decided_by,
+            "confidence": decision.confidence,
+            "evidence": decision.evidence,
+            "decided_by": decision.decided_by,
         }
         self._bind(step, frame, scope, value, labels)
         branch = step.uncertain if holds is None else step.then if holds else step.else_
-        yield from self._guarded(branch, frame, scope, labels)
+        yield from self._guarded(step, branch, frame, scope, labels)
 
     def _switch(self, step: Switch, frame: Frame, scope: Scope) -> Strand:
         value = self._evaluate(step.value, step, scope)
         name = value if isinstance(value, str) else canonical.encode(value).decode()
-        yield from self._guarded(step.cases.get(name, step.default), frame, scope, scope.labels(step.value))
+        yield from self._guarded(step, step.cases.get(name, step.default), frame, scope, scope.labels(step.value))
 
     def _switch_semantic(self, step: SwitchSemantic, frame: Frame, scope: Scope) -> Strand:
         decision, labels = yield from self._judge(step, frame, scope, step.condition)
-        self._bind(step, frame, scope, UNCERTAIN if decision is None else decision.label, labels)
-        branch = step.uncertain if decision is None else step.cases[decision.label]
-        yield from self._guarded(branch, frame, scope, labels)
+        self._bind(step, frame, scope, decision.label, labels)
+        branch = step.uncertain if decision.label == UNCERTAIN else step.cases[decision.label]
+        yield from self._guarded(step, branch, frame, scope, labels)
 
     def _while(self, step: While, frame: Frame, scope: Scope) -> Strand:
         rounds = 0
+        seen = CLEAN
         while rounds < step.max_iterations:
             inner = frame.inside(f"{step.path}[{rounds}]")
             if step.test is not None:
@@ -302,12 +301,15 @@ class Interpreter:
             else:
                 assert step.condition is not None, "the parser sets test or condition"
                 decision, labels = yield from self._judge(step, inner, scope, step.condition)
-                goes_on = decision is not None and decision.label == "yes"
+                goes_on = decision.label == "yes"
+            seen |= labels
             if not goes_on:
                 break
-            yield from self._guarded(step.do, inner, scope, labels)
+            yield from self._guarded(step, step.do, inner, scope, labels)
             rounds += 1
-        self._bind(step, frame, scope, rounds, CLEAN)
+        if not rounds:
+            self._decided(step, scope, seen)
+        self._bind(step, frame, scope, rounds, seen)
 
     def _for_each(self, step: ForEach, frame: Frame, scope: Scope) -> Strand:
         items = self._evaluate(step.items, step, scope)
@@ -318,6 +320,8 @@ class Interpreter:
             message = f"`{step.items.source}` has {len(items)} items; a loop takes at most {MAX_ITEMS}"
             raise StepFailed(Failure(kind="expression", message=message, step=_name(step), retryable=False))
         labels = scope.labels(step.items)
+        if step.where is not None:
+            labels |= scope.labels(step.where)
         chosen: list[tuple[int, Scope]] = []
         for index, item in enumerate(items):
             inner = Scope(scope, labels)
@@ -325,7 +329,7 @@ class Interpreter:
             if step.where is None or self._truth(step.where, step, inner):
                 chosen.append((index, inner))
             else:
-                frame.meter.grown(0, -inner.bytes(), _name(step))
+                frame.meter.released(inner.bytes())
 
         def iteration(index: int, inner: Scope) -> Strand:
             place = frame.inside(f"{step.path}[{index}]")
@@ -336,11 +340,14 @@ class Interpreter:
 
         # `default` arguments bind now; the strands start later.
         strands = [lambda i=index, s=inner: iteration(i, s) for index, inner in chosen]
-        results = yield Fork(strands, need=len(strands), width=step.max_concurrency)
+        try:
+            results = yield Fork(strands, need=len(strands), width=step.max_concurrency)
+        finally:
+            for _, inner in chosen:
+                frame.meter.released(inner.bytes())
         taint = labels
         for _, inner in chosen:
-            taint |= inner.local_labels()
-            frame.meter.grown(0, -inner.bytes(), _name(step))
+            taint |= inner.local_labels() | inner.labels(step.collect)
         self._bind(step, frame, scope, results, taint)
 
     def _parallel(self, step: Parallel, frame: Frame, scope: Scope) -> Strand:
@@ -353,16 +360,18 @@ class Interpreter:
         strands = [lambda n=name: branch(n) for name in step.branches]
         need = {"all": len(strands), "any": 1}.get(step.wait_for) if isinstance(step.wait_for, str) else step.wait_for
         assert need is not None, "the parser checks wait_for"
-        results = yield Fork(strands, need=need, width=len(strands))
-        for inner in scopes.values():
-            frame.meter.grown(0, -inner.bytes(), _name(step))
+        try:
+            results = yield Fork(strands, need=need, width=len(strands))
+        finally:
+            for inner in scopes.values():
+                frame.meter.released(inner.bytes())
         taint = CLEAN.union(*(inner.local_labels() for inner in scopes.values()))
         self._bind(step, frame, scope, dict(zip(step.branches, results, strict=True)), taint)
 
     def _sub_flow(self, step: SubFlow, frame: Frame, scope: Scope) -> Strand:
         linked = frame.linked.flows[step.flow]
         rendered = self._render(step.with_, step, scope)
-        schema = Schema.of(linked.tree.input_schema)
+        schema = schema_of(linked, "input")
         problems, arguments = fitted(schema, schema.fill(rendered))
         if problems:
             message = f"the input of {step.flow} does not fit: " + "; ".join(problems[:5])
@@ -382,7 +391,8 @@ class Interpreter:
             message = f"{step.flow}: {inside.message}"
             details = {"kind": inside.kind, "step": inside.step, "details": inside.details}
             raise StepFailed(
-                Failure(kind="flow", message=message, step=_name(step), retryable=False, details=details)
+                Failure(kind="flow", message=message, step=_name(step), retryable=False, details=details),
+                failed.labels,
             ) from None
         self._bind(step, frame, scope, output, taint)
 
@@ -393,7 +403,7 @@ class Interpreter:
             failure = failed.failure
             error = {"kind": failure.kind, "message": failure.message, "step": failure.step}
             # What a tool or model says when it fails comes from outside.
-            self._bind_name("error", step, frame, scope, error, frozenset({"untrusted"}))
+            self._bind_name("error", step, frame, scope, error, failed.labels | {"untrusted"})
             yield from self._block(step.catch, frame, scope)
 
     def _set(self, step: Set, frame: Frame, scope: Scope) -> tuple[()]:
@@ -406,9 +416,64 @@ class Interpreter:
         raise Returned(self._render(step.value, step, scope), scope.labels(step.value) | scope.control)
 
 
-def _accept_tool(card: ToolCard) -> Callable[[Any], tuple[Sequence[str], Any]]:
-    schema = None if card.output_schema is None else Schema.of(card.output_schema)
-    return lambda value: ((), value) if is_file_reference(value) else _accept(schema, value)
+# A step that needs no effect does its work when called and gives nothing to wait for.
+_STEPS: Mapping[type, Callable[[Interpreter, Any, Frame, Scope], Strand | tuple[()]]] = {
+    Ask: Interpreter._ask,
+    Call: Interpreter._call,
+    If: Interpreter._if,
+    IfSemantic: Interpreter._if_semantic,
+    Switch: Interpreter._switch,
+    SwitchSemantic: Interpreter._switch_semantic,
+    ForEach: Interpreter._for_each,
+    While: Interpreter._while,
+    Parallel: Interpreter._parallel,
+    SubFlow: Interpreter._sub_flow,
+    Wait: Interpreter._wait,
+    Try: Interpreter._try,
+    Set: Interpreter._set,
+    Return: Interpreter._return,
+}
+
+
+def schema_of(linked: LinkedFlow, side: Literal["input", "output"]) -> Schema:
+    """The compiled schema of what a flow takes or gives; anything fits an output that none was written for."""
+    schema: Schema | None = linked.memo.get(side)
+    if schema is None:
+        tree = linked.tree
+        source = tree.input_schema if side == "input" else tree.output_schema
+        schema = linked.memo[side] = Schema.of({} if source is None else source)
+    return schema
+
+
+def _untrusted(linked: LinkedFlow) -> frozenset[str]:
+    """The inputs whose content comes from outside."""
+    names: frozenset[str] | None = linked.memo.get("untrusted")
+    if names is None:
+        fields = linked.tree.input_schema.get("properties", {}).items()
+        names = frozenset(name for name, field in fields if isinstance(field, Mapping) and field.get(UNTRUSTED))
+        linked.memo["untrusted"] = names
+    return names
+
+
+class _Tool(msgspec.Struct, frozen=True, eq=False):
+    """A tool of a flow, with what a call of it needs each time."""
+
+    card: ToolCard
+    accept: Accept
+    labels: Labels
+
+
+def _tool(linked: LinkedFlow, reference: str) -> _Tool:
+    tool: _Tool | None = linked.memo.get(("tool", reference))
+    if tool is None:
+        card = linked.tools[reference]
+        schema = None if card.output_schema is None else Schema.of(card.output_schema)
+
+        def accept(value: Any) -> tuple[Sequence[str], Any]:
+            return ((), value) if schema is None or is_file_reference(value) else fitted(schema, value)
+
+        tool = linked.memo["tool", reference] = _Tool(card, accept, tool_labels(card))
+    return tool
 
 
 def _accept(schema: Schema | None, value: Any) -> tuple[Sequence[str], Any]:
@@ -417,6 +482,11 @@ def _accept(schema: Schema | None, value: Any) -> tuple[Sequence[str], Any]:
 
 def _name(step: Step) -> str:
     return step.id or step.path
+
+
+def _names(step: Step) -> tuple[str, ...]:
+    names = tuple(step.values) if isinstance(step, Set) else ()
+    return names if step.id is None else (*names, step.id)
 
 
 def _name_of(parameter: str) -> Expr:
@@ -428,5 +498,5 @@ def _kind(value: Any) -> str:
     return names.get(type(value), "a number")
 
 
-def _expression_failed(error: ExpressionError, step: Step) -> StepFailed:
-    return StepFailed(Failure(kind="expression", message=str(error), step=_name(step), retryable=False))
+def _expression_failed(error: ExpressionError, step: Step, labels: Labels) -> StepFailed:
+    return StepFailed(Failure(kind="expression", message=str(error), step=_name(step), retryable=False), labels)

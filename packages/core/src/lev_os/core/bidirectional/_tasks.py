@@ -1,35 +1,23 @@
 """Strands of control: a flow's steps are generators, and this is what runs them side by side.
 
-A strand yields an `Emit` (it wants an effect) or a `Fork` (it wants other strands to run and waits for them).
+A strand yields an `Effect` (to be let out; the strand is resumed with an `Answer`) or a `Fork` (it wants other
+strands to run and waits for them).
 Strands are resumed in the order in which they became ready, so the same inputs always lead to the same effects.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .effects import EffectKind, Failure
+import msgspec
+
+from .effects import Effect, Failure
 
 
-@dataclass(frozen=True, slots=True)
-class Emit:
-    """Let this effect out. The strand is resumed with an `Answer`."""
-
-    kind: EffectKind
-    key: str
-    attempt: int
-    path: str
-    request: Mapping[str, Any]
-    digest: str
-    deadline: float | None
-    problems: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What came back for an effect: a value with its canonical size, or a failure."""
 
     value: Any = None
@@ -37,7 +25,7 @@ class Answer:
     failure: Failure | None = None
 
 
-Strand = Generator["Emit | Fork", Any, Any]
+Strand = Generator["Effect | Fork", Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +42,12 @@ class Fork:
 
 
 class StepFailed(Exception):
-    """A step failed in a way that `catch` may see."""
+    """A step failed in a way that `catch` may see; `labels` is the taint of what its message may quote."""
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: Failure, labels: frozenset[str] = frozenset()) -> None:
         super().__init__(failure.message)
         self.failure = failure
+        self.labels = labels
 
 
 class RunEnded(Exception):
@@ -96,9 +85,9 @@ class Join:
 
 
 class Scheduler:
-    """Runs strands until each waits for an effect. `emit` lets an effect out and returns its token."""
+    """Runs strands until each waits for an effect. `emit` lets an effect out."""
 
-    def __init__(self, emit: Callable[[Emit], str], dropped: Callable[[str], None]) -> None:
+    def __init__(self, emit: Callable[[Effect], None], dropped: Callable[[str], None]) -> None:
         self._emit = emit
         self._dropped = dropped
         self._ready: deque[tuple[Task, Any, BaseException | None]] = deque()
@@ -131,9 +120,10 @@ class Scheduler:
                     raise
                 self._failed(task, task.join, failed)
             else:
-                if isinstance(request, Emit):
-                    task.token = self._emit(request)
-                    self._waiting[task.token] = task
+                if isinstance(request, Effect):
+                    self._emit(request)
+                    task.token = request.token
+                    self._waiting[request.token] = task
                 else:
                     self._fork(task, request)
         return False, None

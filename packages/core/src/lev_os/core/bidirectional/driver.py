@@ -15,8 +15,11 @@ import contextlib
 import secrets as randomness
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+import msgspec
 
 from ..errors import LevError
 from . import _threads, values
@@ -113,7 +116,7 @@ class Run:
         file = Journal.create(path, fsync=fsync) if path else None
         self = cls(machine, executor, file, gates=(gate,) if gate else (), on_event=on_event)
         try:
-            self._apply(step)
+            self._apply(_with_json(step, linked) if file else step)
         except BaseException:
             self.close()
             raise
@@ -258,7 +261,8 @@ class Run:
 
     def _input(self, token: str, value: Any) -> Step:
         if isinstance(value, Failure):
-            step = self.machine.fail(token, value, at=now())
+            hidden = self.executor.secrets.in_text(value.message)
+            step = self.machine.fail(token, msgspec.structs.replace(value, message=hidden), at=now())
         else:
             step = self.machine.submit(token, value, at=now())
         self._stop(token)
@@ -320,7 +324,7 @@ class Run:
             remaining = None
             if effect.kind == "sleep":
                 remaining = max(0.0, effect.request["seconds"] - self._age(effect))
-            flights.launch(effect, self.executor.carry_out(effect, remaining=remaining))
+            flights.launch(effect, partial(self.executor.carry_out, effect, remaining=remaining))
 
     def _age(self, effect: Effect) -> float:
         """Seconds since an effect left, perhaps in an earlier process."""
@@ -359,3 +363,10 @@ class Run:
                 self._take(*flights.arrived.popleft())
         self._unlaunched = deque(self._open.values())
         await flights.gone()
+
+
+def _with_json(step: Step, linked: LinkedFlow) -> Step:
+    """The first step with the pinned flow as JSON text: it is the longest record, and the same in every run."""
+    first, *rest = step.records
+    body = {**first.body, "pinned": linked.pinned_json}
+    return msgspec.structs.replace(step, records=(msgspec.structs.replace(first, body=body), *rest))

@@ -30,13 +30,12 @@ import msgspec
 
 from .. import canonical
 from ..errors import InvalidInput, LevError, Location, Problem
-from ..schemas import Schema
 from ._answers import fitted
 from ._meter import MAX_VALUE_BYTES, Meter
 from ._perform import Frame, Host, bare
 from ._scope import CLEAN
-from ._steps import Interpreter
-from ._tasks import Answer, Emit, RunEnded, Scheduler, StepFailed
+from ._steps import Interpreter, schema_of
+from ._tasks import Answer, RunEnded, Scheduler, StepFailed
 from .effects import Decision, Effect, Failure, FailureKind, Outcome, Reply, Status, Usage
 from .effects import Step as MachineStep
 
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from ..constitutional.gate import Gate, GateSession
     from ..flowmind.flow import Flow
     from ..flowmind.link import LinkedFlow
+    from ..tools import ToolCard
 
 VERSION = 1
 _FAILURE_OF: Mapping[str, FailureKind] = {"model": "model", "judge": "model", "tool": "tool"}
@@ -78,17 +78,17 @@ class Machine(Host):
         self.now = 0.0
         self.clocked = False
         self.outcome: Outcome | None = None
-        self._secret = secret or secrets.token_bytes(16)
+        self._tags = _tags(secret or secrets.token_bytes(16))
         self._given_gate = gate
         self._later = later
         self._sessions: dict[str, GateSession] = {}
+        self._persons: list[tuple[float, str, Any, Any]] = []
         self._open: dict[str, Effect] = {}
         self._dropped: dict[str, Effect] = {}
         self._replies: dict[str, tuple[bytes, MachineStep]] = {}
         self._new: list[Effect] = []
         self._cancelled: list[str] = []
         self._started = False
-        self._only_waits = False
         self._elapsed = 0.0
         self._meter = Meter(self.linked.tree.limits)
         self._scheduler = Scheduler(self._emit, self._drop)
@@ -107,8 +107,10 @@ class Machine(Host):
         return self._meter.usage
 
     def token(self, key: str, attempt: int) -> str:
-        """The token of an attempt: an HMAC that only the holder of the run's secret can make."""
-        return hmac.digest(self._secret, f"{key}/{attempt}".encode(), hashlib.sha256).hex()[:32]
+        """The token of an attempt: a keyed hash (RFC 7693) that only the holder of the run's secret can make."""
+        tag = self._tags.copy()
+        tag.update(f"{key}/{attempt}".encode())
+        return tag.hexdigest()
 
     # -- inputs --------------------------------------------------------------------------------------------
 
@@ -117,8 +119,11 @@ class Machine(Host):
         if self._started:
             raise LevError(f"run {self.run} has begun already", help="make a new Machine for a new run")
         tree = self.linked.tree
-        schema = Schema.of(tree.input_schema)
-        arguments = schema.fill({} if input is None else dict(input))
+        if input is not None and not isinstance(input, Mapping):
+            raise LevError(f"the input of a flow is an object, not {type(input).__name__}", help='for example {"x": 1}')
+        raw = _json("input", {} if input is None else dict(input))
+        schema = schema_of(self.linked, "input")
+        arguments = schema.fill(canonical.decode(raw))
         problems, fitting = fitted(schema, arguments)
         if problems:
             place = Location(f"input of {self.linked.specifier}")
@@ -137,7 +142,7 @@ class Machine(Host):
                 "input": arguments,
                 "machine": VERSION,
                 "clocked": self.clocked,
-                "gate": _pinned_gate(self._given_gate),
+                "gate": None if self._given_gate is None else self._given_gate.pinned,
                 "pinned": self.linked.pinned,
             },
         )
@@ -147,15 +152,12 @@ class Machine(Host):
 
     def submit(self, token: str, result: Any, at: float | None = None) -> MachineStep:
         """Give the result of an effect. Raises `UnknownToken`, and `LevError` when the result is not JSON."""
-        try:
-            raw = canonical.encode(result)
-        except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise LevError(f"the result is not JSON: {error}") from None
-        told = self._told(token, _digest(raw), {"value": result})
-        if told is not None:
-            return told
+        raw = _json("result", result)
+        digest = _digest(raw)
         effect = self._take(token, at)
         value = canonical.decode(raw)
+        if effect is None:
+            return self._told(token, digest, {"value": value})
         self.note("result", {"value": value}, effect.key, effect.attempt)
         failure = None
         if len(raw) > MAX_VALUE_BYTES and effect.kind != "sleep":
@@ -165,39 +167,37 @@ class Machine(Host):
                 step=effect.path,
                 retryable=False,
             )
-        return self._resume(token, raw, Answer(value, len(raw)), failure)
+        return self._resume(token, digest, Answer(value, len(raw)), failure)
 
     def fail(self, token: str, error: str | Failure | BaseException, at: float | None = None) -> MachineStep:
         """Say that an effect could not be carried out; retries are the machine's to decide."""
-        effect = self._open.get(token) or self._dropped.get(token)
-        kind: FailureKind = "tool" if effect is None else _FAILURE_OF.get(effect.kind, "timeout")
+        known = self._open.get(token) or self._dropped.get(token)
+        kind: FailureKind = "tool" if known is None else _FAILURE_OF.get(known.kind, "timeout")
         if not isinstance(error, Failure):
             error = Failure(kind=kind, message=str(error) or type(error).__name__)
-        failure = error
+        failure = msgspec.structs.replace(error, message=_utf8(error.message))
         body = {"failure": msgspec.to_builtins(failure)}
-        raw = canonical.encode(body)
-        told = self._told(token, _digest(raw), body)
-        if told is not None:
-            return told
+        digest = _digest(_json("failure", body))
         effect = self._take(token, at)
+        if effect is None:
+            return self._told(token, digest, body)
         self.note("failure", body, effect.key, effect.attempt)
         ends = failure if failure.kind in ("limit", "denied") else None
-        return self._resume(token, raw, Answer(failure=failure), ends)
+        return self._resume(token, digest, Answer(failure=failure), ends)
 
     def cancel(self, reason: str = "cancelled", at: float | None = None) -> MachineStep:
         """End the run: every open effect is dropped. A run that has ended stays as it is."""
         if self.outcome is not None:
             return MachineStep(outcome=self.outcome, reply="duplicate")
+        reason = _utf8(reason)
         self._tick(at)
         self.note("cancel", {"reason": reason})
         return self._go("accepted", Failure(kind="cancelled", message=reason, retryable=False))
 
     # -- how an input becomes a step -----------------------------------------------------------------------
 
-    def _told(self, token: str, digest: bytes, late: Mapping[str, Any]) -> MachineStep | None:
-        """The reply to a token that is not open, if this is one."""
-        if token in self._open:
-            return None
+    def _told(self, token: str, digest: bytes, late: Mapping[str, Any]) -> MachineStep:
+        """The reply to a token that is not open."""
         if token in self._replies:
             known, step = self._replies[token]
             reply: Reply = "duplicate" if hmac.compare_digest(known, digest) else "conflict"
@@ -206,36 +206,42 @@ class Machine(Host):
                 return MachineStep(reply=reply, outcome=self.outcome, problems=(problem,), pending=len(self._open))
             return msgspec.structs.replace(step, records=(), reply=reply)
         if token in self._dropped:
-            effect = self._dropped[token]
+            effect = self._dropped.pop(token)
             self.note("late", late, effect.key, effect.attempt)
             records, self.records = tuple(self.records), []
             problem = "this effect is no longer wanted; the result was noted and ignored"
-            return MachineStep(
+            step = MachineStep(
                 reply="late", outcome=self.outcome, records=records, problems=(problem,), pending=len(self._open)
             )
+            self._replies[token] = digest, msgspec.structs.replace(step, records=())
+            return step
         raise UnknownToken(
             "no effect of this run has that token", help="submit the token of the last request, as it was given"
         )
 
-    def _take(self, token: str, at: float | None) -> Effect:
-        effect = self._open.pop(token)
-        self._tick(at)
+    def _take(self, token: str, at: float | None) -> Effect | None:
+        """The open effect of this token, which is then no longer open."""
+        effect = self._open.get(token)
+        if effect is not None:
+            self._tick(at)
+            del self._open[token]
         return effect
 
     def _tick(self, at: float | None) -> None:
         """Let time pass, up to `at`; without a clock every input is one tick, and time limits do not apply."""
+        if not self.clocked:
+            self.now = self.now + 1 if at is None else max(self.now, at)
+            return
         before = self.now
-        self.now = max(before, at) if at is not None else (before if self.clocked else before + 1)
-        self._elapsed = 0.0 if self._only_waits or not self.clocked else self.now - before
+        self.now = before if at is None else max(before, at)
+        only_waits = bool(self._open) and all(effect.kind == "wait" for effect in self._open.values())
+        self._elapsed = 0.0 if only_waits else self.now - before
 
-    def _resume(self, token: str, raw: bytes, answer: Answer, ends: Failure | None) -> MachineStep:
+    def _resume(self, token: str, digest: bytes, answer: Answer, ends: Failure | None) -> MachineStep:
         self.refused_result = ()
         self._scheduler.answer(token, answer)
         step = self._go("accepted", ends)
-        self._replies[token] = (
-            _digest(raw),
-            msgspec.structs.replace(step, records=()),
-        )
+        self._replies[token] = digest, msgspec.structs.replace(step, records=())
         return step
 
     def _go(self, reply: Reply, ends: Failure | None = None) -> MachineStep:
@@ -256,9 +262,8 @@ class Machine(Host):
             self._end(status, error=end.failure)
         if self.refused_result:
             reply = "invalid"
-        self._only_waits = bool(self._open) and all(effect.kind == "wait" for effect in self._open.values())
         step = MachineStep(
-            effects=tuple(effect for effect in self._new if effect.token in self._open),
+            effects=tuple([effect for effect in self._new if effect.token in self._open]),
             cancelled=tuple(self._cancelled),
             outcome=self.outcome,
             records=tuple(self.records),
@@ -283,31 +288,18 @@ class Machine(Host):
             },
         )
 
-    def _emit(self, wanted: Emit) -> str:
-        token = self.token(wanted.key, wanted.attempt)
-        effect = Effect(
-            token=token,
-            kind=wanted.kind,
-            key=wanted.key,
-            attempt=wanted.attempt,
-            path=wanted.path,
-            request=wanted.request,
-            digest=wanted.digest,
-            deadline=wanted.deadline,
-            problems=wanted.problems,
-        )
-        self._open[token] = effect
+    def _emit(self, effect: Effect) -> None:
+        self._open[effect.token] = effect
         self._new.append(effect)
         body: dict[str, Any] = {
-            "kind": wanted.kind,
-            "path": wanted.path,
-            "digest": wanted.digest,
-            "request": bare(wanted.request),
+            "kind": effect.kind,
+            "path": effect.path,
+            "digest": effect.digest,
+            "request": bare(effect.request),
         }
-        if wanted.deadline is not None:
-            body["deadline"] = wanted.deadline
-        self.note("effect", body, wanted.key, wanted.attempt)
-        return token
+        if effect.deadline is not None:
+            body["deadline"] = effect.deadline
+        self.note("effect", body, effect.key, effect.attempt)
 
     def _drop(self, token: str) -> None:
         effect = self._open.pop(token, None)
@@ -320,42 +312,79 @@ class Machine(Host):
 
     def _gates(self, linked: LinkedFlow) -> tuple[GateSession, ...]:
         """One session a distinct set of principles, shared by all flows of the run that obey it."""
-        from ..constitutional.gate import Gate
-
         sessions: list[GateSession] = []
         given = self._given_gate
         if given is not None:
             sessions.append(self._session("given", lambda: given))
         if given is None or linked.package is not None:
-            name = ",".join(constitution.digest for constitution in linked.constitutions)
-            sessions.append(self._session(name, lambda: _compiled(Gate, name, linked.constitutions)))
+            sessions.append(self._own_session(linked.constitutions))
         if self._later is not None:
             sessions.append(self._later)
         return tuple(sessions)
 
+    def guarded(self, frame: Frame, card: ToolCard) -> Frame:
+        """A call across packages obeys both constitutions: the frame with those of the tool's own package."""
+        guards = frame.linked.guards.get(card.specifier)
+        if not guards:
+            return frame
+        return msgspec.structs.replace(frame, gates=tuple(dict.fromkeys((*frame.gates, self._own_session(guards)))))
+
+    def person(self, name: str, value: Any, result: Any) -> None:
+        """A flow's own wait was answered: every gate of the run knows, those that open later too."""
+        answered = (self.now, name, value, result)
+        self._persons.append(answered)
+        for session in self._sessions.values():
+            session.person(*answered)
+        if self._later is not None:
+            self._later.person(*answered)
+
+    def _own_session(self, constitutions: tuple[Constitution, ...]) -> GateSession:
+        name = ",".join(constitution.digest for constitution in constitutions)
+        return self._session(name, lambda: _compiled(name, constitutions))
+
     def _session(self, name: str, gate: Callable[[], Gate]) -> GateSession:
         if name not in self._sessions:
-            self._sessions[name] = gate().session()
+            session = self._sessions[name] = gate().session()
+            for answered in self._persons:
+                session.person(*answered)
         return self._sessions[name]
-
-
-def _pinned_gate(gate: Gate | None) -> dict[str, Any] | None:
-    if gate is None:
-        return None
-    return {"mode": gate.mode, "constitutions": [constitution.pinned() for constitution in gate.constitutions]}
 
 
 _gates_by_digest: dict[str, Gate] = {}
 
 
-def _compiled(make: type[Gate], name: str, constitutions: tuple[Constitution, ...]) -> Gate:
+def _compiled(name: str, constitutions: tuple[Constitution, ...]) -> Gate:
     """Gates are immutable and named by what they were made from, so runs share them."""
     gate = _gates_by_digest.get(name)
     if gate is None:
+        from ..constitutional.gate import Gate
+
         if len(_gates_by_digest) > 64:
             _gates_by_digest.clear()
-        gate = _gates_by_digest[name] = make(*constitutions)
+        gate = _gates_by_digest[name] = Gate(*constitutions)
     return gate
+
+
+def _tags(secret: bytes) -> hashlib.blake2b:
+    """What makes tokens; a secret that is longer than a key may be is hashed first, as HMAC does."""
+    if len(secret) > hashlib.blake2b.MAX_KEY_SIZE:
+        secret = hashlib.blake2b(secret).digest()
+    return hashlib.blake2b(key=secret, digest_size=16)
+
+
+def _json(what: str, value: Any) -> bytes:
+    try:
+        raw = canonical.encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise LevError(f"the {what} is not JSON: {error}") from None
+    if not canonical.is_json(value, raw):
+        raise LevError(f"the {what} is not JSON: it holds NaN or an infinity")
+    return raw
+
+
+def _utf8(text: str) -> str:
+    """The text with a mark for what has no UTF-8, as names of files may hold."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _digest(raw: bytes) -> bytes:

@@ -7,7 +7,6 @@ Pydantic's for its models. NaN and infinities are refused. What a declared secre
 
 from __future__ import annotations
 
-import math
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -75,8 +74,10 @@ class Secrets:
 def encode(value: Any) -> bytes:
     """The JSON bytes of any value that has some; raises `NotJson`."""
     try:
-        data = msgspec.json.encode(value, enc_hook=_more_types)
-        if b"null" in data and _has_no_number(msgspec.to_builtins(value, str_keys=True, enc_hook=_more_types)):
+        data = _encoder.encode(value)
+        if b"null" in data and not canonical.is_json(
+            msgspec.to_builtins(value, str_keys=True, enc_hook=_more_types), data
+        ):
             raise NotJson("the value holds NaN or an infinity, which JSON does not have")
     except NotJson:
         raise
@@ -146,15 +147,4 @@ def _more_types(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not a type of JSON; return a dict, a dataclass or a model")
 
 
-def _has_no_number(value: Any) -> bool:
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, float):
-            if not math.isfinite(item):
-                return True
-        elif isinstance(item, dict):
-            pending.extend(item.values())
-        elif isinstance(item, list | tuple | set | frozenset):
-            pending.extend(item)
-    return False
+_encoder = msgspec.json.Encoder(enc_hook=_more_types)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .history import History, digest
 from .model import Action
+
+if TYPE_CHECKING:
+    from ..flowmind.expressions import SharedScope
 
 UNDECLARED: Final = "undeclared"
 """The label of an unknown origin, and the effect of a tool that declares none."""
@@ -39,7 +42,7 @@ class Facts:
         self._same: dict[tuple[str, ...], str] = {}
         self._joined: dict[str, bytes] = {}
         self._texts: dict[str, list[tuple[str, str]]] = {}
-        self._scope: dict[str, Any] | None = None
+        self._scope: SharedScope | None = None
 
     @property
     def effects(self) -> frozenset[str]:
@@ -77,9 +80,9 @@ class Facts:
     def names(self) -> frozenset[str]:
         """What the called tool is known by: its specifier and its name."""
         if self._names is None:
-            card, request = self.action.tool, self.action.request
-            known = (tool_name(self.action), request.get("name"), None if card is None else card.name)
-            self._names = frozenset(name for name in known if isinstance(name, str) and name)
+            card, name = self.action.tool, self.action.request.get("name")
+            known = [tool_name(self.action), name if isinstance(name, str) else "", "" if card is None else card.name]
+            self._names = frozenset(known) - {""}
         return self._names
 
     def same(self, paths: tuple[str, ...]) -> str:
@@ -91,20 +94,22 @@ class Facts:
         return name
 
     @property
-    def scope(self) -> dict[str, Any]:
+    def scope(self) -> SharedScope:
         """The variables of CEL checks: phase, kind, request, result, tool, effects, args, taint."""
         if self._scope is None:
+            from ..flowmind.expressions import SharedScope
+
             action = self.action
-            self._scope = {
-                "phase": action.phase,
-                "kind": action.kind,
-                "request": action.request,
-                "result": action.result,
-                "tool": tool_name(action),
-                "effects": sorted(self.effects) if action.kind == "tool" else [],
-                "args": action.request.get("arguments") or {},
-                "taint": {path: sorted(labels) for path, labels in action.taint.items()},
-            }
+            self._scope = SharedScope(
+                phase=action.phase,
+                kind=action.kind,
+                request=action.request,
+                result=action.result,
+                tool=tool_name(action),
+                effects=sorted(self.effects) if action.kind == "tool" else [],
+                args=action.request.get("arguments") or {},
+                taint={path: sorted(labels) for path, labels in action.taint.items()},
+            )
         return self._scope
 
 

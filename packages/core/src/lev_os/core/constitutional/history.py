@@ -49,8 +49,8 @@ class History:
         self._add(Approval(action.at, APPROVAL, _covers(action.request.get("arguments")), identity))
 
     def approve_value(self, at: float, name: str, value: Any) -> None:
-        """A person who was shown `value` by the wait `name` said yes."""
-        self._add(Approval(at, name, _covers(value)))
+        """A person who was shown `value` by the wait `name` said yes; None: nothing was shown."""
+        self._add(Approval(at, name, frozenset() if value is None else _covers(value)))
 
     def is_approved(self, action: Action) -> bool:
         return bool(self._actions) and _identity(action) in self._actions

@@ -35,10 +35,6 @@ class Rule(NamedTuple):
     shadow: bool
     judging: bool = False
 
-    @property
-    def watching(self) -> tuple[Watching, ...]:
-        return tuple(cast(Watching, check) for _, check in self.checks if hasattr(check, "observe"))
-
     def at(self, phase: str, kind: str) -> Rule | None:
         """The part of the rule that concerns such actions, or None."""
         principle = self.principle
@@ -60,6 +56,10 @@ class Applicable(NamedTuple):
     checks: tuple[CheckOf, ...]
     judging: tuple[Rule, ...]
 
+    def of_tool(self, effects: frozenset[str], names: frozenset[str]) -> Applicable:
+        """What of it concerns a tool with these effects and names."""
+        return self._replace(checks=tuple(entry for entry in self.checks if entry[0].concerns(effects, names)))
+
 
 def applicable(rules: Iterable[Rule], phase: str, kind: str) -> Applicable | None:
     """What of the rules concerns such actions, or None."""
@@ -79,8 +79,16 @@ class _Refusing:
     def applies(self, phase: str, kind: str) -> bool:
         return True
 
+    def concerns(self, effects: frozenset[str], names: frozenset[str]) -> bool:
+        return True
+
     def __call__(self, facts: Facts) -> Hit | None:
         raise ValueError(self.reason)
+
+
+def watching(rules: Iterable[Rule]) -> tuple[Watching, ...]:
+    """The checks that depend on what left before."""
+    return tuple(cast(Watching, check) for rule in rules for _, check in rule.checks if hasattr(check, "observe"))
 
 
 def compile_rules(constitutions: Iterable[Constitution], mode: Mode | None) -> list[Rule]:

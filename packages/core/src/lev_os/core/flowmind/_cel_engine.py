@@ -23,6 +23,5 @@ def engine() -> Any:
         if spec is not None and spec.loader is not None:
             module = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(module)
-            if hasattr(module, "compile") and hasattr(module, "Context"):
-                return module
+            return module
     return importlib.import_module("cel")

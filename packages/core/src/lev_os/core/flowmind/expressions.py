@@ -24,6 +24,7 @@ __all__ = [
     "RESERVED",
     "ExpressionError",
     "Program",
+    "SharedScope",
     "compile_expression",
     "evaluate",
     "is_identifier",
@@ -63,6 +64,24 @@ class Program:
     scan: Scan | None = None
     compiled: Any = None
     at: Location = field(default=Location(), compare=False)
+
+
+class SharedScope(dict[str, Any]):
+    """Names that many expressions read, and that do not change: each is handed to the engine once."""
+
+    def __init__(self, *names: Mapping[str, Any], **more: Any) -> None:
+        super().__init__(*names, **more)
+        self._context: Any = None
+        self._handed: set[str] = set()
+
+    def context(self, names: frozenset[str]) -> Any:
+        """The engine's view of at least these names. Only what is read is converted: conversion is what costs."""
+        if self._context is None:
+            self._context = engine().Context()
+        for name in names - self._handed:
+            self._context.add_variable(name, self[name])
+            self._handed.add(name)
+        return self._context
 
 
 def is_identifier(name: str) -> bool:
@@ -137,40 +156,33 @@ def evaluate(expr: Expr | Program, scope: Mapping[str, Any]) -> Any:
     program = expr if isinstance(expr, Program) else compile_expression(expr.source)
     if program.path is not None:
         return _look_up(program.path, scope, expr)
-    missing = [name for name in program.names if name not in scope]
-    if missing:
-        raise _error(expr, f"`{missing[0]}` has no value here")
-    return _execute(program, expr, {name: scope[name] for name in program.names})
+    for name in program.names:
+        if name not in scope:
+            raise _error(expr, f"`{name}` has no value here")
+    return _execute(program, expr, scope)
 
 
 def render(value: Any, scope: Mapping[str, Any]) -> Any:
     """A `Value` with its templates replaced by their values; raises `ExpressionError`, also above 1 MiB."""
     if type(value) is str:
         return value
-    rendered, computed = _render(value, scope)
-    if computed:
-        _check_size(rendered, value)
+    rendered = _render(value, scope)
+    _check_size(rendered, value)
     return rendered
 
 
-def _render(value: Any, scope: Mapping[str, Any]) -> tuple[Any, bool]:
-    if isinstance(value, Template):
-        return _render_template(value, scope), True
-    if isinstance(value, dict):
-        items = {key: _render(item, scope) for key, item in value.items()}
-        return {key: item[0] for key, item in items.items()}, any(item[1] for item in items.values())
-    if isinstance(value, list | tuple):
-        rows = [_render(item, scope) for item in value]
-        return [row[0] for row in rows], any(row[1] for row in rows)
-    return value, False
-
-
-def _render_template(template: Template, scope: Mapping[str, Any]) -> Any:
-    parts = template.parts
-    if len(parts) == 1:
-        part = parts[0]
-        return part if isinstance(part, str) else evaluate(part, scope)
-    return "".join(part if isinstance(part, str) else _as_text(evaluate(part, scope)) for part in parts)
+def _render(value: Any, scope: Mapping[str, Any]) -> Any:
+    kind = type(value)
+    if kind is Template:
+        parts = value.parts
+        if len(parts) > 1:
+            return "".join(part if isinstance(part, str) else _as_text(evaluate(part, scope)) for part in parts)
+        return parts[0] if isinstance(parts[0], str) else evaluate(parts[0], scope)
+    if kind is dict:
+        return {key: _render(item, scope) for key, item in value.items()}
+    if kind is list or kind is tuple:
+        return [_render(item, scope) for item in value]
+    return value
 
 
 def _as_text(value: Any) -> str:
@@ -202,7 +214,8 @@ def _expressions(value: Any) -> Iterable[Expr]:
 def _look_up(path: tuple[str, ...], scope: Mapping[str, Any], expr: Expr | Program) -> Any:
     value: Any = scope
     for index, name in enumerate(path):
-        if isinstance(value, Mapping) and name in value:
+        # A scope is a mapping; of what it holds, nearly all are dicts, and asking for those is cheaper.
+        if (index == 0 or type(value) is dict or isinstance(value, Mapping)) and name in value:
             value = value[name]
         else:
             raise _error(expr, *_why_missing(path, index, value))
@@ -222,13 +235,16 @@ def _why_missing(path: tuple[str, ...], index: int, value: Any) -> tuple[str, st
     return f"`{parent}` is not a map, so it has no `{name}`", None
 
 
-def _execute(program: Program, expr: Expr | Program, variables: dict[str, Any]) -> Any:
+def _execute(program: Program, expr: Expr | Program, scope: Mapping[str, Any]) -> Any:
     assert program.scan is not None
     failures: list[str] = []
+    variables = {name: scope[name] for name in program.names}
     try:
         if program.scan.rewritten:
             functions = _functions(program.scan.maps, variables, failures)
             result = program.compiled.execute(engine().Context(variables, functions))
+        elif isinstance(scope, SharedScope):
+            result = program.compiled.execute(scope.context(program.names))
         else:
             result = program.compiled.execute(variables)
         if not failures:

@@ -96,7 +96,7 @@ class Flow:
 
         `tools` go before what packages export: by the reference as written, or by specifier.
         """
-        from .link import link
+        from ._linking import link
 
         return link(self, tools or {})
 

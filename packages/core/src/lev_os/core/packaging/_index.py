@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 import time
+from collections.abc import Iterable
 from functools import lru_cache
 
 import msgspec
 
+from ..caches import cache_folder, replace_cache
 from ._scan import Found, Scan, modified, scan
 
 _FORMAT = 1
@@ -32,13 +33,13 @@ class _Index(msgspec.Struct, frozen=True, array_like=True):
 _decoder = msgspec.msgpack.Decoder(_Index)
 
 
-def lookup(paths: tuple[str, ...]) -> tuple[tuple[Found, ...], tuple[str, ...]]:
-    """What is among `paths`, from the index if everything it was made from is unchanged."""
+def lookup(paths: tuple[str, ...]) -> tuple[tuple[Found, ...], tuple[str, ...], Iterable[str]]:
+    """What is among `paths`, warnings, and the paths that tell; from the index if everything there is unchanged."""
     file = index_file(paths)
     known = _load(file, paths) if file else None
     if known is None:
         known = _build(paths, file)
-    return known.found, known.warnings
+    return known.found, known.warnings, known.stamps
 
 
 @lru_cache(maxsize=16)
@@ -51,20 +52,6 @@ def index_file(paths: tuple[str, ...]) -> str | None:
     """Where the index of these paths lies; None when there is no home for it."""
     folder = cache_folder()
     return _file_in(folder, paths) if folder else None
-
-
-def cache_folder() -> str | None:
-    """`LEV_CACHE_DIR`, else the platform's folder for a user's caches."""
-    chosen = os.environ.get("LEV_CACHE_DIR")
-    if chosen:
-        return chosen
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA")
-    elif sys.platform == "darwin":
-        base = os.path.expanduser("~/Library/Caches")
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.path.join(base, "leviathan") if base and os.path.isabs(base) else None
 
 
 def _load(file: str, paths: tuple[str, ...]) -> _Index | None:
@@ -93,25 +80,9 @@ def _build(paths: tuple[str, ...], file: str | None) -> _Index:
     result = scan(paths)
     index = _Index(_FORMAT, paths, result.stamps, tuple(result.found), tuple(result.warnings))
     if file and not _is_racy(result, before):
-        _write(file, msgspec.msgpack.encode(index))
+        replace_cache(file, msgspec.msgpack.encode(index))
     return index
 
 
 def _is_racy(result: Scan, before: int) -> bool:
     return any(when > before - _RACY for when in result.stamps.values())
-
-
-def _write(file: str, data: bytes) -> None:
-    """Replace the index; a cache that cannot be written is no error."""
-    temporary = f"{file}.{os.getpid()}.{time.monotonic_ns()}"
-    try:
-        os.makedirs(os.path.dirname(file), mode=0o700, exist_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-        os.replace(temporary, file)
-    except OSError:
-        try:
-            os.unlink(temporary)
-        except OSError:
-            return

@@ -20,10 +20,14 @@ GROUP = "lev_os.packages"
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """Packages by name, broken ones with their `error`; `warnings` says what was looked at and could not be used."""
+    """Packages by name, broken ones with their `error`; `warnings` says what was looked at and could not be used.
+
+    Which packages there are can only change when one of the files and folders in `sources` does.
+    """
 
     packages: tuple[Package, ...]
     warnings: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Package:
         for package in self.packages:
@@ -39,8 +43,8 @@ def discover(paths: Sequence[str] | None = None) -> Discovery:
     environment of a project that another interpreter looks at, pass `environment_paths()`. Results come from a
     cached index that is rebuilt when anything it was made from has changed.
     """
-    found, warnings = _index.lookup(tuple(_default_paths() if paths is None else map(os.fspath, paths)))
-    return Discovery(tuple(_package(item) for item in found), tuple(warnings))
+    found, warnings, sources = _index.lookup(tuple(_default_paths() if paths is None else map(os.fspath, paths)))
+    return Discovery(tuple(_package(item) for item in found), tuple(warnings), tuple(sources))
 
 
 def environment_paths(project: str | os.PathLike[str] | None = None, *, python: str | None = None) -> tuple[str, ...]:

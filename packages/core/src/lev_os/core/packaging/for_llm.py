@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,10 @@ class PackageConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class ForLLM:
+class ForLLM(Mapping[str, Any]):
     """What a model gets. Each item has `specifier`, `digest` and `tokens`, and `text` or (a tool) its schemas.
 
-    The four parts can be had as attributes or as keys.
+    The parts can be had as attributes or as keys, so `dict(…)` is the whole as JSON values.
     """
 
     package: str
@@ -41,27 +42,28 @@ class ForLLM:
     constitutional: dict[str, Any] | None = None
 
     def __getitem__(self, key: str) -> Any:
-        if key not in {field.name for field in fields(self)}:
+        if key not in self.__dataclass_fields__:
             raise KeyError(key)
         return getattr(self, key)
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            "package": self.package,
-            "contexts": list(self.contexts),
-            "flows": list(self.flows),
-            "tools": list(self.tools),
-            "constitutional": self.constitutional,
-        }
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.__dataclass_fields__)
+
+    def __len__(self) -> int:
+        return len(self.__dataclass_fields__)
 
 
-def package_for_llm(package: str | os.PathLike[str] | Package | PackageConfig, *, conditions: str = "llm") -> ForLLM:
+def package_for_llm(
+    package: str | os.PathLike[str] | Package | PackageConfig, *, conditions: str | Collection[str] = "llm"
+) -> ForLLM:
     """Everything of a package that a model may have: contexts, flows, tools (as JSON Schemas) and its constitution.
 
     `conditions` is who asks: `llm` (all that is available) or `llm-first` (the same with up-front texts where
-    there are two). Raises `InvalidInput` with every problem of the package.
+    there are two); of several, `llm-first` if it is among them. Raises `InvalidInput` with every problem of the
+    package.
     """
+    if not isinstance(conditions, str):
+        conditions = "llm-first" if "llm-first" in conditions else "llm"
     if isinstance(package, PackageConfig):
         loaded = _from_config(package)
     else:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ...errors import STATUS_CODES, UsageProblem
+from ...errors import FINE, STATUS_CODES, UsageProblem
 from ...options import RunName, accept_option, json_option, model_options, python_option
 from ...output import note
 
@@ -38,21 +38,23 @@ def command(
 ) -> int:
     """Show what a run waits for, answer it, and go on with the run.
 
-    An approval holds for exactly what is shown: its digest is recorded.
+    An approval holds for exactly what is shown: its digest is recorded. A run that an MCP host drives is only
+    answered: the host goes on with it when it asks with flow_status.
 
     \b
     Examples:
       lev runs approve 20261122-150405-a1b2c3d4e5f6
-      lev runs approve 20261122-150405-a1b2c3d4e5f6 --refuse --note "twice this month"
-      lev runs approve 20261122-150405-a1b2c3d4e5f6 --answer '{"category": "refund"}'
+      lev runs approve 20261122-150405-a1b2c3d4e5f6 --refuse --note "again?"
+      lev runs approve 20261122-150405-a1b2c3d4e5f6 --answer '{"label": "refund"}'
     """
     import sys
 
     from lev_os.core.bidirectional.replaying import run_info
 
-    from ...driving import ModelChoice, answer_wait, read_value
+    from ...driving import ModelChoice, answer_only, answer_wait, read_value
+    from ...held import is_held
     from ...project import journal_of
-    from ...showing import show_result
+    from ...showing import show_answered, show_result
 
     if answer is not None and (refuse or remark):
         raise UsageProblem("--answer is the whole answer; --refuse and --note go without it")
@@ -64,6 +66,10 @@ def command(
     value = read_value(answer, "--answer") if answer is not None else _verdict(wait, refuse, remark)
     if not (yes or as_json) and sys.stdin.isatty() and sys.stderr.isatty():
         click.confirm(f"answer {json.dumps(value, ensure_ascii=False)}?", abort=True, err=True)
+    if is_held(path):
+        answered = answer_only(path, wait["key"], value, python=python, accept_change=accept_change)
+        show_answered(answered, as_json=as_json)
+        return FINE if answered.status == "waiting" else STATUS_CODES[answered.status]
     choice = ModelChoice(model, allow_weak_decisions)
     result, seconds = answer_wait(path, wait["key"], value, choice=choice, python=python, accept_change=accept_change)
     show_result(result, seconds, as_json=as_json)

@@ -17,7 +17,7 @@ def command(run: str, reason: str, as_json: bool) -> None:
 
     \b
     Examples:
-      lev runs cancel 20261122-150405-a1b2c3d4e5f6 --reason "the customer has written again"
+      lev runs cancel 20261122-150405-a1b2c3d4e5f6 --reason "asked again"
     """
     from ...driving import cancel_run
     from ...project import journal_of

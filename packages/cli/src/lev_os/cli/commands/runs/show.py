@@ -25,11 +25,13 @@ def command(run: str, as_json: bool) -> None:
       lev runs show 20261122-150405-a1b2c3d4e5f6
       lev runs show 20261122-1504 --json | jq .entries
     """
-    from lev_os.core.bidirectional.replaying import describe
+    from lev_os.core.bidirectional.replaying import describe, run_info
 
+    from ...held import status_of
     from ...project import journal_of
 
-    told = describe(journal_of(run))
+    journal = journal_of(run)
+    told = {**describe(journal), "status": status_of(run_info(journal))}
     if as_json:
         print_json(told)
         return

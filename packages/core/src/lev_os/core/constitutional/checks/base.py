@@ -33,6 +33,9 @@ class Compiled(Protocol):
     def applies(self, phase: str, kind: str) -> bool:
         """Whether the check can object to such an action at all."""
 
+    def concerns(self, effects: frozenset[str], names: frozenset[str]) -> bool:
+        """Whether it can object to, or has to watch, what a tool with these effects and names does."""
+
     def __call__(self, facts: Facts) -> Hit | None:
         """The violation, or None."""
 
@@ -84,11 +87,13 @@ class Selector:
         self.hard = hard
 
     def __call__(self, facts: Facts) -> bool:
-        if facts.action.kind != "tool":
+        return facts.action.kind == "tool" and self.of(facts.effects, facts.names)
+
+    def of(self, effects: frozenset[str], names: frozenset[str]) -> bool:
+        """Whether a tool with these effects and names is selected."""
+        if self.globs is not None and not self.globs(names):
             return False
-        if self.globs is not None and not self.globs(facts.names):
-            return False
-        return self.effects is None or bool(worst_case(facts.effects, self.effects, hard=self.hard))
+        return self.effects is None or bool(worst_case(effects, self.effects, hard=self.hard))
 
 
 def worst_case(present: frozenset[str], wanted: frozenset[str], *, hard: bool) -> frozenset[str]:

@@ -49,6 +49,9 @@ class _Budget:
     def applies(self, phase: str, kind: str) -> bool:
         return phase == "tool" and kind == "tool"
 
+    def concerns(self, effects: frozenset[str], names: frozenset[str]) -> bool:
+        return self.selects.of(effects, names)
+
     def __call__(self, facts: Facts) -> Hit | None:
         if not self.selects(facts):
             return None

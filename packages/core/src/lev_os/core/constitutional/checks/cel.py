@@ -10,7 +10,7 @@ check applies. What is neither true nor false is an error, and so a deny.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +18,7 @@ from ..facts import Facts
 from .base import Compiled, Fault, Hit
 
 if TYPE_CHECKING:
-    from ...flowmind.model import Expr
+    from ...flowmind.expressions import Program, SharedScope
 
 VARIABLES: Final = frozenset({"phase", "kind", "request", "result", "tool", "effects", "args", "taint"})
 SCHEMA: Final[Mapping[str, Any]] = {
@@ -42,37 +42,43 @@ class _Cel:
         return True
 
     @cached_property
-    def _holds(self) -> Expr:
+    def _holds(self) -> Program:
         return _compiled(self.holds)
 
     @cached_property
-    def _when(self) -> Expr | None:
+    def _when(self) -> Program | None:
         return None if self.when is None else _compiled(self.when)
 
+    @cached_property
+    def _value(self) -> Callable[[Program, SharedScope], Any]:
+        from ...flowmind.expressions import evaluate
+
+        return evaluate
+
+    def concerns(self, effects: frozenset[str], names: frozenset[str]) -> bool:
+        return True
+
     def __call__(self, facts: Facts) -> Hit | None:
-        if self._when is not None and not _truth(self._when, facts):
+        if self._when is not None and not self._truth(self._when, facts):
             return None
-        if _truth(self._holds, facts):
+        if self._truth(self._holds, facts):
             return None
         return Hit(f"`{self.holds}` does not hold")
 
-
-def _truth(expression: Expr, facts: Facts) -> bool:
-    from ...flowmind.expressions import evaluate
-
-    value = evaluate(expression, facts.scope)
-    if not isinstance(value, bool):
-        raise ValueError(f"`{expression.source}` is neither true nor false")
-    return value
+    def _truth(self, program: Program, facts: Facts) -> bool:
+        value = self._value(program, facts.scope)
+        if not isinstance(value, bool):
+            raise ValueError(f"`{program.source}` is neither true nor false")
+        return value
 
 
-def _compiled(source: str) -> Expr:
-    from ...flowmind.expressions import parse_expression
+def _compiled(source: str) -> Program:
+    from ...flowmind.expressions import compile_expression
 
-    expression = parse_expression(source)
-    if unknown := expression.names - VARIABLES:
+    program = compile_expression(source)
+    if unknown := program.names - VARIABLES:
         raise ValueError(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(sorted(VARIABLES))}")
-    return expression
+    return program
 
 
 def _sources(argument: Any) -> Mapping[tuple[str, ...], str]:

@@ -10,7 +10,7 @@ a match has at most: an answer may then be streamed, late by that many.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -63,8 +63,9 @@ class _Regex:
         return self.fields.applies(phase, kind)
 
     @cached_property
-    def _program(self) -> _Regexp:
-        return program(self.pattern)
+    def _search(self) -> Callable[[bytes | str], Any]:
+        search: Callable[[bytes | str], Any] = program(self.pattern).search
+        return search
 
     @cached_property
     def _joinable(self) -> bool:
@@ -72,12 +73,16 @@ class _Regex:
         pattern = self.pattern.replace("[^", "")
         return not any(anchor in pattern for anchor in ("^", "$", "\\A", "\\z", "\\Z", "\\C"))
 
+    def concerns(self, effects: frozenset[str], names: frozenset[str]) -> bool:
+        return True
+
     def __call__(self, facts: Facts) -> Hit | None:
+        search = self._search
         for field in self.fields.of(facts.action.phase, facts.action.kind):
-            if self._joinable and self._program.search(facts.joined(field)) is None:
+            if self._joinable and search(facts.joined(field)) is None:
                 continue
             for path, text in facts.texts(field):
-                found = self._program.search(text.encode("utf-8", "replace").decode())
+                found = search(text.encode("utf-8", "replace").decode())
                 if found is not None:
                     # The match itself may be a secret and stays out of the journal.
                     where = {"field": path, "start": found.start(), "end": found.end()}

@@ -42,6 +42,9 @@ class _RequirePhrase:
     def applies(self, phase: str, kind: str) -> bool:
         return self.fields.applies(phase, kind)
 
+    def concerns(self, effects: frozenset[str], names: frozenset[str]) -> bool:
+        return True
+
     def __call__(self, facts: Facts) -> Hit | None:
         fields = self.fields.of(facts.action.phase, facts.action.kind)
         if not self.named and fields == ("result",) and facts.action.kind == "model":

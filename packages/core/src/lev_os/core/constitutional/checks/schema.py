@@ -42,6 +42,9 @@ class _Schema:
     def _schemas(self) -> Mapping[str, Schema]:
         return {name: _compiled(self.argument[name]) for name in _TARGETS.values() if name in self.argument}
 
+    def concerns(self, effects: frozenset[str], names: frozenset[str]) -> bool:
+        return self.selects is None or self.selects.of(effects, names)
+
     def __call__(self, facts: Facts) -> Hit | None:
         if self.selects is not None and not self.selects(facts):
             return None

@@ -39,6 +39,9 @@ class _Taint:
     def applies(self, phase: str, kind: str) -> bool:
         return phase == "tool" and kind == "tool"
 
+    def concerns(self, effects: frozenset[str], names: frozenset[str]) -> bool:
+        return bool(worst_case(effects, self.sinks, hard=self.hard))
+
     def __call__(self, facts: Facts) -> Hit | None:
         taint = facts.action.taint
         if not taint or not (effects := worst_case(facts.effects, self.sinks, hard=self.hard)):

@@ -61,6 +61,9 @@ class _Before:
     def applies(self, phase: str, kind: str) -> bool:
         return phase == "tool" and kind == "tool"
 
+    def concerns(self, effects: frozenset[str], names: frozenset[str]) -> bool:
+        return self.selects.of(effects, names) or (self.called is not None and self.called(names))
+
     def __call__(self, facts: Facts) -> Hit | None:
         if not self.selects(facts):
             return None
@@ -118,6 +121,9 @@ class _AtMost:
 
     def applies(self, phase: str, kind: str) -> bool:
         return phase == "tool" and kind == "tool"
+
+    def concerns(self, effects: frozenset[str], names: frozenset[str]) -> bool:
+        return self.selects.of(effects, names)
 
     def __call__(self, facts: Facts) -> Hit | None:
         if not self.selects(facts):

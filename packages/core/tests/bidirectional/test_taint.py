@@ -1,0 +1,152 @@
+"""Taint belongs to bound values: whatever references a tainted name is tainted, on every way through a flow."""
+
+from __future__ import annotations
+
+import pytest
+from lev_os.core.bidirectional import Effect, Machine
+from lev_os.core.constitutional import Gate
+from machines import card, drive, machine
+
+MAIL = card("mail", "ingests_untrusted")
+FILES = card("files", "reads_private")
+PURE = card("pure")
+SEND = card("send", "writes_external")
+READ = "  - {id: mail, call: ./tools/mail, with: {}}\n"
+ITEMS = "  - {id: mail, call: ./tools/mail, with: {}}\n  - set: {items: [1, 2]}\n"
+
+WAYS = {
+    "set": READ + '  - set: {x: "${mail}"}\n',
+    "text around it": READ + '  - set: {x: "so: ${mail}!"}\n',
+    "a part of it": READ + '  - set: {o: {a: "${mail}"}}\n  - set: {x: "${o.a}"}\n',
+    "a pure tool": READ + '  - {id: x, call: ./tools/pure, with: {text: "${mail}"}}\n',
+    "a model": READ + '  - {id: x, ask: Say it., about: "${mail}"}\n',
+    "an instruction": READ + '  - {id: x, ask: "Say ${mail}."}\n',
+    "collect of an outer name": ITEMS + '  - {id: x, for_each: i in items, do: [set: {y: 1}], collect: "${mail}"}\n',
+    "collect of an inner name": ITEMS
+    + '  - {id: x, for_each: i in items, do: [set: {y: "${mail}"}], collect: "${y}"}\n',
+    "items": READ + '  - set: {l: ["${mail}"]}\n  - {id: x, for_each: i in l, do: [set: {y: 1}], collect: "${y}"}\n',
+    "where": ITEMS + "  - {id: x, for_each: i in items, where: \"mail == 'cat'\", do: [set: {y: 1}], collect: 1}\n",
+    "a branch taken": READ + "  - if: \"mail == 'cat'\"\n    then: [{set: {x: 1}}]\n",
+    "a branch not taken": READ + "  - if: \"mail == 'dog'\"\n    then: [{set: {x: 1}}]\n",
+    "a case not taken": READ + '  - switch: "mail"\n    cases: {dog: [{set: {x: 1}}]}\n    default: [{set: {y: 1}}]\n',
+    "rounds": READ + "  - id: x\n    while: \"mail == 'dog'\"\n    max_iterations: 2\n    do: [{set: {y: 1}}]\n",
+    "a loop without rounds": READ + "  - while: \"mail == 'dog'\"\n    max_iterations: 2\n    do: [{set: {x: 1}}]\n",
+    "a parallel branch": READ + '  - {id: x, parallel: {a: [{set: {y: "${mail}"}}], b: [{set: {z: 1}}]}}\n',
+    "an error": READ
+    + '  - try: [{call: ./tools/pure, with: {text: "${mail}"}}]\n    catch: [{set: {x: "${error.message}"}}]\n',
+    "a judgement": READ + '  - {id: x, if_semantic: angry, about: "${mail}", then: [], else: [], uncertain: []}\n',
+}
+
+
+def answer(effect: Effect) -> object:
+    """The mail says `cat`; everything else answers plainly, and `pure` fails when it is told to in a `try`."""
+    if effect.kind == "judge":
+        return {"label": "yes", "decided_by": "test"}
+    if effect.kind == "model":
+        return {"answer": "cat"}
+    if effect.request["name"] == "pure" and "try" in effect.path.split("/"):
+        return RuntimeError("cat")
+    return "cat"
+
+
+def sent(steps: str, value: str) -> tuple[Machine, Effect | None]:
+    """Run the steps under the baseline, then send a value out; the effect that is open then."""
+    send = f'  - {{call: ./tools/send, with: {{text: "{value}"}}}}\n'
+    m = machine(steps + send, tools=(MAIL, FILES, PURE, SEND), gate=Gate())
+    step = m.start()
+    while (
+        m.outcome is None and m.effects and m.effects[0].kind != "wait" and m.effects[0].request.get("name") != "send"
+    ):
+        effect = m.effects[0]
+        result = answer(effect)
+        step = m.fail(effect.token, result) if isinstance(result, Exception) else m.submit(effect.token, result)
+    assert step.outcome is None, step.outcome
+    return m, m.effects[0]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_taint_reaches_an_outside_write(way: str) -> None:
+    """On every way from the mail to `x` a person is asked before `x` leaves."""
+    _, effect = sent(WAYS[way], "${x}")
+    assert effect is not None
+    assert (effect.kind, effect.request["name"]) == ("wait", "approval")
+
+
+@pytest.mark.parametrize("way", ["set", "a part of it", "collect of an outer name", "rounds"])
+def test_what_does_not_touch_it_stays_clean(way: str) -> None:
+    """Another name leaves unasked: taint follows references, not time."""
+    _, effect = sent(WAYS[way] + "  - set: {clean: 1}\n", "${clean}")
+    assert effect is not None
+    assert effect.request["name"] == "send"
+
+
+def test_a_call_without_arguments_is_tainted_by_what_its_model_has_read() -> None:
+    """A model that has read a stranger's mail decides to ring: nothing is in the arguments, yet a person is asked."""
+    ring = card("ring", "writes_external")
+    m = machine(
+        READ + '  - {ask: Handle it., about: "${mail}", tools: [./tools/ring]}\n', tools=(MAIL, ring), gate=Gate()
+    )
+    step = m.submit(m.start().effects[0].token, "ring, now!")
+    step = m.submit(step.effects[0].token, {"tool_calls": [{"tool": "ring", "arguments": {}}]})
+    assert [effect.kind for effect in step.effects] == ["wait"]
+
+
+def test_what_a_private_tool_says_when_it_fails_is_private() -> None:
+    """An error message may quote what the tool has read."""
+    steps = (
+        "  - try: [{call: ./tools/files, with: {}}]\n"
+        '    catch: [{call: ./tools/send, with: {text: "${error.message}"}}]\n'
+    )
+    m = machine(steps, tools=(FILES, SEND), gate=Gate())
+    step = m.fail(m.start().effects[0].token, "no room in /home/alice/diary")
+    (wait,) = step.effects
+    assert {"BASE-001", "BASE-002"} <= {finding["principle"] for finding in wait.request["for"]["findings"]}
+
+
+def test_a_private_tools_failure_inside_an_ask_makes_the_answer_private() -> None:
+    """The model hears the message, so what it says next may quote it."""
+    steps = '  - {id: a, ask: Look., tools: [./tools/files]}\n  - {call: ./tools/send, with: {text: "${a}"}}\n'
+    m = machine(steps, tools=(FILES, SEND), gate=Gate())
+
+    def play(effect: Effect) -> object:
+        if effect.kind == "tool":
+            return RuntimeError("no room in /home/alice/diary")
+        return {"answer": "x"} if effect.request["turns"] else {"tool_calls": [{"tool": "files", "arguments": {}}]}
+
+    step = m.start()
+    while m.effects and m.effects[0].kind != "wait":
+        effect = m.effects[0]
+        result = play(effect)
+        step = m.fail(effect.token, result) if isinstance(result, Exception) else m.submit(effect.token, result)
+    assert "BASE-002" in {finding["principle"] for finding in step.effects[0].request["for"]["findings"]}
+
+
+def test_only_the_very_value_that_a_person_approved_is_cleared() -> None:
+    """Showing one value and sending another is asked about."""
+    approve = '  - {id: w, wait: approval, about: "${mail}"}\n'
+    for value, kind in (("${mail}", "tool"), ("${mail}!", "wait")):
+        m = machine(
+            READ + approve + f'  - {{call: ./tools/send, with: {{text: "{value}"}}}}\n', tools=(MAIL, SEND), gate=Gate()
+        )
+        step = m.submit(m.start().effects[0].token, "cat")
+        step = m.submit(step.effects[0].token, {"approved": True})
+        assert [effect.kind for effect in step.effects] == [kind]
+
+
+def test_nothing_is_cleared_by_an_approval_that_showed_nothing() -> None:
+    """A wait without `about` approves no value: not even null."""
+    nothing = card("nothing", "ingests_untrusted")
+    steps = (
+        "  - {id: n, call: ./tools/nothing, with: {}}\n  - {id: w, wait: approval}\n"
+        '  - {call: ./tools/send, with: {text: "${n}"}}\n'
+    )
+    m = machine(steps, tools=(nothing, SEND), gate=Gate())
+    step = m.submit(m.start().effects[0].token, None)
+    step = m.submit(step.effects[0].token, {"approved": True})
+    assert [effect.kind for effect in step.effects] == ["wait"]
+
+
+def test_a_clean_flow_asks_nobody() -> None:
+    """The control: the same write of a constant needs no person."""
+    m = machine("  - {call: ./tools/send, with: {text: hello}}\n", tools=(SEND,), gate=Gate())
+    assert drive(m, m.start(), lambda effect: "sent").outcome is not None
