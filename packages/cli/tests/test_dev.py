@@ -14,7 +14,11 @@ from queue import Empty, Queue
 from typing import Any
 
 import pytest
+from lev_os.cli.dev import session
+from lev_os.cli.dev.checking import look_at
+from lev_os.cli.dev.session import _again
 from lev_os.cli.dev.watching import changes, stamps_of
+from lev_os.core.packaging import for_llm
 
 Lev = Callable[..., Any]
 
@@ -151,6 +155,38 @@ def test_several_packages(lev: Lev, billing: Path) -> None:
     assert "acme_billing, other" in said.err
 
 
+def test_an_installed_copy(lev: Lev, billing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies in site-packages is not written to."""
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    billing.rename(site / "acme_billing")
+    monkeypatch.syspath_prepend(site)
+    said = lev("dev", "acme_billing", "--once")
+    assert said.code == 2
+    assert "installed in" in said.err
+    assert not list(site.rglob("*.pyi"))
+
+
+def test_a_folder_where_a_stub_belongs(lev: Lev, billing: Path) -> None:
+    """An error of the system is a problem like any other."""
+    (billing / "flows" / "__init__.pyi").mkdir()
+    said = lev("dev", "--once")
+    assert said.code == 1
+    assert "DEV102 Is a directory" in said.out
+
+
+def test_a_fault_of_our_own(lev: Lev, billing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said as one, and the rest goes on."""
+
+    def broken(*_: object) -> object:
+        raise RuntimeError("oops")
+
+    monkeypatch.setattr(for_llm, "parsed", broken)
+    said = lev("dev", "--once")
+    assert "DEV999 lev could not read this: RuntimeError: oops" in said.out
+    assert "flows/greet.yaml" in said.out
+
+
 # --- watching --------------------------------------------------------------------------------------------------
 
 
@@ -173,6 +209,42 @@ def test_changes_come_once_each(tmp_path: Path) -> None:
     assert after(lambda: (tmp_path / "b.md").write_text("b")) == ["b.md"]
     assert after(lambda: (tmp_path / "a.md").write_text("aa")) == ["a.md"]
     assert after((tmp_path / "a.md").unlink) == ["a.md"]
+
+
+def test_a_round(lev: Lev, billing: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is new and what is gone; a problem that only moved is neither, and a flood is cut."""
+    flow = billing / "flows" / "greet.yaml"
+    text = flow.read_text()
+    first = look_at(billing)
+    capsys.readouterr()
+    flow.write_text(text.replace("steps:", "stepps:"))
+    broken = _again(billing, [flow], first)
+    said = capsys.readouterr().out
+    assert "✗ flows/greet.yaml:7:1 FLOW101 unknown key `stepps`\n    help: did you mean `steps`?" in said
+    flow.write_text("\n" + text.replace("steps:", "stepps:"))
+    moved = _again(billing, [flow, billing / "a", billing / "b", billing / "c"], broken)
+    said = capsys.readouterr().out
+    assert "stepps" not in said
+    assert "flows/greet.yaml, a, b …" in said
+    flow.write_text(text)
+    _again(billing, [flow], moved)
+    assert "✓ gone: flows/greet.yaml:8:1 FLOW101 unknown key `stepps`" in capsys.readouterr().out
+    flow.write_text(FLOW + "steps:\n" + "".join(f"  - call: ./tools/no{n}\n" for n in range(30)))
+    _again(billing, [flow], first)
+    assert "  and 10 more\n" in capsys.readouterr().out
+
+
+def test_watching_ends_with_an_interrupt(lev: Lev, billing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C is how it ends: no error, no traceback."""
+
+    def interrupted(*_: object) -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(session, "changes", interrupted)
+    said = lev("dev")
+    assert said.code == 130
+    assert "watching acme_billing, stop with Ctrl-C" in said.out
+    assert said.out.endswith("stopped\n")
 
 
 class Watcher:

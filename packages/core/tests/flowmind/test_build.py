@@ -308,6 +308,27 @@ def test_a_full_schema() -> None:
     assert "returns_schema: {type: boolean}" in flow.to_yaml()
 
 
+DEFAULTS = """
+flowmind: 1
+name: x
+input_schema:
+  $defs: {names: {type: array, items: {type: string}}}
+  type: object
+  properties:
+    a: {anyOf: [{$ref: "#/$defs/names"}], default: DEFAULT}
+    b: {anyOf: [{$ref: "#/properties/a"}], default: [x]}
+steps:
+  - set: {y: 1}
+"""
+
+
+def test_a_default_that_refers_to_a_definition() -> None:
+    """It is checked with the definitions of its schema; a reference to a field beside it is left to the input."""
+    assert Flow.parse(DEFAULTS.replace("DEFAULT", "[x]")).tree.input_schema["properties"]["a"]["default"] == ["x"]
+    with pytest.raises(InvalidInput, match="the default does not fit"):
+        Flow.parse(DEFAULTS.replace("DEFAULT", "5"))
+
+
 # --- bad input -------------------------------------------------------------------------------------------------
 
 
@@ -393,6 +414,7 @@ BAD: dict[str, Callable[[], Flow]] = {
     "a shape twice": lambda: Flow.build("x", input=Order, input_schema={}, steps=[ask("x")]),
     "a name that is none": lambda: Flow.build(None, steps=[ask("x")]),  # type: ignore[arg-type]
     "a megabyte": lambda: Flow.build("x", steps=[ask("x" * 1_000_001)]),
+    "ten megabytes": lambda: Flow.build("x", steps=[ask("x" * 10_000_001)]),
     "a remote schema": lambda: Flow.build("x", steps=[ask("x", returns_schema={"$ref": "https://example.org/x"})]),
     "a negative time": lambda: Flow.build("x", steps=[ask("x", timeout=timedelta(seconds=-1))]),
     "an unknown type": lambda: Flow.build("x", steps=[ask("x", returns={"a": "strin"})]),

@@ -163,6 +163,44 @@ def test_a_stub_is_written_once_and_never_over_another(shop: Path) -> None:
 
 
 _NODE = {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}}}
+
+
+def test_a_stub_that_cannot_be_written(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old one stays, and nothing else is left."""
+    path = shop / "flows" / "__init__.pyi"
+    write_stub(path, HEAD + "\n")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        write_stub(path, HEAD + "\nx: int\n")
+    assert path.read_text() == HEAD + "\n"
+    assert [file.name for file in path.parent.glob("*.pyi")] == ["__init__.pyi"]
+
+
+def test_a_module_that_is_one_file(shop: Path) -> None:
+    """`shop/notes.py` gets `shop/notes.pyi`; a module that is not there gets none."""
+    (shop / "notes.py").write_text(EXPOSE)
+    (shop / "lev.toml").write_text(
+        'format = 1\n[exports]\n"./contexts/*" = { llm = "./contexts/*.md", python = "shop.notes:*" }\n'
+        '"./flows/*" = { llm = "./flows/*.yaml", python = "shop.gone:*" }\n'
+    )
+    [(path, stub)] = stubs_of(load_package(shop)).items()
+    assert path == shop / "notes.pyi"
+    assert "tone: Context" in stub.text
+
+
+def test_a_flow_without_an_output_that_returns(shop: Path) -> None:
+    """Anything may come; a description cannot end its quotes."""
+    text = 'flowmind: 1\nname: plain\ndescription: \'say """x""" "now"\'\nsteps: [{return: 1}]\n'
+    (shop / "flows" / "plain.yaml").write_text(text)
+    flows = texts(shop)["flows"]
+    assert "lev: Mapping[str, Any] | None = None) -> Any: ..." in flows
+    assert ast.parse(flows)
+
+
 RECURSIVE = {
     "$defs": {"node": _NODE, "loop": {"$ref": "#/$defs/loop"}},
     "type": "object",

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lev_os.core import Context, Flow, load_package
-from lev_os.core.bidirectional import Effect, Machine, run_sync
+from lev_os.core.bidirectional import Effect, Machine, replay, run_sync
 from lev_os.core.errors import LevError
 from lev_os.core.personalities.tools import UNDECIDED, panel, tally
 
@@ -191,6 +191,32 @@ def _answer(data: st.DataObject, effect: Effect) -> Any:
         choice = data.draw(st.integers(0, 4))
         return {"answer": {"choice": choice, "reason": "ANSWER.", "concern": "ANSWER."}}
     return {"answer": {"reason": "R."} if request["step"] == "against" else {"reasons": ["R."]}}
+
+
+def test_a_deliberation_replays(tmp_path: Path) -> None:
+    """From its journal, without a model and without looking the lenses up again."""
+    journal = tmp_path / "run.jsonl"
+    answers = {"view": {"choice": 1, "reason": "R.", "concern": "C."}, "against": {"reason": "R."}}
+    result = run_sync(
+        deliberate(),
+        {"question": "Ship?", "options": OPTIONS, "by": [lens(0), lens(1)]},
+        model=lambda request: {"answer": answers.get(request["step"], {"reasons": ["R."]})},
+        judge=False,
+        journal=journal,
+    )
+    replayed = replay(journal)
+    assert replayed.divergences == ()
+    assert replayed.outcome is not None
+    assert replayed.outcome.output == result.output
+
+
+@pytest.mark.local_model
+def test_the_local_model_does_not_vote() -> None:
+    """It writes and decides badly: refused with the ways out."""
+    result = run_sync(deliberate(), {"question": "Ship?", "options": OPTIONS, "by": [lens(0), lens(1)]}, model="local")
+    assert result.status == "failed"
+    assert result.error is not None
+    assert "--allow-weak-decisions" in result.error.message
 
 
 # --- bad input -------------------------------------------------------------------------------------------------

@@ -52,9 +52,12 @@ types = st.sampled_from([
     {"type": "integer", "default": 3, "minimum": 1}, {"type": "string", "optional": True, "description": "a: b"},
     {"properties": {"x": "number", "y": [{"properties": {"z": "boolean"}}]}}, {"type": ["string", "null"]},
 ])  # fmt: skip
+_CLOSED = {"type": "object", "required": [], "additionalProperties": False}
 schemas = st.sampled_from([
     {}, {"type": "array"}, {"type": "object", "properties": {"a-b": {"type": "string"}}},
     {"$defs": {"n": {"type": "number"}}, "type": "object", "properties": {"n": {"$ref": "#/$defs/n"}}},
+    _CLOSED | {"properties": {"a": True}}, _CLOSED | {"properties": {"a": {"not": {}}}},
+    _CLOSED | {"properties": {"a": {"type": "object", "properties": {"b": {}}, "required": ["c"]}}},
 ])  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
-from lev_os.core.errors import Problem
+from lev_os.core.errors import LevError, Problem
 
 from ..errors import INTERRUPTED, UsageProblem
 from ..output import print_line
@@ -25,15 +25,26 @@ def find_root(given: str | None, python: str | None) -> Path:
     if given is None or Path(given).exists():
         start = Path(os.path.abspath(given or "."))
         return _root_at(start.parent if start.is_file() else start, given)
-    from ..catalog import discovery, unknown_package
+    root = _root_of(given, python)
+    if "site-packages" in root.parts:
+        help = "give the path of its sources: an installed copy is not changed"
+        raise UsageProblem(f"{given} is installed in {root}", help=help)
+    return root
+
+
+def _root_of(name: str, python: str | None) -> Path:
+    from lev_os.core.packaging import load_package
+
+    from ..catalog import discovery, make_importable, unknown_package
 
     for package in discovery(python).packages:
-        if package.name == given:
-            if "site-packages" in package.root.parts:
-                help = "give the path of its sources: an installed copy is not changed"
-                raise UsageProblem(f"{given} is installed in {package.root}", help=help)
+        if package.name == name:
             return package.root
-    raise unknown_package(given, python)
+    make_importable(python)
+    try:
+        return load_package(name).root
+    except LevError:
+        raise unknown_package(name, python) from None
 
 
 def _root_at(folder: Path, given: str | None) -> Path:
