@@ -163,7 +163,7 @@ def test_the_example_in_python_is_the_example_in_yaml() -> None:
 
 
 @given(flow_documents())
-@settings(max_examples=150, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=80, deadline=None, suppress_health_check=SLOW)
 def test_printing_reads_back(document: dict[str, Any]) -> None:
     """Any flow, printed and parsed, is the same tree; printing that again gives the same text."""
     flow = Flow.parse(text_of(document))
@@ -173,7 +173,7 @@ def test_printing_reads_back(document: dict[str, Any]) -> None:
 
 
 @given(flow_documents())
-@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
 def test_python_and_yaml_make_one_tree(document: dict[str, Any]) -> None:
     """The functions named after the steps take what the steps' YAML takes."""
     assert built(document).tree == Flow.parse(text_of(document)).tree
