@@ -24,20 +24,22 @@ from .annotations import hints
 from .arguments import FLOW_CALLS, read_arguments
 from .catalog import Catalog, Offered, nearest
 from .desk import Desk, summary
+from .listen import Listen
 from .replies import Reply
 
 Context = ServerRequestContext[Any, Any]
 _ERRORS = frozenset({"invalid", "failed", "denied", "conflict"})
 
 
-def serve_stdio(
+def serve(
     packages: Sequence[str],
     *,
     root: str | Path = ".",
     all_tools: bool = False,
     tools: tuple[str, ...] | None = None,
+    http: Listen | None = None,
 ) -> None:
-    """Serve packages (import names or folders) over stdin and stdout until the host closes them.
+    """Serve packages (import names or folders): over stdin and stdout until the host closes them, or over HTTP.
 
     `root` is the project whose `.lev` folder keeps runs and secret. At most eight tools are exported, the flow
     tools among them, unless `all_tools` is set or `tools` names them. Raises `LevError` before the first message
@@ -47,12 +49,17 @@ def serve_stdio(
     desk = Desk(catalog, Path(root))
     server = build_server(catalog, desk)
 
-    async def serve() -> None:
+    async def over_stdio() -> None:
         async with stdio_server() as (incoming, outgoing):
             await server.run(incoming, outgoing, server.create_initialization_options())
 
     with closing(desk):
-        asyncio.run(serve())
+        if http is None:
+            asyncio.run(over_stdio())
+        else:
+            from .http import serve_http
+
+            serve_http(server, http)
 
 
 def build_server(catalog: Catalog, desk: Desk) -> Server[Any]:
