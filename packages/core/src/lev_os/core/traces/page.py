@@ -202,9 +202,11 @@ class _Page:
         return "".join(parts)
 
     def _request(self, request: Mapping[str, Any]) -> Iterator[str]:
-        told = {"purpose", "step", "name", "returns", "tools", "context"}
+        told = {"purpose", "step", "name", "returns", "tools", "context", "tool"}
         if request.get("context"):
             yield f"<p>Contexts: {', '.join(self._context(one) for one in request['context'])}</p>"
+        if request.get("tool"):
+            yield f"<p>Tool: <code>{escaped(one_line(str(request['tool']), 300))}</code></p>"
         if tools := request.get("tools"):
             yield f"<p>Tools offered: {escaped(one_line(', '.join(str(one['name']) for one in tools), 400))}</p>"
         for name in ("instruction", "statement", "about", "arguments"):
