@@ -61,4 +61,4 @@ class Mint:
 
     def opens(self, resume: str, run: str, epoch: int) -> bool:
         """Whether a resume secret is that of the run's present lease."""
-        return hmac.compare_digest(resume.encode(), self.resume(run, epoch).encode())
+        return hmac.compare_digest(resume.encode(errors="surrogatepass"), self.resume(run, epoch).encode())
