@@ -198,30 +198,12 @@ def test_a_person_who_says_no_or_nothing(project: Path, mode: str, action: Any) 
 @MODES
 def test_a_direct_call_that_wants_a_person_asks_one(project: Path, mode: str) -> None:
     """A tool that only a person may allow: asked, allowed, carried out once, its plain value given."""
-    person = Person(yes(), yes(), yes())
+    person = Person(yes())
 
     async def script(client: Client) -> None:
         first = await client.call_tool("publish", {"text": "hello"})
         assert first.structured_content == {"result": "published: hello"}
 
-    manifest = project / "storydesk" / "lev.toml"
-    manifest.write_text(manifest.read_text().replace("deps =", 'constitution = "./constitution.yaml"\ndeps ='))
-    (project / "storydesk" / "constitution.yaml").write_text(
-        textwrap.dedent(
-            """
-            constitution: 1
-            name: careful
-            principles:
-              - id: PUB-001
-                statement: A person allows what is published.
-                authority: hard
-                scope: {artifacts: [run], phase: [tool]}
-                on_violation: escalate
-                checks:
-                  - forbid_tool: {tools: ["*/tools/publish"]}
-            """
-        )
-    )
     visit(project, mode, script, elicitation_callback=person)
 
 
