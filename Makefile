@@ -9,16 +9,17 @@ FAST := not slow and not node and not local_model
 export UV_PYTHON_DOWNLOADS ?= never
 export UV_COMPILE_BYTECODE ?= 1
 export UV
+export MESSAGE
 unexport VIRTUAL_ENV
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test lint bench docs pins clean
+.PHONY: install demo test lint bench mutants fuzz docs pins clean
 
 install: .venv/bin/lev
 	@echo "Installed in .venv. Next: make demo, make test, make lint, make bench, make docs."
 
 demo: .venv/bin/lev
-	@.venv/bin/lev demo $(if $(MESSAGE),"$(MESSAGE)")
+	@.venv/bin/lev demo $(if $(MESSAGE),-- "$$MESSAGE")
 
 test: lint
 	$(PYTEST) -n 2 -m "$(FAST)" --cov=lev_os.core --cov-branch --cov-report= $(ARGS)
@@ -32,6 +33,18 @@ lint: .venv/bin/lev
 
 bench: .venv/bin/lev
 	.venv/bin/python -m benchmarks $(ARGS)
+
+# SHARE is the percentage of the mutants to try: all of them take hours.
+SHARE ?= 20
+mutants: .venv/bin/lev
+	@$(UV) sync --quiet --group mutants
+	nice .venv/bin/python internal/mutants.py --share $(SHARE)
+
+# MINUTES is for all the parsers together.
+MINUTES ?= 5
+fuzz: .venv/bin/lev
+	@$(UV) sync --quiet --group fuzz
+	nice .venv/bin/python fuzz/run.py --minutes $(MINUTES) $(ARGS)
 
 # The formats reference is generated from the schemas.
 docs: .venv/bin/lev
