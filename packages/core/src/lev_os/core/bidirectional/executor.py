@@ -226,7 +226,7 @@ class Executor:
             if subpath in package.server_tools and (self._package is None or package.name != self._package.name):
                 # A dependency must not start commands on a machine whose user has only named what depends on it.
                 raise LevError(
-                    f"{card.specifier} is on an MCP server of {package.name}, which only a run of {package.name} reaches",
+                    f"{card.specifier} is on an MCP server, which only a run of {package.name} itself may reach",
                     help="declare the server in your own lev.toml, and call it from there",
                 )
             loaded: Tool = package.tool(subpath)

@@ -79,7 +79,7 @@ def _server_schema() -> dict[str, Any]:
             "url": {
                 "type": "string",
                 "pattern": "^https?://",
-                "description": "Streamable HTTP; http on loopback only.",
+                "description": "Streamable HTTP; http on loopback.",
             },
             "env": {**names, "description": "Names of the variables that the command gets."},
             "token": {"type": "string", "description": "The name of the variable that holds the bearer token."},

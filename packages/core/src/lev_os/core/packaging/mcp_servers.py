@@ -53,6 +53,11 @@ class McpServer:
     token: str | None = None
     timeout: float = 60.0
 
+    def arguments(self, root: Path) -> list[str]:
+        """The command with its program found below the package's `root`; raises `OutsidePackage`."""
+        program, *rest = self.command
+        return [str(locate(root, program)) if program.startswith("./") else program, *rest]
+
 
 class ServerTool(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A tool as a server lists it. `read_only` and `idempotent` are its annotations: claims, not facts."""
