@@ -199,6 +199,7 @@ def test_a_server_that_changes_after_approval_is_refused(root: Path, name: str, 
     assert play(root, "echo").output == {"said": "hello"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "says"),
     [

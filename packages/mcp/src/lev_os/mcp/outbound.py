@@ -109,7 +109,7 @@ async def connected(package: Package, server: McpServer) -> AsyncIterator[Client
     except Exception as error:  # task groups wrap whatever a server makes of the connection
         failure = failure or _failure(server, error)
     if failure is not None:
-        raise failure
+        raise failure from None
 
 
 def _failure(server: McpServer, error: BaseException) -> LevError:

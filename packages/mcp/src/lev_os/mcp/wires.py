@@ -27,6 +27,7 @@ MOST_BYTES = 64 << 20
 MOST_MESSAGES = 10_000
 _PATIENCE = 1.0
 """Seconds that a command gets to end after its stdin was closed."""
+_LOOK = 0.01
 
 
 class TooMuch(Exception):
@@ -131,20 +132,25 @@ def _message(line: bytes) -> SessionMessage | Exception:
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     """Close its stdin, wait a little, then end it and whatever it has started."""
-    if process.stdin is not None:
-        process.stdin.close()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_PATIENCE if process.returncode is None else 0.0):
-            await process.wait()
+        async with asyncio.timeout(_PATIENCE):
+            while process.returncode is None:  # `wait` would wait for its pipes too, which may be full
+                await asyncio.sleep(_LOOK)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if sys.platform == "win32":
             process.kill()
         else:
             os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
-    transport = getattr(process, "_transport", None)  # a grandchild may keep the pipe open for ever
-    if transport is not None:
-        transport.close()
+    with contextlib.suppress(TimeoutError, ValueError):
+        async with asyncio.timeout(_PATIENCE):  # what it started may have left its group and keep the pipe
+            while await process.stdout.read(1 << 16):
+                pass
+            await process.wait()
+    process._transport.close()  # type: ignore[attr-defined]  # asyncio has no public way to let go of a pipe
+    await asyncio.sleep(0)
 
 
 @asynccontextmanager
