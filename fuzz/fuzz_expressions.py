@@ -26,4 +26,6 @@ def target(data: bytes) -> None:
 
 
 if __name__ == "__main__":
-    harness.run("expressions", target, SEEDS, ("${", "}", ".map(", ".all(", "1u", "b'x'", "'''", "[", "{", "(", "- - -"))
+    harness.run(
+        "expressions", target, SEEDS, ("${", "}", ".map(", ".all(", "1u", "b'x'", "'''", "[", "{", "(", "- - -")
+    )

@@ -71,13 +71,12 @@ RUNS: dict[str, tuple[str, str, str, dict[str, Any], list[Any]]] = {
         "  - {id: a, ask: Do it., tools: [./tools/send]}\n",
         principle("R-1", "revise", "forbid_tool: [acme/tools/send]"),
         {},
-        [{"tool_calls": [{"tool": "send", "arguments": {}}, {"tool": "send", "arguments": {}}]}]
-        + [{"tool_calls": [{"tool": "send"}]}],
+        [{"tool_calls": [{"tool": "send", "arguments": {}}, {"tool": "send", "arguments": {}}]}, {"tool_calls": [{"tool": "send"}]}],
     ),
     "answers revised": (
         "input: {}",
         "  - {id: a, ask: Do it.}\n",
-        principle("R-1", "revise", "regex: bad") + principle("W-1", "warn", "regex: 'b.d'"),
+        principle("R-1", "revise", "regex: {pattern: bad, fields: [result]}") + principle("W-1", "warn", "regex: 'b.d'"),
         {},
         [{"answer": "bad"}, {"answer": "a bad one"}, {"answer": "bad, bad"}],
     ),
@@ -182,7 +181,9 @@ def linked(head: str, steps: str) -> LinkedFlow:
         "./contexts/p": LinkedContext("acme/contexts/p", "Mind ${input}.", "sha256:1", ("input",)),
     }
     text = "flowmind: 1\nname: sub\ninput: {mail: any, name: any}\nsteps:\n"
-    text += "  - {call: ./tools/send, with: {mail: '${input.mail}', name: '${input.name}'}}\n  - return: '${input.name}'\n"
+    text += (
+        "  - {call: ./tools/send, with: {mail: '${input.mail}', name: '${input.name}'}}\n  - return: '${input.name}'\n"
+    )
 
     def link(name: str, text: str, flows: dict[str, LinkedFlow]) -> LinkedFlow:
         return LinkedFlow(
@@ -238,7 +239,11 @@ def test_replies_word_for_word() -> None:
     machine = Machine(linked("input: {}", steps + "  - {wait: b, id: y}\n"), run="run", secret=b"s" * 100)
     found = [told(machine.start())]
     wait, call = machine.effects
-    found += [told(machine.submit(call.token, 1)), told(machine.submit(call.token, 1)), told(machine.submit(call.token, 2))]
+    found += [
+        told(machine.submit(call.token, 1)),
+        told(machine.submit(call.token, 1)),
+        told(machine.submit(call.token, 2)),
+    ]
     found += [told(machine.fail(wait.token, "gone")), told(machine.fail(wait.token, "gone"))]
     found += [told(machine.cancel("enough")), told(machine.cancel("again")), told(machine.submit(call.token, 2))]
     for wrong in (lambda: machine.submit("x", 1), machine.start, lambda: machine.submit(call.token, object())):
