@@ -9,6 +9,7 @@ FAST := not slow and not node and not local_model
 export UV_PYTHON_DOWNLOADS ?= never
 export UV_COMPILE_BYTECODE ?= 1
 export UV
+export MESSAGE
 unexport VIRTUAL_ENV
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -18,7 +19,7 @@ install: .venv/bin/lev
 	@echo "Installed in .venv. Next: make demo, make test, make lint, make bench, make docs."
 
 demo: .venv/bin/lev
-	@.venv/bin/lev demo $(if $(MESSAGE),"$(MESSAGE)")
+	@.venv/bin/lev demo $(if $(MESSAGE),-- "$$MESSAGE")
 
 test: lint
 	$(PYTEST) -n 2 -m "$(FAST)" --cov=lev_os.core --cov-branch --cov-report= $(ARGS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -11,6 +12,11 @@ import pytest
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 OUTCOMES = ("passed", "failed", "error", "skipped", "xfailed")
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Whoever starts us in the background may have turned Ctrl-C off, and what we start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -37,7 +43,8 @@ def _no_skip(report: pytest.TestReport | pytest.CollectReport) -> pytest.TestRep
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Add this run to the totals of the runs before it, when a file for them is named."""
-    if not (name := os.environ.get("LEV_TEST_TOTALS")):
+    name = os.environ.get("LEV_TEST_TOTALS")
+    if not name or hasattr(terminalreporter.config, "workerinput"):  # workers report to the one who counts
         return
     file = Path(name)
     before = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}

@@ -10,7 +10,18 @@ import sys
 from .measure import CannotMeasure
 from .table import Row, as_json, as_text
 
-NAMES = ("exports", "discovery", "listing", "imports", "steps", "journalled", "growth", "gate")
+NAMES = (
+    "exports",
+    "discovery",
+    "listing",
+    "imports",
+    "steps",
+    "journalled",
+    "tracing",
+    "growth",
+    "gate",
+    "judgement",
+)
 
 
 def main() -> int:

@@ -2,7 +2,7 @@
 
 `make mutants SHARE=25` tries a quarter of the mutants, the same ones each time; results are kept in
 `packages/core/mutants`, so an interrupted run goes on where it stopped. The configuration is `[tool.mutmut]` in
-`packages/core/pyproject.toml`. Survivors are listed by `--survivors`; `mutmut show NAME`, in `packages/core`, shows one.
+`packages/core/pyproject.toml`. `--survivors` lists the survivors; `mutmut show NAME`, in `packages/core`, shows one.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ class Session:
         elif ">>>" in block.text:
             run_doctest(block.text, block.where, self.names)
         else:
-            code = compile(block.text, block.where, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            code = compile(block.text, block.where, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
             result = eval(code, self.names)  # noqa: S307  # the page's own code
             if inspect.iscoroutine(result):
                 asyncio.run(result)

@@ -1,4 +1,6 @@
-"""Run a flow with its journal, as `lev run` does. Arguments: folder, runs, bytes of payload, and whether to fsync."""
+"""Run a flow with its journal, as `lev run` does. Arguments: folder, runs, bytes of payload, whether to fsync, and
+`imported` to have the OpenTelemetry SDK in memory, `traced` to do it under its tracer provider without an exporter,
+`heard` with a span processor that does nothing."""
 
 import asyncio
 import json
@@ -12,6 +14,15 @@ from flows import counting, increment
 from lev_os.core.bidirectional import run
 
 folder, runs, size, fsync = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "fsync"
+if sys.argv[5:]:
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+
+    provider = TracerProvider()
+    if sys.argv[5] == "heard":
+        provider.add_span_processor(SpanProcessor())
+    if sys.argv[5] != "imported":
+        trace.set_tracer_provider(provider)
 flow = counting(3)
 payload = "x" * size
 synced = {"count": 0.0, "wall": 0.0}

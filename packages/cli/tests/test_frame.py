@@ -207,3 +207,10 @@ def test_bash_itself_completes(tmp_path: Path, lev: Lev) -> None:
         """
         done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=tmp_path)
         assert (done.stdout.split(), done.stderr) == (wanted.split(), "")
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
+def test_a_closed_output_is_no_error(closed: str) -> None:
+    """What is said there goes nowhere, as with any other command."""
+    done = subprocess.run(["bash", "-c", f'"{sys.executable}" -m lev_os.cli list --json {closed}'], check=False)
+    assert done.returncode in (0, 1)

@@ -92,15 +92,18 @@ def test_without_a_model_or_a_judge(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_branches_run_side_by_side() -> None:
     """Independent effects overlap."""
 
+    begun = 0
+
     @tool(effects=[])
     async def nap() -> int:
-        await asyncio.sleep(0.1)
+        nonlocal begun
+        begun += 1
+        while begun < 20:  # ends only when all twenty are under way
+            await asyncio.sleep(0.001)
         return 1
 
     branches = "\n".join(f"      b{n}: [{{id: x, call: ./tools/nap}}]" for n in range(20))
-    begin = time.monotonic()
     assert run_sync(flow(f"  - parallel:\n{branches}\n"), {}, tools={"./tools/nap": nap}).status == "done"
-    assert time.monotonic() - begin < 1
 
 
 def test_losers_of_a_race_are_cancelled() -> None:
@@ -135,11 +138,9 @@ def test_a_tool_that_refuses_to_be_cancelled() -> None:
             except asyncio.CancelledError:
                 continue
 
-    begin = time.monotonic()
     result = run_sync(flow("  - call: ./tools/s\n    timeout: 50ms\n"), {}, tools={"./tools/s": stubborn})
     assert result.error is not None
     assert result.error.kind == "timeout"
-    assert time.monotonic() - begin < 5
 
 
 def test_a_retry_waits_between_attempts() -> None:

@@ -150,10 +150,8 @@ def test_printing_does_not_reach_standard_output(capfd: pytest.CaptureFixture[st
 
 def test_a_hanging_thread_is_left_behind_and_counted() -> None:
     """The run goes on at its deadline; the thread is reported until it ends."""
-    begin = time.monotonic()
     result = call("hang", timeout="100ms")
     assert "in time" in message(result)
-    assert time.monotonic() - begin < 2
     assert result.error is not None
     assert result.error.kind == "timeout"
     assert result.abandoned_threads == 1
@@ -278,16 +276,16 @@ def test_many_blocking_tools_at_once() -> None:
     """Blocking tools of parallel branches overlap, and all threads end."""
     branches = "\n".join(f"      b{n}: [{{id: x, call: ./tools/nap}}]" for n in range(8))
 
+    together = threading.Barrier(8, timeout=30)
+
     def nap() -> int:
-        time.sleep(0.2)
+        together.wait()  # returns only when all eight are here
         return 1
 
     from lev_os.core import tool
 
     before = threading.active_count()
-    begin = time.monotonic()
     result = asyncio.run(run(flow(f"  - parallel:\n{branches}\n"), {}, tools={"./tools/nap": tool(effects=[])(nap)}))
     assert result.status == "done"
-    assert time.monotonic() - begin < 1.2
     time.sleep(0.1)
     assert threading.active_count() == before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from lev_os.core.bidirectional import Effect, Machine
-from lev_os.core.constitutional import Gate
+from lev_os.core.constitutional import Constitution, Gate
 from machines import card, drive, machine
 
 MAIL = card("mail", "ingests_untrusted")
@@ -150,3 +150,53 @@ def test_a_clean_flow_asks_nobody() -> None:
     """The control: the same write of a constant needs no person."""
     m = machine("  - {call: ./tools/send, with: {text: hello}}\n", tools=(SEND,), gate=Gate())
     assert drive(m, m.start(), lambda effect: "sent").outcome is not None
+
+
+def test_what_follows_a_tainted_return_is_decided_by_it() -> None:
+    """That the flow went on says what the mail did not say."""
+    steps = READ + "  - if: \"mail == 'dog'\"\n    then: [{return: 1}]\n"
+    _, effect = sent(steps, "hello")
+    assert effect is not None
+    assert effect.kind == "wait"
+
+
+def test_a_branch_that_cannot_return_decides_nothing_after_it() -> None:
+    """Without a `return` inside, what follows runs either way."""
+    steps = READ + "  - if: \"mail == 'dog'\"\n    then: [{set: {y: 1}}]\n"
+    _, effect = sent(steps, "hello")
+    assert effect is not None
+    assert effect.request["name"] == "send"
+
+
+def test_what_catch_does_is_decided_by_what_failed() -> None:
+    """A tool that was given the mail and failed led to the call inside `catch`."""
+    m = machine(
+        READ + '  - try: [{call: ./tools/pure, with: {text: "${mail}"}}]\n'
+        "    catch: [{call: ./tools/send, with: {text: hello}}]\n",
+        tools=(MAIL, PURE, SEND),
+        gate=Gate(),
+    )
+    (mail,) = m.start().effects
+    (pure,) = m.submit(mail.token, "cat").effects
+    (effect,) = m.fail(pure.token, "boom").effects
+    assert effect.kind == "wait"
+
+
+@pytest.mark.parametrize(("waits", "leaves"), [("legal", True), ("manager", False)])
+def test_only_the_named_approval_clears_a_value(waits: str, leaves: bool) -> None:
+    """`unless: [legal]` is not met by a manager's yes."""
+    check = "{taint: {from: [untrusted], to: [writes_external], unless: [legal]}}"
+    text = (
+        "constitution: 1\nname: c\nprinciples:\n  - id: C-1\n    statement: s\n"
+        f"    checks: [{check}]\n    tests: {{violates: [{{}}, {{}}], complies: [{{}}, {{}}]}}\n"
+    )
+    m = machine(
+        READ + f'  - {{wait: {waits}, about: "${{mail}}"}}\n  - {{call: ./tools/send, with: {{text: "${{mail}}"}}}}\n',
+        tools=(MAIL, SEND),
+        gate=Gate(Constitution.parse(text)),
+    )
+    (mail,) = m.start().effects
+    (wait,) = m.submit(mail.token, "cat").effects
+    step = m.submit(wait.token, {"approved": True})
+    assert bool(step.effects) is leaves
+    assert (step.outcome is None) is leaves

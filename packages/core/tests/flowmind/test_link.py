@@ -585,3 +585,12 @@ def test_every_file_is_read_once(site: Site, monkeypatch: pytest.MonkeyPatch) ->
         watching.clear()
     assert {name: count for name, count in opened.items() if count > 1} == {}
     assert opened.keys() >= {"contexts/tone.md", "flows/leaf.yaml", "constitution.yaml"}
+
+
+def test_two_tools_of_one_name_cannot_be_offered_together() -> None:
+    """A model calls tools by name; which one it means would be a guess."""
+    head = "flowmind: 1\nname: two\ninput: {}\nsteps:\n"
+    text = head + "  - ask: Look it up.\n    tools: [./tools/find, ./tools/other]\n"
+    cards = {f"./tools/{ref}": ToolCard(specifier=f"acme/tools/{ref}", name="find") for ref in ("find", "other")}
+    with pytest.raises(InvalidInput, match="both are called `find`"):
+        Flow.parse(text).link(tools=cards)

@@ -44,7 +44,7 @@ def test_a_member_of_a_workspace_uses_the_workspace_s_model(tmp_path: Path) -> N
     (tmp_path / "pyproject.toml").write_text('[tool.lev]\nmodel = "nonsense"\n')
     (tmp_path / "repository" / ".git").mkdir()
     (member / "pyproject.toml").write_text("[project]\n")
-    assert choose._configured(member) is None
+    assert choose.setting("model", member, help="") is None
     (tmp_path / "repository" / "pyproject.toml").write_text('[tool.lev]\nmodel = "test"\n')
     assert open_model(None, root=member).name == "test"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 __version__ = "0.1.0"
@@ -12,6 +13,9 @@ def main(args: list[str] | None = None) -> int:
 
     0 fine, 1 findings, 2 usage or broken input, 3 failed, 4 denied, 5 waiting for a person, 130 interrupted.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # the shell closed it: what is said there goes nowhere
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # for as long as we run
     given = list(sys.argv[1:] if args is None else args)
     if given in (["--version"], ["-V"]):
         # Scripts ask for the version often; nothing else needs to be imported to answer.

@@ -11,11 +11,13 @@ _HERE = "lev_os.cli.commands"
 
 COMMANDS = {
     "new": (f"{_HERE}.new", "Make a package that works from the first minute."),
+    "dev": (f"{_HERE}.dev", "Watch a package: check it, refresh its stubs."),
     "list": (f"{_HERE}.list", "Packages of this project and what they export."),
     "show": (f"{_HERE}.show", "What a model gets for a specifier."),
     "resolve": (f"{_HERE}.resolve", "Which file or object a specifier stands for."),
     "run": (f"{_HERE}.run", "Run a flow once, or over a file of inputs."),
     "runs": (f"{_HERE}.runs", "Look at runs; answer what waits for a person."),
+    "calibrate": (f"{_HERE}.calibrate", "How well conditions are judged, and which thresholds they need."),
     "mcp": (f"{_HERE}.mcp", "Serve packages and flows to an MCP host."),
     "schema": (f"{_HERE}.schema", "The JSON Schema of a file format."),
     "demo": (f"{_HERE}.demo", "See it all work, without a key."),

@@ -110,9 +110,15 @@ def _model() -> Check:
 
 
 def _judge() -> Check:
+    from lev_os.core.llm_runtime.embedding import chosen_embedder
+
     help = "pip install 'lev-os[local]'"
-    if _has("wordllama"):
-        return Check("judge", "ok", "wordllama: decides conditions from their examples", optional=True)
+    try:
+        name = chosen_embedder(project_root())
+    except LevError as problem:
+        return Check("judge", "broken", problem.message, problem.help)
+    if name is not None:
+        return Check("judge", "ok", f"{name}: decides conditions from their examples", optional=True)
     return Check("judge", "missing", "no local classifier: a model decides conditions", help, optional=True)
 
 

@@ -1,17 +1,19 @@
 """Leviathan over MCP: contexts as resources, tools behind the gate, and flows that the host's model drives.
 
-`serve_stdio` is what `lev mcp` runs. The MCP SDK costs about a second to import and is loaded on first use.
+`serve` is what `lev mcp` runs. The MCP SDK costs about a second to import and is loaded on first use.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .listen import Listen, read_token
+
 if TYPE_CHECKING:
     from .desk import Desk
-    from .server import build_server, serve_stdio
+    from .server import build_server, serve
 
-__all__ = ["Desk", "build_server", "serve_stdio"]
+__all__ = ["Desk", "Listen", "build_server", "read_token", "serve"]
 
 
 def __getattr__(name: str) -> Any:

@@ -65,6 +65,16 @@ class Catalog:
         """Everything a model may read, by URI."""
         return {uri(export): (package, export) for package, export in self._exports if export.kind in _READABLE}
 
+    @property
+    def skills(self) -> tuple[tuple[Package, Export], ...]:
+        """Every skill."""
+        return tuple((package, export) for package, export in self._exports if export.kind == "skill")
+
+    @property
+    def personalities(self) -> tuple[tuple[Package, Export], ...]:
+        """Every personality that a model may read."""
+        return tuple((package, export) for package, export in self._exports if export.kind == "personality")
+
     @cached_property
     def flows(self) -> dict[str, tuple[Package, Export]]:
         """Every flow, by specifier."""

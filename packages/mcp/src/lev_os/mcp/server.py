@@ -17,27 +17,29 @@ from lev_os.core.errors import LevError
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.server import Server
 from mcp.server.stdio import stdio_server
-from mcp.shared.exceptions import MCPError
 
 from . import replies
 from .annotations import hints
 from .arguments import FLOW_CALLS, read_arguments
 from .catalog import Catalog, Offered, nearest
 from .desk import Desk, summary
+from .listen import Listen
+from .reading import Reading
 from .replies import Reply
 
 Context = ServerRequestContext[Any, Any]
 _ERRORS = frozenset({"invalid", "failed", "denied", "conflict"})
 
 
-def serve_stdio(
+def serve(
     packages: Sequence[str],
     *,
     root: str | Path = ".",
     all_tools: bool = False,
     tools: tuple[str, ...] | None = None,
+    http: Listen | None = None,
 ) -> None:
-    """Serve packages (import names or folders) over stdin and stdout until the host closes them.
+    """Serve packages (import names or folders): over stdin and stdout until the host closes them, or over HTTP.
 
     `root` is the project whose `.lev` folder keeps runs and secret. At most eight tools are exported, the flow
     tools among them, unless `all_tools` is set or `tools` names them. Raises `LevError` before the first message
@@ -47,12 +49,17 @@ def serve_stdio(
     desk = Desk(catalog, Path(root))
     server = build_server(catalog, desk)
 
-    async def serve() -> None:
+    async def over_stdio() -> None:
         async with stdio_server() as (incoming, outgoing):
             await server.run(incoming, outgoing, server.create_initialization_options())
 
     with closing(desk):
-        asyncio.run(serve())
+        if http is None:
+            asyncio.run(over_stdio())
+        else:
+            from .http import serve_http
+
+            serve_http(server, http)
 
 
 def build_server(catalog: Catalog, desk: Desk) -> Server[Any]:
@@ -60,6 +67,7 @@ def build_server(catalog: Catalog, desk: Desk) -> Server[Any]:
     listed = [_exported(offered) for offered in catalog.tools]
     if catalog.flows:
         listed[:0] = _flow_tools(catalog)
+    reading = Reading(catalog)
 
     async def list_tools(context: Context, page: wire.PaginatedRequestParams | None) -> wire.ListToolsResult:
         return wire.ListToolsResult(tools=listed)
@@ -82,40 +90,19 @@ def build_server(catalog: Catalog, desk: Desk) -> Server[Any]:
             reason = f"{call.name} could not be carried out ({type(error).__name__}); the server's log says more"
             return _result({"kind": "failed", "error": {"kind": "flow", "message": reason}}, error=True)
 
-    async def list_resources(context: Context, page: wire.PaginatedRequestParams | None) -> wire.ListResourcesResult:
-        return wire.ListResourcesResult(
-            resources=[
-                wire.Resource(
-                    uri=uri,
-                    name=export.specifier,
-                    description=export.kind,
-                    mime_type="application/yaml" if export.kind in ("flow", "constitution") else "text/markdown",
-                )
-                for uri, (_, export) in catalog.texts.items()
-            ]
-        )
-
-    async def read_resource(context: Context, asked: wire.ReadResourceRequestParams) -> wire.ReadResourceResult:
-        found = catalog.texts.get(asked.uri)
-        if found is None:
-            hint = nearest(asked.uri, list(catalog.texts))
-            raise MCPError(wire.INVALID_PARAMS, f"there is no resource {asked.uri!r}{hint}")
-        _, export = found
-        try:
-            text = export.for_llm()["text"]
-        except LevError as error:
-            raise MCPError(wire.INVALID_PARAMS, str(error)) from None
-        return wire.ReadResourceResult(contents=[wire.TextResourceContents(uri=asked.uri, text=text)])
-
-    return Server(
+    server = Server(
         "lev",
         version=version("lev-os-mcp"),
         instructions=_instructions(catalog),
         on_list_tools=list_tools,
         on_call_tool=call_tool,
-        on_list_resources=list_resources,
-        on_read_resource=read_resource,
+        on_list_resources=reading.list_resources,
+        on_read_resource=reading.read_resource,
+        on_list_prompts=reading.list_prompts if catalog.personalities else None,
+        on_get_prompt=reading.get_prompt if catalog.personalities else None,
     )
+    reading.register(server)
+    return server
 
 
 def _no_tool(catalog: Catalog, name: str, listed: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 
 import click
 
@@ -14,9 +15,24 @@ from ..options import python_option
 @click.argument("packages", nargs=-1, metavar="[PACKAGE]...")
 @click.option("--tools", metavar="NAME,…", help="Offer exactly these tools, beside those that drive flows.")
 @click.option("--all-tools", is_flag=True, help="Offer every exported tool, beyond the first eight.")
+@click.option("--http", is_flag=True, help="Serve over streamable HTTP in place of stdio.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on, with --http.")
+@click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option("--token-file", type=click.Path(path_type=Path), help="Holds the bearer token; without it one is made.")
+@click.option("--allow-host", multiple=True, metavar="NAME[:PORT]", help="A further name that clients may ask for.")
 @python_option
-def command(packages: tuple[str, ...], tools: str | None, all_tools: bool, python: str | None) -> None:
-    """Serve packages to an MCP host over stdio: contexts as resources, tools, and flows that its model drives.
+def command(
+    packages: tuple[str, ...],
+    tools: str | None,
+    all_tools: bool,
+    http: bool,
+    host: str,
+    port: int,
+    token_file: Path | None,
+    allow_host: tuple[str, ...],
+    python: str | None,
+) -> None:
+    """Serve packages to an MCP host: contexts as resources, skills, prompts, tools, and flows that its model drives.
 
     PACKAGE is an import name or a folder with a lev.toml; without one, the packages of this project are served.
 
@@ -24,7 +40,10 @@ def command(packages: tuple[str, ...], tools: str | None, all_tools: bool, pytho
     Examples:
       lev mcp acme_support
       claude mcp add acme -- uv run lev mcp acme_support
+      lev mcp acme_support --http --port 8765
     """
+    if not http and (token_file is not None or allow_host):
+        raise UsageProblem("--token-file and --allow-host are for --http", help="add --http")
     if importlib.util.find_spec("lev_os.mcp") is None or importlib.util.find_spec("mcp") is None:
         raise UsageProblem("lev mcp needs lev-os-mcp, which is not installed", help="pip install 'lev-os[mcp]'")
     from ..catalog import make_importable
@@ -32,13 +51,15 @@ def command(packages: tuple[str, ...], tools: str | None, all_tools: bool, pytho
 
     served = packages or _of_project(python)
     make_importable(python)
-    from lev_os.mcp import serve_stdio
+    from lev_os.mcp import Listen, read_token, serve
 
-    serve_stdio(
+    token = None if token_file is None else read_token(token_file)
+    serve(
         served,
         root=project_root(),
         all_tools=all_tools,
         tools=None if tools is None else tuple(name.strip() for name in tools.split(",")),
+        http=Listen(host, port, token, allow_host) if http else None,
     )
 
 

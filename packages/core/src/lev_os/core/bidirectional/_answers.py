@@ -65,6 +65,9 @@ def accept_verdict_of_model(labels: Sequence[str]) -> Accept:
             answer = {"answer": answer}
         if not isinstance(answer, dict) or answer.get("answer") not in allowed:
             return [f"`answer` is one of {', '.join(allowed)}"], None
+        said = answer.get("confidence")
+        if said is not None and not (_is_number(said) and 0 <= said <= 1):
+            return ["`confidence` is a number from 0 to 1, or left out"], None
         return (), {**value, "answer": answer}
 
     return accept

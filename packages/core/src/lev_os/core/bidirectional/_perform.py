@@ -184,9 +184,12 @@ class Performer:
         label = judged.get("label")
         confidence = judged.get("confidence")
         calibrated = bool(judged.get("calibrated"))
-        sure = not (calibrated and confidence is not None and threshold is not None and confidence < threshold)
+        self_reported = None
+        if not calibrated:
+            confidence, self_reported = None, confidence
+        sure = confidence is None or threshold is None or confidence >= threshold
         if label is None or not sure:
-            confidence, calibrated = None, False
+            confidence, calibrated, self_reported = None, False, None
             try:
                 answered = yield from self.perform(frame, _ask_model(want, labels))
             except StepFailed as failed:
@@ -194,6 +197,7 @@ class Performer:
             else:
                 answer = answered["answer"]
                 label = None if answer["answer"] == UNSURE else answer["answer"]
+                self_reported = answer.get("confidence")
                 judged = {"evidence": answer.get("evidence"), "decided_by": answered.get("decided_by") or "model"}
         return Decision(
             step=want.step,
@@ -202,6 +206,7 @@ class Performer:
             confidence=confidence,
             calibrated=calibrated,
             evidence=judged.get("evidence"),
+            self_reported=self_reported,
         )
 
     def _action(self, want: Wanted, key: str, attempt: int, problems: tuple[str, ...]) -> Action:

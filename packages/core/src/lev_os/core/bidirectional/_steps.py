@@ -66,7 +66,6 @@ class Interpreter:
         self._performer = Performer(host)
         self._talk = Conversation(host, self._performer)
         self._judged: dict[tuple[str, tuple[GateSession, ...]], Decision] = {}
-        self._approved_values: set[str] = set()
         self.meters: list[Meter] = []
 
     def flow(self, frame: Frame, arguments: Mapping[str, Any], labels: Mapping[str, Labels], control: Labels) -> Strand:
@@ -110,10 +109,14 @@ class Interpreter:
         """A branch of `step` that something tainted may have decided on."""
         before = scope.control
         scope.control = before | control
+        goes_on = False
         try:
             yield from self._block(steps, frame, scope)
+            goes_on = True
         finally:
-            scope.control = before
+            # Where a branch might have returned, what comes after it runs because of the same decision.
+            if scope.control != before and not (goes_on and _may_return(step)):
+                scope.control = before
             self._decided(step, scope, control)
 
     def _decided(self, step: Step, scope: Scope, control: Labels) -> None:
@@ -153,12 +156,11 @@ class Interpreter:
             raise StepFailed(Failure(kind="expression", message=message, step=_name(step), retryable=False))
         return value
 
-    def _taint(self, values: Mapping[str, tuple[Value, Any]], scope: Scope) -> dict[str, Labels]:
-        """Labels by place, without those of values that a person has approved as they are."""
+    def _taint(self, values: Mapping[str, Value], scope: Scope) -> dict[str, Labels]:
+        """Labels by place. What a person has approved is the gate's to know: it asks for that very value."""
         taint: dict[str, Labels] = {"": scope.control} if scope.control else {}
-        for place, (template, value) in values.items():
-            labels = scope.labels(template)
-            if labels and not (self._approved_values and canonical.digest(value) in self._approved_values):
+        for place, template in values.items():
+            if labels := scope.labels(template):
                 taint[place] = labels
         return taint
 
@@ -168,7 +170,7 @@ class Interpreter:
         arguments = self._render(step.with_, step, scope)
         taint: dict[str, Labels] = {}
         if scope.control or not scope.clean:
-            taint = self._taint({f"args.{n}": (step.with_[n], v) for n, v in arguments.items()}, scope)
+            taint = self._taint({f"args.{name}": step.with_[name] for name in arguments}, scope)
         tool = _tool(frame.linked, step.tool)
         card = tool.card
         value = yield from self._performer.perform(
@@ -190,7 +192,7 @@ class Interpreter:
     def _ask(self, step: Ask, frame: Frame, scope: Scope) -> Strand:
         about = None if step.about is None else self._text(step.about, step, scope)
         instruction = self._text(step.instruction, step, scope)
-        taint = self._taint({"about": (step.about, about), "instruction": (step.instruction, instruction)}, scope)
+        taint = self._taint({"about": step.about, "instruction": step.instruction}, scope)
         context = []
         for reference in dict.fromkeys((*frame.linked.tree.context, *step.context)):
             linked = frame.linked.contexts[reference]
@@ -209,7 +211,7 @@ class Interpreter:
     def _wait(self, step: Wait, frame: Frame, scope: Scope) -> Strand:
         about = None if step.about is None else self._render(step.about, step, scope)
         schema = None if step.returns is None else Schema.of(step.returns)
-        taint = self._taint({"about": (step.about, about)}, scope)
+        taint = self._taint({"about": step.about}, scope)
         want = Wanted(
             kind="wait",
             path=step.path,
@@ -226,8 +228,6 @@ class Interpreter:
                 raise
             yield from self._block(step.on_timeout, frame, scope)
             return
-        if about is not None and isinstance(value, Mapping) and value.get("approved") is True:
-            self._approved_values.add(canonical.digest(about))
         self._host.person(step.name, about, value)
         self._bind(step, frame, scope, value, CLEAN)
 
@@ -235,7 +235,7 @@ class Interpreter:
         """The decision, with the labels of what it was made from."""
         statement = self._text(condition.statement, step, scope)
         about = None if condition.about is None else self._text(condition.about, step, scope)
-        taint = self._taint({"about": (condition.about, about), "statement": (condition.statement, statement)}, scope)
+        taint = self._taint({"about": condition.about, "statement": condition.statement}, scope)
         labels = CLEAN.union(*taint.values())
         question: dict[str, Any] = {"statement": statement, "about": about, "labels": list(condition.labels)}
         question["examples"] = {label: list(texts) for label, texts in condition.examples.items()}
@@ -376,7 +376,7 @@ class Interpreter:
         if problems:
             message = f"the input of {step.flow} does not fit: " + "; ".join(problems[:5])
             raise StepFailed(Failure(kind="flow", message=message, step=_name(step), retryable=False))
-        labels = self._taint({n: (step.with_[n], v) for n, v in rendered.items()}, scope)
+        labels = self._taint({name: step.with_[name] for name in rendered}, scope)
         labels.pop("", None)
         inner = Frame(
             linked=linked,
@@ -404,7 +404,7 @@ class Interpreter:
             error = {"kind": failure.kind, "message": failure.message, "step": failure.step}
             # What a tool or model says when it fails comes from outside.
             self._bind_name("error", step, frame, scope, error, failed.labels | {"untrusted"})
-            yield from self._block(step.catch, frame, scope)
+            yield from self._guarded(step, step.catch, frame, scope, failed.labels)
 
     def _set(self, step: Set, frame: Frame, scope: Scope) -> tuple[()]:
         for name, value in step.values.items():
@@ -482,6 +482,10 @@ def _accept(schema: Schema | None, value: Any) -> tuple[Sequence[str], Any]:
 
 def _name(step: Step) -> str:
     return step.id or step.path
+
+
+def _may_return(step: Step) -> bool:
+    return any(isinstance(inner, Return) for body in bodies(step) for inner in walk(body))
 
 
 def _names(step: Step) -> tuple[str, ...]:

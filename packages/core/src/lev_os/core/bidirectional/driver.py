@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import secrets as randomness
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -32,6 +32,7 @@ from .executor import Executor
 from .journal import Journal, JournalUnwritable
 from .places import files_folder, new_run
 from .replaying import rebuild, started
+from .tracing import spans_of
 
 if TYPE_CHECKING:
     from ..constitutional import Gate
@@ -72,6 +73,7 @@ class Run:
         self.executor = executor
         self.journal = journal
         self.on_event = on_event
+        self._spans = spans_of(machine, executor)
         self._streams: Streams | None = None
         if on_event is not None:
             self._streams = Streams(gates_of(machine.linked, gates), on_event)
@@ -162,6 +164,8 @@ class Run:
             self._write(rebuilt.missing, machine.effects)
             if rebuilt.added:
                 file.append([Record(type="constitution", at=machine.now, body={"added": rebuilt.added})])
+            if self._spans is not None and machine.outcome is None:
+                self._spans.going_on(machine.effects, now())
         except BaseException:
             file.close()
             raise
@@ -247,6 +251,8 @@ class Run:
 
     def close(self) -> None:
         """Let go of the journal, its lock, and idle threads; safe to call twice."""
+        if self._spans is not None:
+            self._spans.close(now())
         self.executor.close()
         if self.journal is not None:
             self.journal.close()
@@ -275,6 +281,8 @@ class Run:
     def _apply(self, step: Step) -> Step:
         """Write what a step says, then let its effects out and drop those that are not wanted any more."""
         self._write(step.records, step.effects)
+        if self._spans is not None:
+            self._spans.step(step)
         if step.reply in ("duplicate", "conflict"):
             return step
         for token in step.cancelled:
@@ -324,7 +332,8 @@ class Run:
             remaining = None
             if effect.kind == "sleep":
                 remaining = max(0.0, effect.request["seconds"] - self._age(effect))
-            flights.launch(effect, partial(self.executor.carry_out, effect, remaining=remaining))
+            work: Callable[[], Awaitable[Any]] = partial(self.executor.carry_out, effect, remaining=remaining)
+            flights.launch(effect, work if self._spans is None else self._spans.around(effect, work))
 
     def _age(self, effect: Effect) -> float:
         """Seconds since an effect left, perhaps in an earlier process."""

@@ -57,7 +57,10 @@ class Usage(msgspec.Struct, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """A recorded judgement: which step, what was decided, by whom, how sure (None: uncalibrated)."""
+    """A recorded judgement: which step, what was decided, by whom, how sure (None: uncalibrated).
+
+    `self_reported` is the number that a model or an uncalibrated judge gave of itself: no threshold is put to it.
+    """
 
     step: str
     label: str
@@ -65,6 +68,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float | None = None
     calibrated: bool = False
     evidence: str | None = None
+    self_reported: float | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

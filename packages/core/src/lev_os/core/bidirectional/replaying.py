@@ -6,7 +6,7 @@ the pinned text, must lead to the very records that follow them. What differs is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,11 +86,16 @@ def replay(path: Path | str) -> Replay:
 
 
 def rebuild(
-    path: Path, entries: Sequence[Entry], *, secret: bytes | None = None, latest: LinkedFlow | None = None
+    path: Path,
+    entries: Sequence[Entry],
+    *,
+    secret: bytes | None = None,
+    latest: LinkedFlow | None = None,
+    make: Callable[..., Machine] | None = None,
 ) -> Rebuilt:
     """Feed the inputs of a journal to a fresh machine, comparing what it says with what was said.
 
-    Afterwards the machine also obeys the constitutions of `latest`.
+    Afterwards the machine also obeys the constitutions of `latest`. `make` is called in place of `Machine`.
     """
     from ..flowmind.link import LinkedFlow
     from .machine import Machine
@@ -101,7 +106,9 @@ def rebuild(
     known = stages(entries)
     added = added_since(linked, latest, known)
     later = LaterGate([*known, added] if added else known)
-    machine = Machine(linked, gate=given, later=later if later.constitutions else None, run=first["run"], secret=secret)
+    machine = (make or Machine)(
+        linked, gate=given, later=later if later.constitutions else None, run=first["run"], secret=secret
+    )
     divergences: list[Divergence] = []
     missing: tuple[Record, ...] = ()
     emitted: dict[str, float] = {}

@@ -93,6 +93,8 @@ class _Linker:
         for call in calls:
             if card := cards.get(call.tool):
                 one.check_arguments(call, call.tool, card.input_schema)
+        for ask in asks:
+            one.check_names(ask, cards)
         for sub in subs:
             if inner := flows.get(sub.flow):
                 one.check_arguments(sub, sub.flow, inner.tree.input_schema)
@@ -246,6 +248,17 @@ class _OneFlow:
 
         package, subpath = find(ref, within=self.of.package)
         return self.linker.sub_flow(package, subpath, self.of.package, self.chain)
+
+    def check_names(self, step: Ask, cards: Mapping[str, ToolCard]) -> None:
+        """A model calls tools by their names, so two of one name cannot be told apart."""
+        seen: dict[str, str] = {}
+        for ref in step.tools:
+            if (card := cards.get(ref)) is None or seen.setdefault(card.name, card.specifier) == card.specifier:
+                continue
+            message = f"a model cannot tell `{seen[card.name]}` from `{card.specifier}`: both are called `{card.name}`"
+            self.linker.problems.append(
+                Problem("FLOW305", message, step.at, "offer one of them, or rename the function")
+            )
 
     def check_arguments(self, step: Call | SubFlow, target: str, schema: Mapping[str, Any]) -> None:
         """Report arguments that are missing, unknown, or written out and of the wrong kind, as far as is declared."""

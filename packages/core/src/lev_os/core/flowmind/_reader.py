@@ -9,7 +9,7 @@ from typing import Any
 
 from ..documents import Document, Path, describe, short
 from ..errors import LevError, Location, Problem
-from ..schemas import Schema, shorthand_to_schema
+from ..schemas import InvalidSchema, Schema, shorthand_to_schema
 from ._scope import Scope
 from .expressions import ExpressionError, compile_expression, parse_expression, parse_template
 from .model import Expr, Retry, Template, Value
@@ -19,6 +19,12 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _MAX_DURATION = 366 * 86400.0
 _REFERENCE = re.compile(r"(?:lev://)?(?:\./|[A-Za-z0-9_.-]+/)[^\s${}]+")
 _NEVER = Expr("null")
+
+
+def seconds_of(text: str) -> float | None:
+    """`90s` as seconds; None when it is no duration."""
+    match = _DURATION.fullmatch(text)
+    return None if match is None else float(match[1]) * _UNITS[match[2]]
 
 
 class Reader:
@@ -125,8 +131,8 @@ class Reader:
         """Seconds; None when there is none or it cannot be read."""
         if value is None:
             return None
-        match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-        if match is None:
+        seconds = seconds_of(value) if isinstance(value, str) else None
+        if seconds is None:
             what = value if isinstance(value, int | float) else "30"
             self.report(
                 "FLOW106",
@@ -135,7 +141,6 @@ class Reader:
                 f"write `{what}s`, or ms, m, h, d",
             )
             return None
-        seconds = float(match[1]) * _UNITS[match[2]]
         if not 0 < seconds <= _MAX_DURATION:
             self.report("FLOW106", path, f"the duration `{short(value)}` is out of bounds", "more than 0, at most 366d")
             return None
@@ -196,8 +201,15 @@ class Reader:
                 getattr(error, "help", None),
             )
             return
-        for name, field in source.get("properties", {}).items() if isinstance(source.get("properties"), dict) else ():
+        fields = source.get("properties")
+        for name, field in fields.items() if isinstance(fields, dict) else ():
             if isinstance(field, dict) and "default" in field and "$ref" not in field:
-                problems = Schema.of(field).problems(field["default"])
+                whole = {"$defs": source["$defs"], **field} if "$defs" in source else field
+                try:
+                    problems = Schema.of(whole).problems(field["default"])
+                except (
+                    InvalidSchema
+                ):  # it refers to a field beside it: the input as a whole is checked when it is given
+                    continue
                 if problems:
                     self.report("FLOW302", (*path, name, "default"), f"the default does not fit: {problems[0]}")

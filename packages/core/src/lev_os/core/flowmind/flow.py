@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..errors import LevError
+from ..errors import LevError, Location
 from .model import FlowTree
 
 if TYPE_CHECKING:
     from ..packaging import Package
     from ..tools import ToolCard
+    from .build import JsonSchema, LimitSpec, Shape, Steps
     from .link import LinkedFlow
 
 
@@ -52,6 +54,42 @@ class Flow:
         from .parse import parse_flow
 
         return cls(parse_flow(text, path=path), package, specifier, path)
+
+    @classmethod
+    def build(
+        cls,
+        name: str,
+        *,
+        steps: Steps,
+        description: str | None = None,
+        input: Shape | None = None,
+        input_schema: JsonSchema | None = None,
+        output: Shape | None = None,
+        output_schema: JsonSchema | None = None,
+        context: Sequence[str] | None = None,
+        limits: LimitSpec | None = None,
+        package: Package | None = None,
+        specifier: str | None = None,
+    ) -> Flow:
+        """A flow written in Python, of the steps of `flowmind.build`; the same as what its `to_yaml()` parses to.
+
+        Raises `InvalidInput` with every problem, each at the line of Python that made the step it is in.
+        """
+        from ._building import build_tree
+
+        caller = sys._getframe(1)
+        header = {
+            "name": name, "description": description, "input": input, "input_schema": input_schema, "output": output,
+            "output_schema": output_schema, "context": context, "limits": limits,
+        }  # fmt: skip
+        tree = build_tree(header, steps, Location(caller.f_code.co_filename, caller.f_lineno))
+        return cls(tree, package, specifier)
+
+    def to_yaml(self) -> str:
+        """The flow as FlowMind YAML, in one spelling: `Flow.parse` gives the same tree back. Comments are not kept."""
+        from .printing import tree_to_yaml
+
+        return tree_to_yaml(self.tree)
 
     def link(self, *, tools: Mapping[str, Callable[..., Any] | ToolCard] | None = None) -> LinkedFlow:
         """Resolve every context, tool, sub-flow and constitution; raises `InvalidInput` with all that cannot be.

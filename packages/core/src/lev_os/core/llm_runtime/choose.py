@@ -27,7 +27,7 @@ def open_model(
     Raises `NoModel` with the ways to get one, `InvalidInput` for a bad script.
     """
     if spec is None:
-        spec = os.environ.get("LEV_MODEL") or _configured(root or Path.cwd())
+        spec = os.environ.get("LEV_MODEL") or setting("model", root or Path.cwd(), help=WAYS_TO_A_MODEL)
     if spec is None:
         from .local import is_installed
 
@@ -63,19 +63,22 @@ def _by_name(name: str, allow_weak_decisions: bool, root: Path) -> ModelClient:
     return open_pydantic(name)
 
 
-def _configured(root: Path) -> str | None:
-    """The nearest `model` under `[tool.lev]` of a `pyproject.toml`, up to the root of the repository."""
+def setting(key: str, root: Path, *, help: str) -> str | None:
+    """The nearest `key` under `[tool.lev]` of a `pyproject.toml`, up to the root of the repository.
+
+    Raises `NoModel`, with `help` when the value is not text.
+    """
     for folder in (root.resolve(), *root.resolve().parents):
         file = folder / "pyproject.toml"
         if file.is_file():
             try:
-                model = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("lev", {}).get("model")
+                value = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("lev", {}).get(key)
             except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-                raise NoModel(f"{file}: {error}", help="mend the file, or name a model with --model") from None
-            if model is not None and not isinstance(model, str):
-                raise NoModel(f'{file}: `model` under [tool.lev] must be text, such as "local"', help=WAYS_TO_A_MODEL)
-            if model is not None:
-                return model
+                raise NoModel(f"{file}: {error}", help="mend the file") from None
+            if value is not None and not isinstance(value, str):
+                raise NoModel(f'{file}: `{key}` under [tool.lev] must be text, such as "local"', help=help)
+            if value is not None:
+                return value
         if (folder / ".git").exists():
             break
     return None

@@ -2,105 +2,171 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Any
 
 from .. import canonical
+from . import store
+from .background import SENTENCES
 from .client import Request, Result
-from .embedding import NAME, open_embedder
-from .fitting import Fit, fit
+from .embedding import Embedder, open_embedder
+from .examples import CALIBRATED_FROM, Examples, plain, usable
+from .fitting import METHOD, Fit, fit
 
-CALIBRATED_FROM = 5
-"""Examples that every label needs before a confidence means something."""
-_DEFAULT_CONFIDENCE = 0.7
+ACCURACY = 0.85
+"""The share of right answers that a recommended threshold aims at."""
 _CLEAR = 0.9
 """What an uncalibrated probability must reach to count as a plain answer."""
-_SAME = 0.95
-"""The similarity from which a text is one of the examples, whatever the probabilities say."""
 _CACHE = 256
 
 
 @dataclass(frozen=True, slots=True)
-class _Condition:
+class Condition:
+    """A condition with what was fitted to its examples.
+
+    `rows` are (label, example), in the order of the fit's rows; `shown` is the label of each example, by its `plain`
+    text. `threshold` is the recommended one, None when no threshold is accurate enough.
+    """
+
+    examples: Examples
     labels: tuple[str, ...]
-    texts: tuple[tuple[str, str], ...]
-    """(label, example), in the order of the fit's rows."""
+    rows: tuple[tuple[str, str], ...]
+    shown: Mapping[str, str]
     fit: Fit
-    calibrated: bool
+    threshold: float | None
     decided_by: str
 
 
 class Classifier:
-    """Judges by the examples of a condition. Fitted classifiers are kept, by the digest of labels and examples."""
+    """Judges by the examples of a condition, with the embedder called `name`.
 
-    def __init__(self) -> None:
-        self._fitted: OrderedDict[str, _Condition | None] = OrderedDict()
+    Fitted classifiers are kept in memory and in the user's cache folder, by the digest of labels, examples, embedder
+    and method. May be used by several threads.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._fitted: OrderedDict[str, Condition | Examples] = OrderedDict()
+        self._lock = Lock()
 
     async def judge(self, request: Request) -> Result:
-        """See `Judge.judge`; work takes well under a millisecond once a condition is fitted."""
-        return self.decide(request, [request.get("about") or ""])[0]
+        """See `Judge.judge`. What takes long, fitting or a slow embedder, is done in a thread."""
+        texts = [request.get("about") or ""]
+        found = self._fitted.get(self._key(request))
+        if found is not None and open_embedder(self._name).instant:
+            return self._judged(found, request, texts)[0]
+        return (await asyncio.to_thread(self.decide, request, texts))[0]
 
     def decide(self, request: Request, texts: Sequence[str]) -> list[Result]:
         """Judge many texts under one condition: one result for each, in order."""
-        condition = self._condition(request["labels"], request.get("examples") or {})
-        if condition is None:
-            return [_abstain("fewer than two labels have examples", NAME) for _ in texts]
+        return self._judged(self.condition(request), request, texts)
+
+    def _judged(self, condition: Condition | Examples, request: Request, texts: Sequence[str]) -> list[Result]:
+        if isinstance(condition, Examples):
+            return [_abstain(condition.lacking or "", self._name) for _ in texts]
         wanted = request.get("confidence")
-        threshold = _DEFAULT_CONFIDENCE if wanted is None else float(wanted)
-        vectors = open_embedder().embed(texts)
+        threshold = condition.threshold if wanted is None else float(wanted)
+        results: list[Result] = [_abstain("there is no text to judge", condition.decided_by)] * len(texts)
+        asked = [place for place, text in enumerate(texts) if text.strip()]
+        if not asked:
+            return results
+        vectors = self.embed([texts[place] for place in asked])
         chances = condition.fit.probabilities(vectors)
-        return [_result(condition, vector, row, threshold) for vector, row in zip(vectors, chances, strict=True)]
+        nearest = zip(*condition.fit.nearest(vectors), strict=True)
+        for place, row, (index, similarity) in zip(asked, chances, nearest, strict=True):
+            label = condition.shown.get(plain(texts[place]))
+            if label is None:
+                results[place] = _result(condition, row, int(index), float(similarity), threshold)
+            else:
+                results[place] = _answer(condition, label, 1.0, f"it is an example of “{label}”")
+        return results
 
-    def _condition(self, labels: Sequence[str], examples: Mapping[str, Sequence[str]]) -> _Condition | None:
-        key = canonical.digest({"labels": list(labels), "examples": {name: list(examples[name]) for name in examples}})
-        if key in self._fitted:
+    def condition(self, request: Request) -> Condition | Examples:
+        """The condition of a request, fitted; its examples alone when they allow no local tier.
+
+        Raises `NoModel` or `ModelUnavailable` when the embedder cannot be had.
+        """
+        key = self._key(request)
+        with self._lock:
+            found = self._fitted.get(key)
+            if found is None:
+                examples = usable(request["labels"], request.get("examples") or {})
+                found = examples if examples.lacking else _fitted(examples, open_embedder(self._name))
+                self._fitted[key] = found
             self._fitted.move_to_end(key)
-            return self._fitted[key]
-        self._fitted[key] = condition = _fit(tuple(labels), examples, key)
-        if len(self._fitted) > _CACHE:
-            self._fitted.popitem(last=False)
-        return condition
+            if len(self._fitted) > _CACHE:
+                self._fitted.popitem(last=False)
+            return found
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        """The vectors of texts, none of them blank; see `Embedder.embed`."""
+        return open_embedder(self._name).embed(texts)
+
+    def _key(self, request: Request) -> str:
+        examples: Mapping[str, Sequence[str]] = request.get("examples") or {}
+        return canonical.digest(
+            {"labels": list(request["labels"]), "examples": {k: list(v) for k, v in examples.items()}}
+        )
 
 
-def _fit(labels: tuple[str, ...], examples: Mapping[str, Sequence[str]], key: str) -> _Condition | None:
-    shown = tuple(label for label in labels if examples.get(label))
-    if len(shown) < 2:
-        return None
+def _fitted(examples: Examples, embedder: Embedder) -> Condition:
     import numpy as np
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships none
 
-    embedder = open_embedder()
-    texts = tuple((label, text) for label in shown for text in dict.fromkeys(examples[label]))
-    classes = np.array([shown.index(label) for label, _ in texts])
-    return _Condition(
-        labels=shown,
-        texts=texts,
-        fit=fit(embedder.embed([text for _, text in texts]), classes, len(shown)),
-        calibrated=all(len(set(examples.get(label, ()))) >= CALIBRATED_FROM for label in labels),
-        decided_by=f"classifier:{NAME}@{canonical.digest([embedder.digest, key])[7:19]}",
+    labels = tuple(examples.texts)
+    rows = tuple((label, text) for label, texts in examples.texts.items() for text in texts)
+    key = canonical.digest({"examples": rows, "embedder": embedder.digest, "method": METHOD})
+    found = store.load(key)
+    if found is None:
+        vectors = embedder.embed([*(text for _, text in rows), *SENTENCES])
+        classes = np.array([labels.index(label) for label, _ in rows])
+        # The matrices are small: several threads would spend six times the CPU on waiting for each other.
+        with threadpool_limits(1):
+            found = fit(vectors[: len(rows)], classes, len(labels), vectors[len(rows) :])
+        store.save(key, found)
+    if not examples.calibrated:
+        # A few examples that all come out right would make every answer certain.
+        found = replace(found, sharpness=min(found.sharpness, 1.0))
+    return Condition(
+        examples=examples,
+        labels=labels,
+        rows=rows,
+        shown={plain(text): label for label, text in rows},
+        fit=found,
+        threshold=found.recommended(ACCURACY),
+        decided_by=f"classifier:{embedder.name}@{key[7:19]}",
     )
 
 
-def _result(condition: _Condition, vector: Any, chances: Any, threshold: float) -> Result:
-    index = int(chances.argmax())
-    confidence = round(float(chances[index]), 4)
-    nearest, similarity = condition.fit.nearest(vector)
-    label, example = condition.texts[nearest]
-    evidence = f"most like the example “{_short(example)}” of “{label}” (similarity {similarity:.2f})"
+def _result(condition: Condition, chances: Any, index: int, similarity: float, threshold: float | None) -> Result:
+    best = int(chances.argmax())
+    confidence = round(float(chances[best]), 4)
+    nearest, example = condition.rows[index]
+    evidence = f"most like the example “{_short(example)}” of “{nearest}” (similarity {similarity:.2f})"
+    calibrated = condition.examples.calibrated
     if similarity < condition.fit.novelty:
-        return _abstain(f"unlike any example; {evidence}", condition.decided_by, condition.calibrated)
-    enough = threshold if condition.calibrated else _CLEAR
-    if similarity >= _SAME:
-        index = condition.labels.index(label)
-    elif confidence < enough:
-        why = f"“{condition.labels[index]}” at {confidence:.2f} is below {enough:.2f}; {evidence}"
-        return _abstain(why, condition.decided_by, condition.calibrated, confidence)
+        return _abstain(f"unlike any example; {evidence}", condition.decided_by, calibrated)
+    if calibrated and threshold is None:
+        return _abstain(f"no threshold is accurate enough; {evidence}", condition.decided_by, True, confidence)
+    enough = threshold if calibrated and threshold is not None else _CLEAR
+    if confidence < enough:
+        why = f"“{condition.labels[best]}” at {confidence:.2f} is below {enough:.2f}; {evidence}"
+        return _abstain(why, condition.decided_by, calibrated, confidence)
+    return _answer(condition, condition.labels[best], confidence, evidence)
+
+
+def _answer(condition: Condition, label: str, confidence: float, evidence: str) -> Result:
+    calibrated = condition.examples.calibrated
+    few = f"; {condition.examples.count} examples are too few to calibrate, {CALIBRATED_FROM} are needed"
     return {
-        "label": condition.labels[index],
-        "confidence": confidence if condition.calibrated else None,
-        "calibrated": condition.calibrated,
-        "evidence": evidence,
+        "label": label,
+        "confidence": confidence if calibrated else None,
+        "calibrated": calibrated,
+        "evidence": evidence if calibrated else evidence + few,
         "decided_by": condition.decided_by,
     }
 
@@ -116,5 +182,5 @@ def _abstain(why: str, decided_by: str, calibrated: bool = False, confidence: fl
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
+    line = " ".join(text[:400].split())
     return line if len(line) <= 80 else line[:79] + "…"

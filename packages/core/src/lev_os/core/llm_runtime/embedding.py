@@ -1,73 +1,75 @@
-"""Sentences as vectors: the static embeddings in `wordllama`'s wheel, read without importing it.
-
-A sentence is the mean of its tokens' vectors (256 float16 each, 32,000 tokens), scaled to length one. Loading takes
-no network and about 0.1 CPU-s on top of numpy; the weights are memory-mapped.
-"""
+"""From the name of an embedder to one that turns texts into vectors."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import cache
-from importlib import metadata, util
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from .. import canonical
 from .errors import NoModel
 
-NAME = "wordllama"
-_WEIGHTS = "weights/l2_supercat_256.safetensors"
-_TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
-_MAX_CHARACTERS = 20_000
+WAYS_TO_AN_EMBEDDER = (
+    "name one with LEV_EMBEDDER or `embedder` under [tool.lev] in pyproject.toml: wordllama (pip install "
+    "'lev-os[local]'), minilm (pip install 'lev-os[minilm]'), or one of Pydantic AI's, such as "
+    "openai:text-embedding-3-small"
+)
 
 
-def is_installed() -> bool:
-    """Whether embeddings can be loaded."""
-    return all(util.find_spec(name) is not None for name in ("numpy", "tokenizers", NAME))
+class Embedder(Protocol):
+    """Texts to vectors. Whatever changes a vector changes `digest`: fits and measurements depend on it."""
 
+    @property
+    def name(self) -> str:
+        """How journals and reports call it."""
+        ...
 
-class Embedder:
-    """Texts to vectors of length one. `digest` names weights and method."""
+    @property
+    def digest(self) -> str:
+        """Names weights and method."""
+        ...
 
-    def __init__(self) -> None:
-        import numpy as np
-        from tokenizers import Tokenizer
-
-        folder = Path(str(metadata.distribution(NAME).locate_file(NAME)))
-        try:
-            self._tokenizer = Tokenizer.from_file(str(folder / _TOKENIZER))
-            data = np.memmap(folder / _WEIGHTS, dtype=np.uint8, mode="r")
-            self._vectors = _tensor(data)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            message = f"the embeddings in the wheel of {NAME} cannot be read: {error}"
-            raise NoModel(message, help="reinstall it: pip install --force-reinstall wordllama") from None
-        self.digest = canonical.digest({"weights": _WEIGHTS, "version": metadata.version(NAME), "method": 1})
+    @property
+    def instant(self) -> bool:
+        """Whether a text takes far less than a millisecond, so that an event loop may wait for it."""
+        ...
 
     def embed(self, texts: Sequence[str]) -> Any:
-        """A float32 array (len(texts), 256) of unit rows; the row of a text without tokens is zero."""
-        import numpy as np
+        """A float32 array (len(texts), dimensions) of rows of length one, for one text or more, none of them blank.
 
-        rows = np.zeros((len(texts), self._vectors.shape[1]), dtype=np.float32)
-        encoded = self._tokenizer.encode_batch([text[:_MAX_CHARACTERS] for text in texts], add_special_tokens=False)
-        for row, encoding in zip(rows, encoded, strict=True):
-            if encoding.ids:
-                np.mean(self._vectors[encoding.ids], axis=0, dtype=np.float32, out=row)
-        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+        A text without a token that the embedder knows may get zeros. The end of a long text may be left out. Raises
+        `NoModel` or `ModelUnavailable`.
+        """
+        ...
+
+
+def chosen_embedder(root: Path | None = None) -> str | None:
+    """The name of the embedder in use, or None when there is none.
+
+    `LEV_EMBEDDER`, then `embedder` under `[tool.lev]` in the `pyproject.toml` around `root` (the current folder),
+    then `wordllama` or `minilm`, whichever is installed, in this order. Raises `NoModel` for a name nothing has.
+    """
+    from . import minilm, static
+    from .choose import setting
+
+    named = os.environ.get("LEV_EMBEDDER") or setting("embedder", root or Path.cwd(), help=WAYS_TO_AN_EMBEDDER)
+    if named is None:
+        return next((local.NAME for local in (static, minilm) if local.is_installed()), None)
+    if named not in (static.NAME, minilm.NAME) and ":" not in named:
+        raise NoModel(f"there is no embedder {named!r}", help=WAYS_TO_AN_EMBEDDER)
+    return named
 
 
 @cache
-def open_embedder() -> Embedder:
-    """The embedder, loaded once per process; raises `NoModel` when the wheel's files are damaged."""
-    return Embedder()
+def open_embedder(name: str) -> Embedder:
+    """The embedder that `chosen_embedder` names, loaded once per process. Raises `NoModel` with the ways to get one."""
+    from . import minilm, static
 
+    if name == static.NAME:
+        return static.StaticEmbedder()
+    if name == minilm.NAME:
+        return minilm.MiniLMEmbedder()
+    from .remote import RemoteEmbedder
 
-def _tensor(data: Any) -> Any:
-    """The one tensor of a safetensors file: 8 bytes of header length, a JSON header, then the numbers."""
-    import numpy as np
-
-    length = int(data[:8].view("<u8")[0])
-    header = canonical.decode(bytes(data[8 : 8 + length]))["embedding.weight"]
-    if header["dtype"] != "F16":
-        raise ValueError(f"unexpected number format {header['dtype']}")
-    start, end = (8 + length + offset for offset in header["data_offsets"])
-    return np.asarray(data[start:end]).view("<f2").reshape(header["shape"])
+    return RemoteEmbedder(name)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from .client import Judge
 
 
-def open_judge() -> Judge | None:
-    """The local classifier, or None when `wordllama` and `numpy` (extra `local`) are not installed."""
-    from .embedding import is_installed
+def open_judge(root: Path | None = None) -> Judge | None:
+    """The local classifier over the embedder in use around `root`, or None when there is no embedder.
 
-    if not is_installed():
+    Raises `NoModel` when the environment or `pyproject.toml` name an embedder that nothing has.
+    """
+    from .embedding import chosen_embedder
+
+    name = chosen_embedder(root)
+    if name is None:
         return None
     from .classifier import Classifier
 
-    return Classifier()
+    return Classifier(name)

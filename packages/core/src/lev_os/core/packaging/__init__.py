@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .manifest import Budget, Manifest, manifest_schema, parse_manifest
     from .package import Package, PackageNotFound
     from .specifiers import InvalidSpecifier, Resolver, find, parse_specifier
+    from .stubs import Stub, stubs_of, write_stub
     from .tool_cards import card_of, read_card
 
 _HOMES = {
@@ -28,6 +29,7 @@ _HOMES = {
     "loading": ("load_package",),
     "package": ("Package", "PackageNotFound"),
     "specifiers": ("InvalidSpecifier", "Resolver", "find", "parse_specifier"),
+    "stubs": ("Stub", "stubs_of", "write_stub"),
     "tool_cards": ("card_of", "read_card"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -47,6 +49,7 @@ __all__ = [
     "PackageConfig",
     "PackageNotFound",
     "Resolver",
+    "Stub",
     "Target",
     "card_of",
     "discover",
@@ -60,6 +63,8 @@ __all__ = [
     "parse_specifier",
     "read_card",
     "resolve_exports",
+    "stubs_of",
+    "write_stub",
 ]
 
 

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import json
+import os
 import time
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ...options import RunName, json_option
-from ...output import columns, print_json, print_line
+from ...output import note, print_json, print_line
+
+if TYPE_CHECKING:
+    from lev_os.core.traces import RunView
 
 
 @click.command("show")
 @click.argument("run", type=RunName())
+@click.option("--html", "page", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path),
+              help="Write the run as one page of HTML that needs nothing else, and say where.")  # fmt: skip
 @json_option
-def command(run: str, as_json: bool) -> None:
-    """Show a run: its input, every effect and verdict in order, and how it ended.
+def command(run: str, page: Path | None, as_json: bool) -> None:
+    """Show a run: its input, every effect with its verdicts, who decided what, tokens, times, and how it ended.
 
-    RUN may be shortened as long as it is clear which one is meant.
+    RUN may be shortened as long as it is clear which one is meant. It is read from its journal alone: the package
+    need not be installed any more.
 
     \b
     Examples:
       lev runs show 20261122-150405-a1b2c3d4e5f6
+      lev runs show 20261122-1504 --html run.html
       lev runs show 20261122-1504 --json | jq .entries
     """
     from lev_os.core.bidirectional.replaying import describe, run_info
@@ -31,32 +39,45 @@ def command(run: str, as_json: bool) -> None:
     from ...project import journal_of
 
     journal = journal_of(run)
-    told = {**describe(journal), "status": status_of(run_info(journal))}
+    info = run_info(journal)
+    status = status_of(info)
+    if page is not None:
+        from lev_os.core.traces import as_html, read_run
+
+        _write(page, as_html(read_run(journal)))
+        if not as_json:
+            note(f"wrote {page}")
+            return
     if as_json:
-        print_json(told)
+        print_json({**describe(journal), "status": status})
         return
-    print_line(f"{click.style(told['run'], bold=True)}  {told['flow']}  {told['status']}")
-    if told.get("error"):
-        print_line(f"error: {told['error']}")
+    if info.error is not None:
+        print_line(f"{click.style(info.run, bold=True)}  {info.flow}  {status}")
+        print_line(f"error: {info.error}")
         return
-    print_line(f"input   {json.dumps(told['input'], ensure_ascii=False)}")
-    outcome = told["outcome"] or {}
-    if outcome.get("output") is not None:
-        print_line(f"output  {json.dumps(outcome['output'], ensure_ascii=False)}")
-    if outcome.get("error"):
-        print_line(f"error   {outcome['error'].get('message')}")
-    print_line()
-    began = told["started"] or 0.0
-    for line in columns(_entry(entry, began) for entry in told["entries"]):
+    from lev_os.core.traces import read_run
+
+    from ._shown import lines
+
+    _print(read_run(journal), status, lines)
+
+
+def _print(view: RunView, status: str, lines: Any) -> None:
+    print_line(f"{click.style(view.run, bold=True)}  {view.flow}  {status}")
+    for line in lines(view):
         print_line(line)
 
 
-def _entry(entry: dict[str, Any], began: float) -> tuple[str, ...]:
-    what = [str(entry[field]) for field in ("kind", "phase", "ruling", "path", "reply") if entry.get(field)]
-    what += [f"{finding.get('principle')}: {finding.get('message')}" for finding in entry.get("findings") or ()]
-    if entry.get("failure"):
-        what.append(str(entry["failure"].get("message")))
-    return f"{entry['at'] - began:8.3f}s", entry["type"], (entry.get("key") or "")[:8], " ".join(what)
+def _write(page: Path, text: str) -> None:
+    """A page tells as much as a journal, so nobody else may read it either."""
+    from lev_os.core.errors import LevError
+
+    try:
+        descriptor = os.open(page, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise LevError(f"{page} cannot be written: {error.strerror}", help="choose another file") from None
 
 
 def clock(at: float) -> str:

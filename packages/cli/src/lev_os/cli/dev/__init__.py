@@ -1,0 +1,1 @@
+"""`lev dev`: a package is checked, and its stubs are refreshed, whenever a file of it changes."""

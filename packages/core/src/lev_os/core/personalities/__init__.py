@@ -1,0 +1,1 @@
+"""Personalities: contexts that are lenses on a question, and the tools with which `flows/deliberate` uses them."""
