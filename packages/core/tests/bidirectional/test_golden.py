@@ -60,9 +60,14 @@ RUNS: dict[str, tuple[str, str, str, dict[str, Any], list[Any]]] = {
         "",
         {"who": "Ann"},
         [
-            {"answer": {"n": 1}, "tool_calls": []}, {"tool_calls": []}, {"tool_calls": ["x", {"tool": 1}, *CALLS]},
+            {"answer": {"n": 1}, "tool_calls": []},
+            {"tool_calls": []},
+            {"tool_calls": ["x", {"tool": 1}, *CALLS]},
             {"tool_calls": [{"tool": "no"}, {"tool": "pure", "arguments": 1}, {"tool": "pure", "arguments": {}}]},
-            {"tool_calls": CALLS}, 7, BROKEN, {"answer": {"n": "x"}},
+            {"tool_calls": CALLS},
+            7,
+            BROKEN,
+            {"answer": {"n": "x"}},
             {"answer": {"n": 2}, "usage": {"input_tokens": 5, "output_tokens": True, "cost": 0.5}},
         ],
     ),
@@ -71,12 +76,16 @@ RUNS: dict[str, tuple[str, str, str, dict[str, Any], list[Any]]] = {
         "  - {id: a, ask: Do it., tools: [./tools/send]}\n",
         principle("R-1", "revise", "forbid_tool: [acme/tools/send]"),
         {},
-        [{"tool_calls": [{"tool": "send", "arguments": {}}, {"tool": "send", "arguments": {}}]}, {"tool_calls": [{"tool": "send"}]}],
+        [
+            {"tool_calls": [{"tool": "send", "arguments": {}}, {"tool": "send", "arguments": {}}]},
+            {"tool_calls": [{"tool": "send"}]},
+        ],
     ),
     "answers revised": (
         "input: {}",
         "  - {id: a, ask: Do it.}\n",
-        principle("R-1", "revise", "regex: {pattern: bad, fields: [result]}") + principle("W-1", "warn", "regex: 'b.d'"),
+        principle("R-1", "revise", "regex: {pattern: bad, fields: [result]}")
+        + principle("W-1", "warn", "regex: 'b.d'"),
         {},
         [{"answer": "bad"}, {"answer": "a bad one"}, {"answer": "bad, bad"}],
     ),
@@ -86,10 +95,21 @@ RUNS: dict[str, tuple[str, str, str, dict[str, Any], list[Any]]] = {
         principle("J-1", "escalate", judge="Is it rude?") + principle("E-1", "escalate", "forbid_tool: ['*/send']"),
         {},
         [
-            {"label": "complies", "confidence": 0, "calibrated": True}, {"answer": "hello"}, {"label": None}, JUDGED,
-            {"label": "violates", "evidence": "rude"}, {"approved": 1}, {"approved": True, "note": 5},
-            {"approved": True, "note": "fine"}, {"label": "complies"}, 3, {"label": "violates"}, {"approved": True},
-            BROKEN, {"answer": "unsure"}, {"approved": False, "note": "no more"},
+            {"label": "complies", "confidence": 0, "calibrated": True},
+            {"answer": "hello"},
+            {"label": None},
+            JUDGED,
+            {"label": "violates", "evidence": "rude"},
+            {"approved": 1},
+            {"approved": True, "note": 5},
+            {"approved": True, "note": "fine"},
+            {"label": "complies"},
+            3,
+            {"label": "violates"},
+            {"approved": True},
+            BROKEN,
+            {"answer": "unsure"},
+            {"approved": False, "note": "no more"},
         ],
     ),
     "an approval that fails": (
@@ -118,8 +138,14 @@ RUNS: dict[str, tuple[str, str, str, dict[str, Any], list[Any]]] = {
         {"text": "t"},
         [
             {"label": "yes", "confidence": 0.5, "calibrated": True, "decided_by": "local", "evidence": "e"},
-            {"answer": {"answer": "no", "evidence": "said so"}}, {"label": "three"},
-            {"answer": "?"}, {"answer": "?"}, {"answer": "?"}, {"holds": True}, 1, {"holds": False, "evidence": "stop"},
+            {"answer": {"answer": "no", "evidence": "said so"}},
+            {"label": "three"},
+            {"answer": "?"},
+            {"answer": "?"},
+            {"answer": "?"},
+            {"holds": True},
+            1,
+            {"holds": False, "evidence": "stop"},
             "one",
         ],
     ),
@@ -148,7 +174,9 @@ RUNS: dict[str, tuple[str, str, str, dict[str, Any], list[Any]]] = {
         + principle("C-6", "warn", "temporal: {requires_before: {tool: '*/mail'}}")
         + principle("C-7", "warn", "temporal: {at_most: 1, per: 10s, same: [args.to]}", "temporal: {at_most: 1}")
         + principle("C-8", "warn", "cel: \"kind != 'tool'\"", "require_phrase: please")
-        + principle("C-9", "warn", "schema: {args: {type: object, required: [cc]}}", "schema: {result: {type: integer}}"),
+        + principle(
+            "C-9", "warn", "schema: {args: {type: object, required: [cc]}}", "schema: {result: {type: integer}}"
+        ),
         {},
         [1, 2, 3, {"n": "x"}],
     ),
@@ -162,15 +190,31 @@ RUNS: dict[str, tuple[str, str, str, dict[str, Any], list[Any]]] = {
         [BROKEN, None, {"n": "x"}, BROKEN, Failure(kind="timeout", message="late"), {}],
     ),
     "limits of time": (
-        "input: {}\nlimits: {time: 4s}", "  - {call: ./tools/pure, with: {}, timeout: 9s}\n" * 5, "", {}, [1, 2, 3, 4]
+        "input: {}\nlimits: {time: 4s}",
+        "  - {call: ./tools/pure, with: {}, timeout: 9s}\n" * 5,
+        "",
+        {},
+        [1, 2, 3, 4],
     ),
-    "limits of asks": ("input: {}\nlimits: {asks: 1}", "  - {id: last, ask: A.}\n  - {id: l, ask: B.}\n", "", {}, [{"answer": ""}]),
+    "limits of asks": (
+        "input: {}\nlimits: {asks: 1}",
+        "  - {id: last, ask: A.}\n  - {id: l, ask: B.}\n",
+        "",
+        {},
+        [{"answer": ""}],
+    ),
     "limits of calls": ("input: {}\nlimits: {tool_calls: 1}", "  - {call: ./tools/pure, with: {}}\n" * 2, "", {}, [1]),
     "limits of values": ("input: {}", "  - {id: last, call: ./tools/pure, with: {}}\n", "", {}, ["x" * (1 << 20)]),
     "sums that fail": ("input: {}", "  - {id: s, set: {a: '${1 / 0}'}}\n", "", {}, []),
     "tests that are none": ("input: {}", "  - {id: s, if: '1', then: []}\n", "", {}, []),
-    "outputs that do not fit": ("input: {}\noutput: {n: integer}", "  - {id: s, wait: w}\n  - return: {n: '${s}'}\n", "", {}, ["x"]),
-}  # fmt: skip
+    "outputs that do not fit": (
+        "input: {}\noutput: {n: integer}",
+        "  - {id: s, wait: w}\n  - return: {n: '${s}'}\n",
+        "",
+        {},
+        ["x"],
+    ),
+}
 
 
 def linked(head: str, steps: str) -> LinkedFlow:
@@ -263,13 +307,34 @@ def test_inputs_that_do_not_fit_word_for_word(given: Any) -> None:
 
 
 EXPORTS: list[tuple[Any, str]] = [
-    (None, "."), (5, "."), ({"./a": "./x"}, "./b"), ({".": {"other": "./x"}}, "."), ({1: "./x"}, "."),
-    ({"./a": "./x", "b": "./y"}, "."), ({"./*": "./a/*"}, "./../b"), ({".": {2: "./x"}}, "."), ({".": {"7": "./x"}}, "."),
-    ({".": "x"}, "."), ({".": "../x"}, "."), ({".": ["../x", "y"]}, "."), ({".": 1.5}, "."), ({".": True}, "."),
-    ({".": 1e21}, "."), ({".": 1e-7}, "."), ({".": 123456789012345680000}, "."), ({".": []}, "."), ({".": [None]}, "."),
-    ({"./*": "./a/*"}, "./x%2fy"), ({"./a*c": "./1*", "./a*": "./2*", "./ab*": "./3*"}, "./abc"), ({".": {}}, "."),
-    ({"./a": "./%2e%2e/x"}, "./a"), ({"./a/": "./b/"}, "./a/c"), ("./x", "."), (["./x"], "."), ({"default": "./y"}, "."),
-]  # fmt: skip
+    (None, "."),
+    (5, "."),
+    ({"./a": "./x"}, "./b"),
+    ({".": {"other": "./x"}}, "."),
+    ({1: "./x"}, "."),
+    ({"./a": "./x", "b": "./y"}, "."),
+    ({"./*": "./a/*"}, "./../b"),
+    ({".": {2: "./x"}}, "."),
+    ({".": {"7": "./x"}}, "."),
+    ({".": "x"}, "."),
+    ({".": "../x"}, "."),
+    ({".": ["../x", "y"]}, "."),
+    ({".": 1.5}, "."),
+    ({".": True}, "."),
+    ({".": 1e21}, "."),
+    ({".": 1e-7}, "."),
+    ({".": 123456789012345680000}, "."),
+    ({".": []}, "."),
+    ({".": [None]}, "."),
+    ({"./*": "./a/*"}, "./x%2fy"),
+    ({"./a*c": "./1*", "./a*": "./2*", "./ab*": "./3*"}, "./abc"),
+    ({".": {}}, "."),
+    ({"./a": "./%2e%2e/x"}, "./a"),
+    ({"./a/": "./b/"}, "./a/c"),
+    ("./x", "."),
+    (["./x"], "."),
+    ({"default": "./y"}, "."),
+]
 
 
 def test_exports_word_for_word() -> None:
