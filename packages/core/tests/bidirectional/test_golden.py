@@ -126,13 +126,6 @@ RUNS: dict[str, tuple[str, str, str, dict[str, Any], list[Any]]] = {
         {},
         [{"approved": False, "note": "not today"}],
     ),
-    "turns without end": (
-        "input: {}",
-        "  - {id: s, ask: Do it., tools: [./tools/odd]}\n",
-        "",
-        {},
-        [{"tool_calls": [{"tool": "odd"}]}, 1] * 25,
-    ),
     "results approved": (
         "input: {}",
         "  - {id: s, call: ./tools/pure, with: {}}\n  - return: '${s}'\n",
