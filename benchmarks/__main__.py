@@ -15,6 +15,7 @@ NAMES = (
     "discovery",
     "listing",
     "imports",
+    "mcp_start",
     "steps",
     "journalled",
     "tracing",

@@ -16,9 +16,11 @@ from pathlib import Path
 import httpx2
 import pytest
 from lev_os.core.errors import LevError
+from lev_os.core.packaging import load_package
 from lev_os.mcp import Listen, read_token
 from lev_os.mcp.http import serve_http
 from lev_os.mcp.listen import is_loopback
+from lev_os.mcp.pinning import look
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server.lowlevel.server import Server
@@ -167,3 +169,27 @@ def test_a_token_file_that_is_not_there(tmp_path: Path) -> None:
     """The reason in words."""
     with pytest.raises(LevError, match="cannot be read"):
         read_token(tmp_path / "nothing")
+
+
+@pytest.mark.slow
+def test_a_server_by_url_is_a_source_of_tools(
+    project: Path, tmp_path: Path, token_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package borrows the tools of another machine's server, with a token from the environment alone."""
+    borrower = tmp_path / "borrower"
+    borrower.mkdir()
+    (borrower / "__init__.py").touch()
+    with served(project, "--token-file", str(token_file), "--all-tools") as (address, _):
+        table = f'[mcp.servers.desk]\nurl = "http://{address}/mcp"\ntoken = "DESK_TOKEN"\n'
+        (borrower / "lev.toml").write_text(f"format = 1\n{table}")
+        with pytest.raises(LevError, match="which is not set"):
+            look(load_package(str(borrower)))
+        monkeypatch.setenv("DESK_TOKEN", "a-wrong-token-that-is-long")
+        with pytest.raises(LevError, match="the MCP server desk failed"):
+            look(load_package(str(borrower)))
+        monkeypatch.setenv("DESK_TOKEN", TOKEN)
+        look(load_package(str(borrower))).write()
+        package = load_package(str(borrower))
+        assert package.card("./tools/desk/shout").declaration.idempotent
+        called = asyncio.run(package.tool("./tools/desk/shout")(text="hi"))
+        assert called == {"text": "HI!"}

@@ -6,13 +6,14 @@ closes it again. So a restarted server, a second server and `lev runs approve` a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from lev_os.core.bidirectional import Run
-from lev_os.core.bidirectional.effects import Outcome
+from lev_os.core.bidirectional.effects import Effect, Outcome
 from lev_os.core.bidirectional.journal import JournalBusy
 from lev_os.core.bidirectional.places import runs_folder, token_secret
 from lev_os.core.bidirectional.replaying import describe
@@ -27,7 +28,7 @@ from .direct import direct_flow
 from .driving import Driver
 from .leases import Lease
 from .replies import Reply, call
-from .tokens import Mint, Ticket, is_run_name
+from .tokens import Mint, State, Ticket, is_run_name
 
 
 class Desk:
@@ -61,7 +62,7 @@ class Desk:
         except InvalidInput as error:
             return replies.invalid(_reasons(error), next=call("flow_start", flow=specifier, input=...))
         with run:
-            await run.advance()
+            await _begin(run)
             return {**self._reply(run, 1), "resume": self._mint.resume(run.run, 1)}
 
     async def submit(
@@ -156,8 +157,58 @@ class Desk:
         except InvalidInput as error:
             return replies.invalid(_reasons(error), next=f"{offered.name}(…)")
         with run:
-            await run.advance()
+            await _begin(run)
             return self._reply(run, 1)
+
+    def ticket(self, token: str) -> Ticket | None:
+        """What a token says; None when it is not from here."""
+        return self._mint.read(token)
+
+    def token_of(self, ticket: Ticket, *, handle: bool = False) -> str:
+        """The token of a ticket, or the handle of its lease."""
+        return self._mint.token(ticket.run, ticket.epoch, "" if handle else ticket.effect)
+
+    def sign(self, state: State) -> str:
+        """A state for the host to keep between two legs of a call."""
+        return self._mint.state(state)
+
+    def read_state(self, text: str) -> State | None:
+        """What such a state says; None when it is not from here."""
+        return self._mint.read_state(text)
+
+    async def person_asked(self, handle: str) -> tuple[Ticket, Effect] | None:
+        """The first open wait of a run whose handle one holds. Not for a host's model: it holds the wait's token."""
+        ticket = self._mint.read(handle)
+        if ticket is None:
+            return None
+        found = await self._waits(ticket)
+        return None if not found else (Ticket(ticket.run, ticket.epoch, found[0].token), found[0])
+
+    async def wants(self, ticket: Ticket) -> Mapping[str, Any] | None:
+        """The schema that the answer of an open wait must match; None when it is no longer open."""
+        found = [wait for wait in await self._waits(ticket) if wait.token == ticket.effect]
+        return (found[0].request.get("returns") or {}) if found else None
+
+    async def _waits(self, ticket: Ticket) -> list[Effect]:
+        found: list[Effect] = []
+
+        async def act(run: Run) -> Reply:
+            found.extend(effect for effect in run.waits if effect.kind == "wait")
+            return {}
+
+        await self._held(ticket, act)
+        return found
+
+    async def answer_wait(self, ticket: Ticket, answer: Any) -> Reply:
+        """Answer a wait with what a person said. Only for what a host elicited: no tool of ours leads here."""
+
+        async def act(run: Run) -> Reply:
+            if any(effect.token == ticket.effect and effect.kind == "wait" for effect in run.open_effects):
+                run.submit(ticket.effect, answer)
+                await run.advance()
+            return self._reply(run, ticket.epoch)
+
+        return await self._held(ticket, act)
 
     async def _held(self, ticket: Ticket, act: Callable[[Run], Awaitable[Reply]]) -> Reply:
         """Open the run for a holder of its present lease and act on it; the lease is read under the journal's lock."""
@@ -201,6 +252,15 @@ class Desk:
 
     def _known(self, run: str) -> bool:
         return is_run_name(run) and (self._runs / f"{run}.jsonl").is_file()
+
+
+async def _begin(run: Run) -> None:
+    """Advance a new run. Its host knows no token yet, so when the call is cancelled the run ends with it."""
+    try:
+        await run.advance()
+    except asyncio.CancelledError:
+        run.cancel("the host cancelled the call that began this run")
+        raise
 
 
 def read_flow(package: Package, export: Export) -> Flow:

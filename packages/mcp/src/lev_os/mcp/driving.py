@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from lev_os.core.bidirectional import Run
+from lev_os.core.bidirectional.events import Event
 from lev_os.core.bidirectional.journal import JournalBusy
 from lev_os.core.bidirectional.places import new_run
 from lev_os.core.errors import LevError
@@ -27,6 +29,8 @@ from .leases import Lease
 PATIENCE = 5.0
 """Seconds to wait for another process that is writing the same run."""
 _PAUSE = 0.05
+WATCHER: ContextVar[Callable[[Event], None] | None] = ContextVar("watcher", default=None)
+"""Hears what happens in the runs of the call that is being served."""
 
 
 class Driver:
@@ -54,6 +58,7 @@ class Driver:
             package=package,
             deps=self._deps_of(package),
             judge=self._judge,
+            on_event=WATCHER.get(),
         )
         leases.write(self.runs, name, Lease(epoch=1, package=package.name))
         return run
@@ -70,6 +75,7 @@ class Driver:
                     package=package,
                     deps=self._deps_of(package),
                     judge=self._judge,
+                    on_event=WATCHER.get(),
                 )
             except JournalBusy:
                 if time.monotonic() >= until:

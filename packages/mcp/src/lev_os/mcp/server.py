@@ -23,7 +23,9 @@ from .annotations import hints
 from .arguments import FLOW_CALLS, read_arguments
 from .catalog import Catalog, Offered, nearest
 from .desk import Desk, summary
+from .hosted import Hosted, undo
 from .listen import Listen
+from .progress import watched
 from .reading import Reading
 from .replies import Reply
 
@@ -72,23 +74,51 @@ def build_server(catalog: Catalog, desk: Desk) -> Server[Any]:
     async def list_tools(context: Context, page: wire.PaginatedRequestParams | None) -> wire.ListToolsResult:
         return wire.ListToolsResult(tools=listed)
 
-    async def call_tool(context: Context, call: wire.CallToolRequestParams) -> wire.CallToolResult:
+    async def call_tool(
+        context: Context, call: wire.CallToolRequestParams
+    ) -> wire.CallToolResult | wire.InputRequiredResult:
         arguments = call.arguments or {}
         try:
-            if call.name in FLOW_CALLS and catalog.flows:
-                reply = await _flow_call(desk, call.name, arguments, _caller(context))
-                return _result(reply, error=reply["kind"] in _ERRORS)
-            offered = catalog.tool(call.name)
-            if offered is None:
-                reason = _no_tool(catalog, call.name, [tool.name for tool in listed])
-                return _result(replies.invalid([reason], next="tools/list"), error=True)
-            return _direct(await desk.call_tool(offered, arguments))
+            async with watched(context):
+                return await answer(context, call, arguments)
         except LevError as error:
             return _result(replies.invalid(str(error).split("\n"), next="tools/list"), error=True)
         except Exception as error:  # the host must get a reply, and its model no traceback
             print(f"lev mcp: {call.name} failed: {type(error).__name__}: {error}", file=sys.stderr)
             reason = f"{call.name} could not be carried out ({type(error).__name__}); the server's log says more"
             return _result({"kind": "failed", "error": {"kind": "flow", "message": reason}}, error=True)
+
+    async def answer(
+        context: Context, call: wire.CallToolRequestParams, arguments: dict[str, Any]
+    ) -> wire.CallToolResult | wire.InputRequiredResult:
+        is_flow = call.name in FLOW_CALLS and bool(catalog.flows)
+        offered = None if is_flow else catalog.tool(call.name)
+        if offered is None and not is_flow:
+            reason = _no_tool(catalog, call.name, [tool.name for tool in listed])
+            return _result(replies.invalid([reason], next="tools/list"), error=True)
+        by = _caller(context)
+        hosted = Hosted(desk, context, by)
+        reply: Reply | wire.InputRequiredResult
+        if call.request_state is not None:
+            state = desk.read_state(call.request_state)
+            if state is None:
+                reply = replies.invalid(["this state is not from here"], next="tools/list")
+            else:
+                reply = await hosted.go_on(state, call.input_responses)
+        else:
+            if offered is not None:
+                first = await desk.call_tool(offered, arguments)
+            else:
+                first = await _flow_call(desk, call.name, arguments, by)
+            try:
+                reply = await hosted.drive(first)
+            except asyncio.CancelledError:
+                if offered is not None or call.name == "flow_start":
+                    await undo(desk, first)
+                raise
+        if isinstance(reply, wire.InputRequiredResult):
+            return reply
+        return _direct(reply) if offered is not None else _result(reply, error=reply["kind"] in _ERRORS)
 
     server = Server(
         "lev",

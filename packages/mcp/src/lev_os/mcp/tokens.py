@@ -14,6 +14,9 @@ from dataclasses import dataclass
 
 _TAG_DIGITS = 24
 _TOKEN = re.compile(r"([A-Za-z0-9_-]{1,64})\.([0-9]{1,9})\.([A-Za-z0-9_-]{0,128})\.([0-9a-f]{24})")
+_STATE = re.compile(
+    r"(ask|wait)\.([0-9]{1,3})\.([01])\.([A-Za-z0-9_-]{1,64})\.([0-9]{1,9})\.([A-Za-z0-9_-]{1,128})\.([0-9a-f]{24})"
+)
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -29,6 +32,19 @@ class Ticket:
     run: str
     epoch: int
     effect: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a host keeps for us between two legs of one call: `kind` (`ask` or `wait`) and what is to be answered.
+
+    `rounds` counts the legs; `plain` says that a model's text is the answer as it stands.
+    """
+
+    kind: str
+    ticket: Ticket
+    rounds: int
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,4 +77,20 @@ class Mint:
 
     def opens(self, resume: str, run: str, epoch: int) -> bool:
         """Whether a resume secret is that of the run's present lease."""
-        return hmac.compare_digest(resume.encode(), self.resume(run, epoch).encode())
+        return hmac.compare_digest(resume.encode(errors="surrogatepass"), self.resume(run, epoch).encode())
+
+    def state(self, state: State) -> str:
+        """A state as the host keeps it; no token can be made of it, nor it of tokens."""
+        ticket = state.ticket
+        parts = (state.kind, state.rounds, int(state.plain), ticket.run, ticket.epoch, ticket.effect)
+        return f"{'.'.join(map(str, parts))}.{self._tag('state', *parts)}"
+
+    def read_state(self, text: str) -> State | None:
+        """What a state says, or None when it was not made with this secret."""
+        match = _STATE.fullmatch(text)
+        if match is None:
+            return None
+        kind, rounds, plain, run, epoch, effect, tag = match.groups()
+        if not hmac.compare_digest(tag, self._tag("state", kind, rounds, plain, run, epoch, effect)):
+            return None
+        return State(kind, Ticket(run, int(epoch), effect), int(rounds), plain=plain == "1")

@@ -20,6 +20,8 @@ from ..options import python_option
 @click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option("--token-file", type=click.Path(path_type=Path), help="Holds the bearer token; without it one is made.")
 @click.option("--allow-host", multiple=True, metavar="NAME[:PORT]", help="A further name that clients may ask for.")
+@click.option("--pin", is_flag=True, help="Look at what the package's own MCP servers offer, and approve it.")
+@click.option("--yes", is_flag=True, help="With --pin: do not ask before writing.")
 @python_option
 def command(
     packages: tuple[str, ...],
@@ -30,6 +32,8 @@ def command(
     port: int,
     token_file: Path | None,
     allow_host: tuple[str, ...],
+    pin: bool,
+    yes: bool,
     python: str | None,
 ) -> None:
     """Serve packages to an MCP host: contexts as resources, skills, prompts, tools, and flows that its model drives.
@@ -41,6 +45,7 @@ def command(
       lev mcp acme_support
       claude mcp add acme -- uv run lev mcp acme_support
       lev mcp acme_support --http --port 8765
+      lev mcp acme_support --pin
     """
     if not http and (token_file is not None or allow_host):
         raise UsageProblem("--token-file and --allow-host are for --http", help="add --http")
@@ -51,6 +56,9 @@ def command(
 
     served = packages or _of_project(python)
     make_importable(python)
+    if pin:
+        _pin(served, yes=yes)
+        return
     from lev_os.mcp import Listen, read_token, serve
 
     token = None if token_file is None else read_token(token_file)
@@ -61,6 +69,23 @@ def command(
         tools=None if tools is None else tuple(name.strip() for name in tools.split(",")),
         http=Listen(host, port, token, allow_host) if http else None,
     )
+
+
+def _pin(packages: tuple[str, ...], *, yes: bool) -> None:
+    from lev_os.core.packaging import load_package
+    from lev_os.mcp.pinning import look
+
+    from ..output import note
+
+    for name in packages:
+        found = look(load_package(name))
+        for change in found.changes:
+            note(change)
+        if not found.changes:
+            note(f"{name}: nothing has changed")
+        elif not yes:
+            click.confirm(f"approve what the servers of {name} offer?", abort=True, err=True)
+        found.write()
 
 
 def _of_project(python: str | None) -> tuple[str, ...]:

@@ -223,6 +223,12 @@ class Executor:
 
         try:
             package, subpath = find(card.specifier, within=self._package)
+            if subpath in package.server_tools and (self._package is None or package.name != self._package.name):
+                # A dependency must not start commands on a machine whose user has only named what depends on it.
+                raise LevError(
+                    f"{card.specifier} is on an MCP server, which only a run of {package.name} itself may reach",
+                    help="declare the server in your own lev.toml, and call it from there",
+                )
             loaded: Tool = package.tool(subpath)
             return loaded
         except LevError:

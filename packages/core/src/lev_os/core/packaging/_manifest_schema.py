@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ._manifest_servers import LONGEST_TIMEOUT, VARIABLE
 from .manifest import FILE_NAME, FORMAT, NAME, REFERENCE
 
 
@@ -33,6 +34,11 @@ def build() -> dict[str, Any]:
                     "anyOf": [path, {"const": False}, {"$ref": "#/$defs/export"}, {"$ref": "#/$defs/targets"}]
                 },
             },
+            "mcp": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {"servers": {"type": "object", "additionalProperties": _server_schema()}},
+            },
             "budget": {
                 "type": "object",
                 "additionalProperties": False,
@@ -51,6 +57,37 @@ def build() -> dict[str, Any]:
                 **_conditions_schema(file_target, reference),
                 "description": "Targets by condition.",
                 "minProperties": 1,
+            },
+        },
+    }
+
+
+def _server_schema() -> dict[str, Any]:
+    names = {"type": "array", "items": {"type": "string", "pattern": f"^(?:{VARIABLE.pattern})$"}}
+    return {
+        "type": "object",
+        "description": "An MCP server whose pinned tools are exported as ./tools/<server>/<tool>.",
+        "additionalProperties": False,
+        "oneOf": [{"required": ["command"]}, {"required": ["url"]}],
+        "properties": {
+            "command": {
+                "type": "array",
+                "minItems": 1,
+                "items": {"type": "string"},
+                "description": "The program, by name or as a file of the package, and its arguments.",
+            },
+            "url": {
+                "type": "string",
+                "pattern": "^https?://",
+                "description": "Streamable HTTP; http on loopback.",
+            },
+            "env": {**names, "description": "Names of the variables that the command gets."},
+            "token": {"type": "string", "description": "The name of the variable that holds the bearer token."},
+            "timeout": {
+                "type": "number",
+                "exclusiveMinimum": 0,
+                "maximum": LONGEST_TIMEOUT,
+                "description": "Seconds for a whole call; 60 when absent.",
             },
         },
     }

@@ -58,6 +58,8 @@ class Export:
         kind = kind_of(self.subpath)
         if kind == "context" and self.package.is_personality(self.subpath):
             return "personality"
+        if kind == "tool" and self.subpath in self.package.server_tools:
+            return kind
         if kind == "tool" and not _expand.is_function(self.package, self.subpath):
             return "python"
         if kind == "file" and self.conditions == ("python",):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInput, Location, Problem
 from ._files import decode, hidden_character, path_fault
 from ._toml_positions import Path as KeyPath
 from ._toml_positions import key_positions
+
+if TYPE_CHECKING:
+    from .mcp_servers import McpServer
 
 FORMAT = 1
 FILE_NAME = "lev.toml"
@@ -30,7 +33,7 @@ REFERENCE = re.compile(
     r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*(?::(?:\*|[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*))?"
 )
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
-_TOP = ("format", "name", "description", "constitution", "deps", "exports", "budget")
+_TOP = ("format", "name", "description", "constitution", "deps", "exports", "budget", "mcp")
 _BUDGET = ("context", "bundle", "wheel-kb", "import-ms")
 
 
@@ -57,6 +60,7 @@ class Manifest:
     deprecated: Mapping[str, str] = field(default_factory=dict)
     """Export keys that still work, and what to use in their place."""
     budget: Budget = Budget()
+    servers: Mapping[str, McpServer] = field(default_factory=dict)
     path: str | None = None
 
 
@@ -166,6 +170,7 @@ class _Reader:
             exports=self.exports(data),
             deprecated=self.deprecated(data),
             budget=self.budget(data),
+            servers=self.servers(data),
             path=self.path,
         )
 
@@ -235,6 +240,13 @@ class _Reader:
             else:
                 values[key.replace("-", "_")] = value
         return Budget(**values)
+
+    def servers(self, data: Mapping[str, Any]) -> Mapping[str, McpServer]:
+        if "mcp" not in data:
+            return {}
+        from ._manifest_servers import read_servers
+
+        return read_servers(self, data)
 
     def exports(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
         table = data.get("exports", {})

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..canonical import digest_bytes
 from ..errors import LevError
@@ -19,6 +19,9 @@ from .export import Export, Target
 from .exports import ExportNotFound, resolve_exports
 from .manifest import FILE_NAME, MAX_MANIFEST, PYTHON, Manifest, is_reference, parse_manifest
 from .specifiers import InvalidSpecifier, parse_specifier
+
+if TYPE_CHECKING:
+    from .mcp_servers import McpServer, ServerTool
 
 Source = Literal["entry-point", "editable", "workspace", "wheel-skills", "path", "config"]
 ACTIVE: Mapping[str, frozenset[str]] = {
@@ -140,8 +143,17 @@ class Package:
         return encoded
 
     @cached_property
+    def server_tools(self) -> Mapping[str, tuple[McpServer, ServerTool]]:
+        """The tools of MCP servers by subpath, from their pinned listings."""
+        if not self.manifest.servers:
+            return {}
+        from .mcp_servers import server_tools
+
+        return server_tools(self)
+
+    @cached_property
     def _exports(self) -> Mapping[str, Export]:
-        found = _expand.expand(self)
+        found = {**_expand.expand(self), **dict.fromkeys(self.server_tools, ("llm-first", "llm"))}
         return {
             subpath: Export(self, subpath, conditions, self._deprecation(subpath))
             for subpath, conditions in sorted(found.items())
@@ -157,7 +169,7 @@ class Package:
     def export(self, subpath: str) -> Export:
         """One export by its subpath (`./contexts/x`); raises `ExportNotFound` that names the nearest ones."""
         subpath = self._own(subpath)
-        conditions = _expand.conditions_of(self, subpath)
+        conditions = ("llm-first", "llm") if subpath in self.server_tools else _expand.conditions_of(self, subpath)
         if not conditions:
             raise ExportNotFound(f"{self.name} does not export {subpath!r}", help=self._nearest(subpath))
         return Export(self, subpath, conditions, self._deprecation(subpath))
@@ -172,7 +184,8 @@ class Package:
             return self.target(subpath, condition)
         except ExportNotFound as error:
             message = f"{self.specifier(subpath)!r} is not exported for {condition}"
-            raise ExportNotFound(message, help=error.help or self._nearest(subpath)) from None
+            help_ = error.help or self._elsewhere(subpath) or self._nearest(subpath)
+            raise ExportNotFound(message, help=help_) from None
 
     def target(self, subpath: str, condition: str) -> Target:
         """`resolve`, without looking for the nearest names when there is none."""
@@ -234,13 +247,22 @@ class Package:
         return read_text(target.path), target.path
 
     def card(self, subpath: str) -> ToolCard:
-        """The card of an exported tool, from `tools.json` or the syntax tree; nothing is imported."""
+        """The card of an exported tool, from `tools.json`, the syntax tree or a pinned listing; nothing is imported."""
+        subpath = self._own(subpath)
+        if subpath in self.server_tools:
+            from .mcp_servers import server_card
+
+            return server_card(self, subpath, *self.server_tools[subpath])
         from .tool_cards import read_card
 
-        return read_card(self, self._own(subpath))
+        return read_card(self, subpath)
 
     def tool(self, subpath: str) -> Callable[..., Any]:
         """Import an exported tool. Raises `LevError` when it cannot be imported or is not callable."""
+        if self._own(subpath) in self.server_tools:
+            from .mcp_servers import server_function
+
+            return server_function(self, *self.server_tools[self._own(subpath)])
         found = self.load_object(subpath)
         if not callable(found):
             raise LevError(f"{self.specifier(self._own(subpath))!r} is {type(found).__name__}, which cannot be called")
@@ -294,6 +316,11 @@ class Package:
             return None
         key = _expand.matching_key(self.table, subpath)
         return deprecated.get(key) if key else None
+
+    def _elsewhere(self, subpath: str) -> str | None:
+        """For whom `subpath` is exported, when it is."""
+        conditions = _expand.conditions_of(self, subpath)
+        return f"it is exported for {', '.join(conditions)}" if conditions else None
 
     def _nearest(self, subpath: str) -> str | None:
         import difflib
