@@ -399,3 +399,37 @@ def test_a_journal_that_exists_is_not_touched(lev: Lev, pack: Path) -> None:
     said = lev("run", "acme_runs/flows/double", "--input", '{"n": 1}', "--journal", "mine.jsonl")
     assert said.code == 2
     assert (pack / "mine.jsonl").read_text() == "precious"
+
+
+def test_runs_show_tells_every_effect(lev: Lev, pack: Path) -> None:
+    """Arguments, verdicts, result and times of each, as text; it needs the package no more."""
+    run = lev("run", "acme_runs/flows/double", "--input", '{"n": 21}', "--json").json["run"]
+    (pack / "src" / "acme_runs" / "tools.py").unlink()
+    shown = lev("runs", "show", run).out
+    for fact in ("acme_runs/flows/double  done", 'input   {"n":21}', 'output  {"n":42}', "tool allow, post allow"):
+        assert fact in shown
+    assert "1 tool calls" in shown
+
+
+def test_runs_show_writes_a_page(lev: Lev, pack: Path, tmp_path: Path) -> None:
+    """One file that nobody else may read, with the same facts; a place that cannot be written is said."""
+    run = lev("run", "acme_runs/flows/double", "--input", '{"n": 21}', "--json").json["run"]
+    page = tmp_path / "run.html"
+    said = lev("runs", "show", run, "--html", str(page))
+    assert (said.code, said.out, said.err.strip()) == (0, "", f"wrote {page}")
+    assert page.stat().st_mode & 0o777 == 0o600
+    text = page.read_text(encoding="utf-8")
+    assert run in text
+    assert "tool: allow, post: allow" in text
+    missing = lev("runs", "show", run, "--html", str(tmp_path / "no" / "run.html"))
+    assert missing.code == 2
+    assert "cannot be written" in missing.err
+
+
+def test_runs_show_lets_no_text_drive_the_terminal(lev: Lev, pack: Path) -> None:
+    """Escape sequences and what reorders text are written out."""
+    hostile = "\x1b[31mred \u202eevil"
+    run = lev("run", "acme_runs/flows/choose", "--input", json.dumps({"text": hostile}), "--json").json["run"]
+    shown = lev("runs", "show", run).out
+    assert "evil" in shown
+    assert not {"\x1b", "\u202e"} & set(shown)

@@ -47,3 +47,8 @@ def test_each_lease_has_its_own_resume_secret() -> None:
 def test_a_name_that_could_leave_the_folder_is_no_run(name: str) -> None:
     """Names of runs name files."""
     assert not is_run_name(name)
+
+
+def test_a_resume_secret_may_be_any_text() -> None:
+    """Text that has no UTF-8 opens nothing, and is no crash."""
+    assert not MINT.opens("\udcc5\ud800", "run-1", 1)

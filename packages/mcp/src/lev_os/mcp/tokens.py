@@ -77,7 +77,7 @@ class Mint:
 
     def opens(self, resume: str, run: str, epoch: int) -> bool:
         """Whether a resume secret is that of the run's present lease."""
-        return hmac.compare_digest(resume.encode(), self.resume(run, epoch).encode())
+        return hmac.compare_digest(resume.encode(errors="surrogatepass"), self.resume(run, epoch).encode())
 
     def state(self, state: State) -> str:
         """A state as the host keeps it; no token can be made of it, nor it of tokens."""

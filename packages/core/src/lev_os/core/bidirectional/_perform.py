@@ -138,7 +138,7 @@ class Performer:
     def perform(self, frame: Frame, want: Wanted) -> Strand:
         """The accepted result of the effect; raises `StepFailed`, or `RunEnded` when it is denied."""
         key = self.key(frame, want.path, want.suffix)
-        attempt, revisions, invalid = 0, 0, 0
+        attempt, revisions = 0, 0
         problems: tuple[str, ...] = ()
         while True:
             attempt += 1
@@ -150,17 +150,17 @@ class Performer:
                 session.left(action)
             answer: Answer = yield self._effect(frame, want, action, problems)
             if answer.failure is not None:
-                yield from self._again(frame, want, answer.failure, attempt)
+                yield from self._again(frame, want, answer.failure, attempt - revisions)
                 continue
             self._charge(frame, want, answer.value)
             found, value = want.accept(answer.value)
             if found:
-                invalid += 1
                 problems = tuple(found)
                 self._host.refused_result = problems
                 self._host.note("invalid", {"problems": list(problems)}, key, attempt)
-                if invalid >= (want.retry.attempts if want.retry else INVALID_ATTEMPTS[want.kind]):
-                    raise StepFailed(_invalid(want, problems, invalid), _labels(want))
+                tried = attempt - revisions
+                if tried >= (want.retry.attempts if want.retry else INVALID_ATTEMPTS[want.kind]):
+                    raise StepFailed(_invalid(want, problems, tried), _labels(want))
                 continue
             post = msgspec.structs.replace(action, phase="post", result=value)
             if self._passes(frame, post):

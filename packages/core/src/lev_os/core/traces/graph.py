@@ -132,13 +132,15 @@ class _Picture:
             return count > 0 and box.ends
         top, bottom = y + HEIGHT, y + box.height
         left = x - (sum(wide for _, _, wide, _ in box.branches) + _BESIDE * (len(box.branches) - 1)) / 2
-        entered_any = any(self.entered(boxes) for _, boxes, _, _ in box.branches)
+        known = any(self.visits[self.flow, f"{box.step.path}.{label}"] for label, *_ in box.branches)
+        elsewhere = known or any(self.entered(boxes) for _, boxes, _, _ in box.branches)
         left_at_end = False
         for label, boxes, wide, _ in box.branches:
             middle = left + wide / 2
             left += wide + _BESIDE
-            # A branch without steps was taken when the step was, and no other branch.
-            entered = self.entered(boxes) if boxes else count > 0 and not entered_any
+            # A branch without steps was taken when it was chosen, or when the step was taken and no other branch.
+            chosen = self.visits[self.flow, f"{box.step.path}.{label}"] > 0
+            entered = self.entered(boxes) if boxes else chosen or (count > 0 and not elsewhere)
             start = top + _GAP + _LABEL
             self.line(f"M{x:g} {top:g}V{top + _GAP / 2:g}H{middle:g}V{start:g}", entered)
             self.label(label, middle, start - 8, wide, entered)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from .graph import drawn
@@ -17,9 +19,11 @@ from .style import CSS
 from .texts import escaped, one_line, plain
 from .view import AttemptView, EffectView, RunView, flows
 
-MAX_EFFECTS = 20_000
-_TEXTS = 5_000_000
-"""Characters of all effects' texts together."""
+MAX_ATTEMPTS = 10_000
+_LAST = 20
+"""How many attempts of effects a page shows, the first ones, and how many of one effect, the last ones."""
+_TEXTS = 4_000_000
+"""Bytes of all effects' texts together."""
 _GROUP, _UNGROUPED = 250, 300
 _BAR = 240
 _RED, _YELLOW = ("failed", "denied"), ("refused", "cancelled", "open")
@@ -42,8 +46,9 @@ def as_html(view: RunView) -> str:
 class _Page:
     def __init__(self, view: RunView) -> None:
         self._view = view
-        self._shown = view.effects[:MAX_EFFECTS]
-        texts = 3 * sum(len(effect.attempts) for effect in self._shown)
+        totals = list(accumulate(min(len(effect.attempts), _LAST) for effect in view.effects))
+        self._shown = view.effects[: bisect_right(totals, MAX_ATTEMPTS)]
+        texts = 3 * (totals[len(self._shown) - 1] if self._shown else 0)
         self._limit = max(120, min(20_000, _TEXTS // max(1, texts)))
         self._span = max(view.updated - view.started, 1e-6)
         self._context_anchor = {digest: f"c{number}" for number, digest in enumerate(view.contexts)}
@@ -102,7 +107,7 @@ class _Page:
         if not self._view.decisions:
             return
         yield "<h2>Decisions</h2><table><tr><th>step<th>decided<th>by<th>confidence<th>evidence</tr>"
-        for made in self._view.decisions[:MAX_EFFECTS]:
+        for made in self._view.decisions[:MAX_ATTEMPTS]:
             if made.confidence is None:
                 sure = '<span class="dim">none given</span>'
             else:
@@ -130,8 +135,8 @@ class _Page:
         else:
             for start in range(0, len(numbered), _GROUP):
                 yield from self._group(numbered[start : start + _GROUP])
-        if len(effects) > MAX_EFFECTS:
-            yield f"<p>{len(effects) - MAX_EFFECTS:,} more effects are in the journal.</p>"
+        if len(effects) > len(self._shown):
+            yield f"<p>{len(effects) - len(self._shown):,} more effects are in the journal.</p>"
 
     def _group(self, group: Sequence[tuple[int, EffectView]]) -> Iterator[str]:
         first, last = group[0][0] + 1, group[-1][0] + 1
@@ -152,7 +157,7 @@ class _Page:
         row = (
             f'<span class="mono dim">{"" if begun is None else _seconds(begun - view.started)}</span>'
             f'<span class="{effect.kind}">{effect.kind}</span>'
-            f"<span>{escaped(one_line(effect.title, 120))}{tries}</span>"
+            f"<span>{escaped(one_line(effect.title, 60))}{tries}</span>"
             f"{self._bar(effect)}"
             f'<span class="num">{"" if took is None else _seconds(took)}</span>'
             f'<span class="num dim">{f"{read:,} / {written:,}" if read or written else ""}</span>'
@@ -160,12 +165,12 @@ class _Page:
         )
         place = f"{effect.flow or ''} {effect.path}"
         facts = f'<p class="dim mono">{escaped(one_line(place, 400))} · key {escaped(effect.key)}</p>'
-        inside = "".join(self._attempt(one, len(attempts) > 1) for one in attempts)
+        inside = "".join(self._attempt(one, len(attempts) > 1) for one in attempts[-_LAST:])
         return f'<details class="effect" id="e{number}"><summary>{row}</summary><div>{facts}{inside}</div></details>\n'
 
     def _bar(self, effect: EffectView) -> str:
         bars = []
-        for attempt in effect.attempts[:20]:
+        for attempt in effect.attempts[-_LAST:]:
             if attempt.left is None:
                 continue
             start = (attempt.left - self._view.started) / self._span * _BAR
@@ -186,7 +191,7 @@ class _Page:
         if facts:
             parts.append(f"<p>{escaped(' · '.join(facts))}</p>")
         parts += self._request(attempt.request)
-        parts += [_finding(finding) for finding in attempt.findings]
+        parts += [_finding(finding, self._limit) for finding in attempt.findings]
         rulings = [f"{verdict['phase']}: {verdict['ruling']}" for verdict in attempt.verdicts]
         if rulings:
             parts.append(f'<p class="dim">Verdicts: {escaped(", ".join(rulings))}</p>')
@@ -202,16 +207,18 @@ class _Page:
         return "".join(parts)
 
     def _request(self, request: Mapping[str, Any]) -> Iterator[str]:
-        told = {"purpose", "step", "name", "returns", "tools", "context"}
+        told = {"purpose", "step", "name", "returns", "tools", "context", "tool"}
         if request.get("context"):
             yield f"<p>Contexts: {', '.join(self._context(one) for one in request['context'])}</p>"
+        if request.get("tool"):
+            yield f"<p>Tool: <code>{escaped(one_line(str(request['tool']), 300))}</code></p>"
         if tools := request.get("tools"):
             yield f"<p>Tools offered: {escaped(one_line(', '.join(str(one['name']) for one in tools), 400))}</p>"
         for name in ("instruction", "statement", "about", "arguments"):
             if request.get(name) is not None:
                 yield _text("Prompt" if name == "instruction" else name.capitalize(), request[name], self._limit)
         for problem in request.get("problems") or ():
-            yield f'<p class="warn">Told of the attempt before: {escaped(one_line(str(problem), 600))}</p>'
+            yield f'<p class="warn">Told of the attempt before: {escaped(one_line(str(problem), self._limit))}</p>'
         told |= {"instruction", "statement", "about", "arguments", "problems"}
         rest = {name: value for name, value in request.items() if name not in told and value not in (None, [], {})}
         if rest:
@@ -244,10 +251,10 @@ def _without_usage(attempt: AttemptView) -> Any:
     return kept["answer"] if set(kept) == {"answer"} else kept
 
 
-def _finding(finding: Mapping[str, Any]) -> str:
+def _finding(finding: Mapping[str, Any], limit: int) -> str:
     said = f"{finding.get('principle')} ({finding.get('ruling')}): {finding.get('message')}"
     kind = " deny" if finding.get("ruling") == "deny" else ""
-    return f'<p class="finding{kind}">{escaped(one_line(said, 2000))}</p>'
+    return f'<p class="finding{kind}">{escaped(one_line(said, limit))}</p>'
 
 
 def _text(title: str, value: Any, limit: int) -> str:

@@ -1,11 +1,11 @@
 """The style of the page of a run: light or dark as the reader's system is, without any file from elsewhere."""
 
 CSS = """
-:root{color-scheme:light dark;--bg:#fbfbfa;--fg:#1c1d21;--dim:#62656f;--line:#d9dade;--card:#fff;--soft:#f0f1f3;
---take:#0b6bcb;--takebg:#e4f0fc;--good:#1a7f47;--bad:#c0262d;--warn:#9a6200;
+:root{color-scheme:light dark;--bg:#fbfbfa;--fg:#1c1d21;--dim:#62656f;--line:#d9dade;--edge:#b9bcc6;
+--card:#fff;--soft:#f0f1f3;--take:#0b6bcb;--takebg:#e4f0fc;--good:#1a7f47;--bad:#c0262d;--warn:#9a6200;
 --model:#6f42c1;--judge:#0e7c86;--tool:#0b6bcb;--wait:#b45309;--sleep:#8b8d98;--denied:#c0262d}
-@media (prefers-color-scheme:dark){:root{--bg:#15161a;--fg:#e7e8ec;--dim:#9a9da8;--line:#34363f;--card:#1d1f25;
---soft:#262931;--take:#6cb6ff;--takebg:#16324f;--good:#57c98a;--bad:#ff7b80;--warn:#e5b04c;
+@media (prefers-color-scheme:dark){:root{--bg:#15161a;--fg:#e7e8ec;--dim:#9a9da8;--line:#34363f;--edge:#565a68;
+--card:#1d1f25;--soft:#262931;--take:#6cb6ff;--takebg:#16324f;--good:#57c98a;--bad:#ff7b80;--warn:#e5b04c;
 --model:#b794f6;--judge:#4fc3cf;--tool:#6cb6ff;--wait:#f0a35b;--sleep:#9a9da8;--denied:#ff7b80}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:1180px;padding:28px 20px 80px;background:var(--bg);color:var(--fg);
@@ -25,7 +25,7 @@ overflow:auto;unicode-bidi:isolate}
 svg.graph{display:block;margin:0 auto}
 svg.graph text{font-size:11.5px;text-anchor:middle;fill:var(--dim)}
 svg.graph .kind{font-size:12.5px;font-weight:600}
-svg.graph rect{fill:var(--bg);stroke:var(--line)}svg.graph path{fill:none;stroke:var(--line);stroke-width:1.4}
+svg.graph rect{fill:var(--bg);stroke:var(--edge)}svg.graph path{fill:none;stroke:var(--edge);stroke-width:1.4}
 svg.graph path.taken{stroke:var(--take);stroke-width:2}
 svg.graph .taken rect{fill:var(--takebg);stroke:var(--take)}svg.graph .taken text{fill:var(--fg)}
 svg.graph text.way{paint-order:stroke;stroke:var(--card);stroke-width:5px}svg.graph text.way.taken{fill:var(--take)}

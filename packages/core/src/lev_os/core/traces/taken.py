@@ -7,30 +7,52 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import canonical
 from ..bidirectional._steps import Interpreter
 from ..bidirectional.effects import Decision
 from ..bidirectional.journal import Entry
 from ..bidirectional.machine import Machine
 from ..bidirectional.replaying import rebuild
 from ..errors import LevError
+from ..flowmind.model import IfSemantic, Switch
 
 if TYPE_CHECKING:
     from ..bidirectional._perform import Frame
     from ..bidirectional._scope import Scope
     from ..bidirectional._tasks import Strand
-    from ..flowmind.model import Step
+    from ..flowmind.model import Condition, Expr, Step
 
 Visits = Counter[tuple[str, str]]
-"""How often a step was begun, by its flow's specifier and its path."""
+"""How often a step was begun, by its flow's specifier and its path; `path.LABEL` counts a branch that was chosen."""
+
+_BRANCHES = {"yes": "then", "no": "else"}
 
 
 class _Counting(Interpreter):
     visits: Visits
+    _flow = ""
 
     def _block(self, steps: Sequence[Step], frame: Frame, scope: Scope) -> Strand:
         for step in steps:
-            self.visits[frame.linked.specifier, step.path] += 1
+            self._flow = frame.linked.specifier
+            self.visits[self._flow, step.path] += 1
             yield from super()._block((step,), frame, scope)
+
+    def _evaluate(self, expression: Expr, step: Step, scope: Scope) -> Any:
+        value = super()._evaluate(expression, step, scope)
+        if isinstance(step, Switch):  # evaluated as soon as it is begun: `_flow` is still its flow
+            name = value if isinstance(value, str) else canonical.encode(value).decode()
+            self._choose(self._flow, step, name if name in step.cases else "default")
+        return value
+
+    def _judge(self, step: Step, frame: Frame, scope: Scope, condition: Condition, round_: str = "") -> Strand:
+        decision, labels = yield from super()._judge(step, frame, scope, condition, round_)
+        label = _BRANCHES.get(decision.label, decision.label) if isinstance(step, IfSemantic) else decision.label
+        self._choose(frame.linked.specifier, step, label)
+        return decision, labels
+
+    def _choose(self, flow: str, step: Step, label: str) -> None:
+        self.visits[flow, f"{step.path}.{label}"] += 1
 
 
 class _Watched(Machine):

@@ -27,7 +27,10 @@ def one_line(text: str, limit: int = 100) -> str:
 
 
 def plain(value: Any, limit: int) -> tuple[str, int]:
-    """A JSON value for people, strings as they are, and how many characters were left out to stay in `limit`."""
+    """A JSON value for people, strings as they are, and how many characters were left out.
+
+    What is shown takes at most `limit` bytes of HTML.
+    """
     if isinstance(value, str):
         text = value
     else:
@@ -36,7 +39,10 @@ def plain(value: Any, limit: int) -> tuple[str, int]:
             import msgspec
 
             text = msgspec.json.format(text, indent=2)
-    return visible(text[:limit]), max(0, len(text) - limit)
+    end = min(len(text), limit)
+    while (size := len(escaped(text[:end]).encode())) > limit:
+        end = min(end - 1, end * limit // size)
+    return visible(text[:end]), len(text) - end
 
 
 def escaped(text: str) -> str:

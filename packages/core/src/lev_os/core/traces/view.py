@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from ..flowmind.link import LinkedContext, LinkedFlow
 from ..flowmind.model import Step, SubFlow
 from ..flowmind.walk import walk
 from .taken import Visits, taken
+
+_ROUND = re.compile(r"\[(\d+)\]\|")
 
 
 @dataclass(slots=True)
@@ -200,7 +203,7 @@ def _effects(entries: Sequence[Entry], places: _Places) -> list[EffectView]:
         if entry.type == "effect":
             if effect is None:
                 flow, step = places.find(body["path"])
-                title = _title(body["kind"], body["request"], step)
+                title = _title(body["kind"], body["request"], body["path"], step)
                 effect = effects[entry.key] = EffectView(entry.key, body["kind"], body["path"], flow, step, title, [])
             elif effect.attempts and effect.attempts[-1].state == "done":
                 effect.attempts[-1].state = "refused"
@@ -248,10 +251,12 @@ def _denied(
             known.attempts.append(attempt)
 
 
-def _title(kind: str, request: Mapping[str, Any], step: str) -> str:
+def _title(kind: str, request: Mapping[str, Any], path: str, step: str) -> str:
+    """What an effect is about, and in which rounds of the loops around it."""
+    rounds = "".join(f" [{number}]" for number in _ROUND.findall(path))
     if kind == "sleep":
-        return f"{request.get('seconds')} s"
-    return str(request.get("name") or request.get("step") or step)
+        return f"{request.get('seconds')} s{rounds}"
+    return str(request.get("name") or request.get("step") or step) + rounds
 
 
 def _visits(effects: Sequence[EffectView]) -> Visits:
