@@ -7,7 +7,9 @@ with atheris.instrument_imports(include=["lev_os"]):
     from lev_os.core.constitutional import Constitution, Gate
     from lev_os.core.constitutional.model import Action
 
-PRINCIPLE = "constitution: 1\nname: c\nprinciples:\n  - id: A-1\n    statement: s\n    on_violation: block\n    checks:\n"
+PRINCIPLE = (
+    "constitution: 1\nname: c\nprinciples:\n  - id: A-1\n    statement: s\n    on_violation: block\n    checks:\n"
+)
 TESTS = "    tests: {violates: [{result: a}, {}], complies: [{}, {}]}\n"
 SEEDS = (
     PRINCIPLE + "      - regex: {pattern: 'a+b', in: [result]}\n      - forbid_tool: ['x/tools/*']\n" + TESTS,

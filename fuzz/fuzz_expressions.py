@@ -8,7 +8,8 @@ with atheris.instrument_imports(include=["lev_os"]):
 
 SEEDS = (
     "a.b == 'x' && size(l) > 2 || !t", "l.filter(i, i > 1).map(i, i * 2)", "t ? 1.5 : double(n)", "has(a.b) && n in l",
-    "a['b'] + \"\\u00e9\" + r'\\d'", "x ${a.b} y ${l[0]} ${'}'} $ {", "not a and None", "timestamp('2026-01-01T00:00:00Z')",
+    "a['b'] + \"\\u00e9\" + r'\\d'", "x ${a.b} y ${l[0]} ${'}'} $ {", "not a and None",
+    "timestamp('2026-01-01T00:00:00Z')",
 )  # fmt: skip
 NAMES = {"a": {"b": "x"}, "l": [1, 2, 3], "t": True, "n": 2, "s": "text", "z": None}
 
@@ -26,4 +27,6 @@ def target(data: bytes) -> None:
 
 
 if __name__ == "__main__":
-    harness.run("expressions", target, SEEDS, ("${", "}", ".map(", ".all(", "1u", "b'x'", "'''", "[", "{", "(", "- - -"))
+    harness.run(
+        "expressions", target, SEEDS, ("${", "}", ".map(", ".all(", "1u", "b'x'", "'''", "[", "{", "(", "- - -")
+    )

@@ -5,13 +5,13 @@ Anything else ends the fuzzer and leaves the input in `fuzz/.found`.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import atheris
-
 from lev_os.core.canonical import decode
 from lev_os.core.errors import InvalidInput, LevError
 
@@ -36,10 +36,8 @@ def run(name: str, target: Callable[[bytes], object], seeds: Sequence[str], word
     dictionary = [*words, *sorted({word for seed in seeds for word in seed.split()})]
 
     def once(data: bytes) -> None:
-        try:
+        with contextlib.suppress(LevError, InvalidInput):
             target(data)
-        except (LevError, InvalidInput):
-            pass
 
     def mutate(data: bytes, most: int, seed: int) -> bytes:
         """Every other time a word of the format is put in, or a line is doubled, moved or lost."""

@@ -220,3 +220,25 @@ def test_a_shell_completes_specifiers(process: Lev, billing: Path, tmp_path: Pat
     ]
     env |= {"COMP_WORDS": "lev show lev://acme_billing/contexts/s"}
     assert process(env=env, cwd=where).out.split() == ["plain,lev://acme_billing/contexts/style"]
+
+
+@pytest.mark.parametrize("said", ["acme_billing.flows:greet", "acme_billing.flows.greet", "greet"])
+def test_a_flow_said_as_python_says_it_is_recognised(said: str, lev: Lev, billing: Path) -> None:
+    """What `lev resolve --condition python` prints, an import path, and the last part alone lead to the specifier."""
+    answer = lev("run", said, "--input", "{}")
+    assert answer.code == 2
+    assert "did you mean `acme_billing/flows/greet`" in answer.err
+
+
+def test_for_whom_something_is_exported_is_said(lev: Lev, billing: Path) -> None:
+    """A name that exists, asked for under another condition, is not taken for a typo."""
+    answer = lev("resolve", "acme_billing/tools/greeting", "--condition", "llm")
+    assert answer.code == 2
+    assert "it is exported for python" in answer.err
+
+
+def test_a_kind_that_does_not_exist_is_refused(lev: Lev) -> None:
+    """Rather than an empty list that looks like an answer."""
+    answer = lev("list", "--kind", "flwo")
+    assert answer.code == 2
+    assert "'flow'" in answer.err

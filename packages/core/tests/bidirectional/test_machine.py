@@ -548,3 +548,18 @@ def test_open_gate_still_rules_on_everything() -> None:
     assert types(step) == ["run_started", "verdict", "effect"]
     step = m.submit(step.effects[0].token, 1)
     assert types(step) == ["result", "verdict", "outcome"]
+
+
+def test_failures_and_invalid_results_share_the_attempts_of_retry() -> None:
+    """Two attempts are two, whether the first one failed or gave what does not fit."""
+    ask = "  - {id: x, ask: Do it., retry: {attempts: 2}}\n"
+    for first, second in (("it broke", None), (None, "it broke"), (None, None), ("it broke", "it broke")):
+        m = machine(ask)
+        m.start()
+        for result in (first, second):
+            assert m.outcome is None
+            token = m.effects[0].token
+            m.submit(token, {"answer": 1}) if result is None else m.fail(token, result)
+        assert m.outcome is not None
+        assert m.outcome.error is not None
+        assert m.outcome.error.kind == ("invalid" if second is None else "model")

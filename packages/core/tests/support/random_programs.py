@@ -78,7 +78,7 @@ class Writer:
                 break
         return steps
 
-    def step(
+    def step(  # noqa: C901 - one case a construct
         self, kind: str, depth: int, names: list[str], loops: list[str], free: bool, caught: bool = False
     ) -> dict[str, Any]:
         """One step, whose id is then one of `names`."""
@@ -149,7 +149,10 @@ class Writer:
             case "return":
                 return {"return": {"early": about}}
             case _:
-                return {"try": body(), "catch": self.block(depth - 1, [*names] if not free else names, loops, free, True)}
+                return {
+                    "try": body(),
+                    "catch": self.block(depth - 1, [*names] if not free else names, loops, free, True),
+                }
         names.append(name)
         return step
 

@@ -201,7 +201,7 @@ class Reference:
     def do_Switch(self, step: tree.Switch, place: Place, scope: _Scope, at: float) -> float:
         value = self.evaluate(step.value, step, scope, at)
         name = value if isinstance(value, str) else canonical.encode(value).decode()
-        return self.block(step.cases[name] if name in step.cases else step.default, place, scope, at)
+        return self.block(step.cases.get(name, step.default), place, scope, at)
 
     def do_Try(self, step: tree.Try, place: Place, scope: _Scope, at: float) -> float:
         try:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lev_os.core.flowmind.model import Step
     from lev_os.core.llm_runtime.calibration import Calibration, NotMeasured
 
+_MEASURED = "`if_semantic`, `switch_semantic` and `while_semantic` are what is measured"
 Measured = Sequence[tuple["Step", "Calibration | NotMeasured"]]
 
 
@@ -34,7 +35,7 @@ def measure(
     if not asked:
         names = ", ".join(request["step"] for _, request in _requests(flow))
         what = "no semantic condition" if step is None else f"no semantic condition {step!r}"
-        raise UsageProblem(f"{specifier} has {what}", help=f"its conditions are {names}" if names else None)
+        raise UsageProblem(f"{specifier} has {what}", help=f"its conditions are {names}" if names else _MEASURED)
     judge = open_judge()
     if not isinstance(judge, Classifier):
         raise Failed("no embedder is installed, so nothing is judged locally", help=WAYS_TO_AN_EMBEDDER)

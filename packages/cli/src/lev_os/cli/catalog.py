@@ -35,16 +35,20 @@ def make_importable(python: str | None = None) -> None:
 
 def locate(specifier: str, python: str | None = None) -> tuple[Package, str]:
     """The package and subpath of a specifier; an error names the nearest specifiers there are."""
-    from lev_os.core.packaging import PackageNotFound, find, load_package
+    from lev_os.core.packaging import InvalidSpecifier, PackageNotFound, find, load_package
 
     make_importable(python)
+    bare = specifier.removeprefix("lev://")
     try:
-        if specifier.removeprefix("lev://").startswith("./"):
+        if bare.startswith("./"):
             return load_package(_package_here(specifier)), specifier
-        bare = specifier.removeprefix("lev://")
         if "/" not in bare:
             return load_package(bare), "."
         return find(specifier)
+    except InvalidSpecifier as problem:
+        if ":" in bare:
+            problem.help = _near(specifier, python) or problem.help
+        raise
     except PackageNotFound as problem:
         problem.help = _near(specifier, python) or problem.help
         raise
@@ -73,8 +77,16 @@ def target_of(specifier: str, condition: str, python: str | None = None) -> Targ
             package.export(subpath)  # knows which files there are
         return target
     except ExportNotFound as problem:
-        problem.help = _near(package.specifier(subpath), python) or problem.help
+        if not _is_exported(package, subpath):
+            problem.help = _near(package.specifier(subpath), python) or problem.help
         raise
+
+
+def _is_exported(package: Package, subpath: str) -> bool:
+    try:
+        return bool(package.export(subpath).conditions)
+    except LevError:
+        return False
 
 
 def unknown_package(name: str, python: str | None = None) -> UsageProblem:
@@ -86,9 +98,25 @@ def unknown_package(name: str, python: str | None = None) -> UsageProblem:
 def _near(specifier: str, python: str | None) -> str | None:
     """The specifiers and packages whose names are nearest to a name that leads nowhere."""
     wanted = specifier.removeprefix("lev://")
+    if meant := _meant(wanted, python):
+        return _did_you_mean(meant[:3])
     names = specifiers(python) if "/" in wanted else (package.name for package in discovery(python).packages)
     near = [name for name in difflib.get_close_matches(wanted, list(names), n=3, cutoff=0.6) if name != wanted]
-    return "did you mean " + " or ".join(f"`{name}`" for name in near) + "?" if near else None
+    return _did_you_mean(near) if near else None
+
+
+def _did_you_mean(names: Collection[str]) -> str:
+    return "did you mean " + " or ".join(f"`{name}`" for name in names) + "?"
+
+
+def _meant(wanted: str, python: str | None) -> list[str]:
+    """The exports meant by a Python spelling (`acme.flows:triage`), or by the last part of a name alone."""
+    plain = _plain(wanted)
+    return [name for name in specifiers(python) if plain in (_plain(name), _plain(name.rpartition("/")[2]))]
+
+
+def _plain(name: str) -> str:
+    return name.replace(":", "/").replace(".", "/").replace("-", "_")
 
 
 def specifiers(python: str | None = None, kinds: Collection[str] = ()) -> Iterator[str]:

@@ -29,6 +29,7 @@ class Trace:
         self._quiet = quiet
         self._running: dict[str, Effect] = {}
         self._text = ""
+        self._hints: set[str] = set()
         self._live: Live | None = None
         self._began = time.monotonic()
 
@@ -94,9 +95,14 @@ class Trace:
         for finding in event.body.get("findings") or [{"principle": "gate", "message": ""}]:
             colour = "red" if event.ruling == "deny" else "yellow"
             self._line("!", colour, event.ruling, f"{finding.get('principle')}: {finding.get('message')}")
+            if (hint := finding.get("help")) and hint not in self._hints:
+                self._hints.add(hint)
+                self._print(f"    help: {hint}")
 
     def _line(self, mark: str, colour: str, name: str, text: str) -> None:
-        line = f"{click.style(mark, fg=colour)} {name.ljust(12)} {text}"
+        self._print(f"{click.style(mark, fg=colour)} {name.ljust(12)} {text}")
+
+    def _print(self, line: str) -> None:
         if self._live is None:
             note(line)
         else:

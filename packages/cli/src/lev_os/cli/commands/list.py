@@ -9,10 +9,12 @@ import click
 from ..options import json_option, python_option
 from ..output import columns, note, print_json, print_line
 
+_KINDS = ("context", "personality", "skill", "flow", "tool", "constitution", "python", "file")
+
 
 @click.command("list")
 @click.argument("names", nargs=-1, metavar="[PACKAGE]...")
-@click.option("--kind", help="Only exports of this kind: context, flow, tool, constitution, skill, personality, …")
+@click.option("--kind", type=click.Choice(_KINDS), help="Only exports of this kind.")
 @python_option
 @json_option
 def command(names: tuple[str, ...], kind: str | None, python: str | None, as_json: bool) -> int:

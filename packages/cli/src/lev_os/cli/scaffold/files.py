@@ -32,11 +32,17 @@ _README = """\
 
 @description@
 
-```
-lev list                                                  # what it exports
-lev show @module@/contexts/style                          # what a model reads
-lev run @module@/flows/greet --input '{"name": "Ada"}'    # a flow that needs no model
+```sh
+# what it exports
+lev list @module@
+# what a model reads
+lev show @module@/contexts/style
+# a flow that needs no model
+lev run @module@/flows/greet --input '{"name": "Ada"}'
+# and one that does
 lev run @module@/flows/reply --input '{"message": "Hello?"}' --model local
+# while you write
+lev dev
 ```
 
 From Python:

@@ -184,7 +184,8 @@ class Package:
             return self.target(subpath, condition)
         except ExportNotFound as error:
             message = f"{self.specifier(subpath)!r} is not exported for {condition}"
-            raise ExportNotFound(message, help=error.help or self._nearest(subpath)) from None
+            help_ = error.help or self._elsewhere(subpath) or self._nearest(subpath)
+            raise ExportNotFound(message, help=help_) from None
 
     def target(self, subpath: str, condition: str) -> Target:
         """`resolve`, without looking for the nearest names when there is none."""
@@ -315,6 +316,11 @@ class Package:
             return None
         key = _expand.matching_key(self.table, subpath)
         return deprecated.get(key) if key else None
+
+    def _elsewhere(self, subpath: str) -> str | None:
+        """For whom `subpath` is exported, when it is."""
+        conditions = _expand.conditions_of(self, subpath)
+        return f"it is exported for {', '.join(conditions)}" if conditions else None
 
     def _nearest(self, subpath: str) -> str | None:
         import difflib
