@@ -155,3 +155,29 @@ def test_a_file_that_cannot_be_replaced_stays(lev: Lev, flow: Path, monkeypatch:
     assert "No space left" in said.err
     assert flow.read_text() == FLOW
     assert [file.name for file in flow.parent.iterdir()] == ["sort.yaml"]
+
+
+def test_a_read_only_flow_is_not_written(lev: Lev, flow: Path) -> None:
+    """Although its folder would let it be replaced."""
+    flow.chmod(0o444)
+    said = lev("calibrate", "shed/flows/sort", "--write")
+    assert (said.code, "read-only" in said.err) == (3, True)
+    assert flow.read_text() == FLOW
+
+
+def test_a_link_stays_a_link(lev: Lev, flow: Path) -> None:
+    """What it leads to is written."""
+    real = flow.rename(flow.with_name("real.yaml"))
+    flow.symlink_to("real.yaml")
+    lev("calibrate", "shed/flows/sort", "--write")
+    assert flow.is_symlink()
+    assert "# lev calibrate: " in real.read_text()
+
+
+def test_an_installed_copy_is_not_written(lev: Lev, flow: Path, tmp_path: Path) -> None:
+    """Its sources are the place for a threshold."""
+    installed = tmp_path / "site-packages"
+    (tmp_path / "src").rename(installed)
+    said = lev("calibrate", f"{installed / 'shed'}/flows/sort", "--write")
+    assert "installed" in said.err, said.err
+    assert (installed / "shed" / "flows" / "sort.yaml").read_text() == FLOW

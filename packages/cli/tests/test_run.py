@@ -401,19 +401,6 @@ def test_a_journal_that_exists_is_not_touched(lev: Lev, pack: Path) -> None:
     assert (pack / "mine.jsonl").read_text() == "precious"
 
 
-def test_the_way_out_of_an_undeclared_effect_is_said_once(
-    lev: Lev, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Three principles ask about the tool; the declaration that answers them stands below the first."""
-    lev("new", "package", "acme-billing")
-    tools = tmp_path / "acme-billing" / "src" / "acme_billing" / "tools.py"
-    tools.write_text(tools.read_text().replace("@tool(effects=[], idempotent=True)", "@tool"))
-    monkeypatch.chdir(tmp_path / "acme-billing")
-    answer = lev("run", "acme_billing/flows/greet", "--input", '{"name": "Ada"}')
-    assert answer.code == 5
-    assert answer.err.count("help: write `@tool(effects=") == 1
-
-
 def test_runs_show_tells_every_effect(lev: Lev, pack: Path) -> None:
     """Arguments, verdicts, result and times of each, as text; it needs the package no more."""
     run = lev("run", "acme_runs/flows/double", "--input", '{"n": 21}', "--json").json["run"]
@@ -446,3 +433,16 @@ def test_runs_show_lets_no_text_drive_the_terminal(lev: Lev, pack: Path) -> None
     shown = lev("runs", "show", run).out
     assert "evil" in shown
     assert not {"\x1b", "\u202e"} & set(shown)
+
+
+def test_the_way_out_of_an_undeclared_effect_is_said_once(
+    lev: Lev, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three principles ask about the tool; the declaration that answers them stands below the first."""
+    lev("new", "package", "acme-billing")
+    tools = tmp_path / "acme-billing" / "src" / "acme_billing" / "tools.py"
+    tools.write_text(tools.read_text().replace("@tool(effects=[], idempotent=True)", "@tool"))
+    monkeypatch.chdir(tmp_path / "acme-billing")
+    answer = lev("run", "acme_billing/flows/greet", "--input", '{"name": "Ada"}')
+    assert answer.code == 5
+    assert answer.err.count("help: write `@tool(effects=") == 1

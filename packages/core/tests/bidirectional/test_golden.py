@@ -119,6 +119,13 @@ RUNS: dict[str, tuple[str, str, str, dict[str, Any], list[Any]]] = {
         {},
         [Failure(kind="timeout", message="nobody came")],
     ),
+    "refused": (
+        "input: {}",
+        "  - {id: s, call: ./tools/send, with: {}}\n",
+        principle("E-1", "escalate", "forbid_tool: ['*/send']"),
+        {},
+        [{"approved": False, "note": "not today"}],
+    ),
     "results approved": (
         "input: {}",
         "  - {id: s, call: ./tools/pure, with: {}}\n  - return: '${s}'\n",

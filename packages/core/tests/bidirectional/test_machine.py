@@ -563,3 +563,13 @@ def test_failures_and_invalid_results_share_the_attempts_of_retry() -> None:
         assert m.outcome is not None
         assert m.outcome.error is not None
         assert m.outcome.error.kind == ("invalid" if second is None else "model")
+
+
+def test_a_model_is_asked_again_with_a_reason_that_breaks_no_principle() -> None:
+    """`revise`: the reason does not quote the pattern, which the same principle would find in the next request."""
+    m = machine(ASK, gate=gate_of("    on_violation: revise\n    checks: [{regex: forbidden}]\n"))
+    (first,) = m.start().effects
+    (second,) = m.submit(first.token, {"answer": "a forbidden word"}).effects
+    assert second.attempt == 2
+    assert "forbidden" not in str(second.request["problems"])
+    assert m.submit(second.token, {"answer": "a word"}).outcome.output == "a word"  # type: ignore[union-attr]

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 from driving import Told, flow, open_gate
 from lev_os.core import tool
-from lev_os.core.bidirectional import Run, run_sync
+from lev_os.core.bidirectional import Run, run_sync, tracing
 from lev_os.core.constitutional import Constitution, Gate
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
+from traced import approved
 
 CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 SECRET = "sk-very-secret-0123456789"
@@ -274,6 +275,56 @@ def test_a_trace_that_breaks_does_not_break_the_run(
     done = run_sync(flow('  - id: said\n    ask: hi\n  - return: "${said}"\n'), model=told(), gate=open_gate())
     assert done.output == "hello ada"
     assert caplog.text.count("is not traced any further") == 1
+
+
+def test_judgements_contexts_and_approvals_are_told(
+    traced: Traced, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A judge's span, the contexts among the instructions, and a person's answer as an event."""
+    monkeypatch.setenv(CAPTURE, "true")
+    approved(tmp_path)
+    spans = traced.spans
+    assert "judge kind" in spans
+    chats = [attributes(span) for span in traced._exporter.get_finished_spans() if span.name == "chat says"]
+    assert [chat["lev.purpose"] for chat in chats] == ["judge", "ask"]
+    assert chats[0]["lev.decided_by"] == "big:model"
+    assert json.loads(chats[1]["gen_ai.system_instructions"])[0]["content"] == "Write <b>briefly</b>.\n"
+    events = {
+        event.name: dict(event.attributes or {})
+        for event in spans["invoke_workflow approved_pack/flows/approved"].events
+    }
+    assert events["lev.approval"]["lev.approved"] is True
+
+
+def test_an_endpoint_in_the_environment_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider is made for it once; without the extra a note says what to install, once."""
+    monkeypatch.setattr(tracing, "_own", None)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+    made = tracing._provider()
+    assert isinstance(made, TracerProvider)
+    assert tracing._provider() is made
+    made.shutdown()
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    assert tracing._provider() is None
+
+
+def test_an_endpoint_without_the_extra_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The run goes on untraced."""
+    monkeypatch.setattr(tracing, "_own", None)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
+    assert tracing._provider() is None
+    assert tracing._provider() is None
+    assert caplog.text.count("pip install 'lev-os-core[otel]'") == 1
+
+
+def test_a_provider_that_nobody_hears_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without span processors no span is made."""
+    monkeypatch.setattr(trace, "get_tracer_provider", TracerProvider)
+    assert tracing._provider() is None
 
 
 PROGRAM = """\

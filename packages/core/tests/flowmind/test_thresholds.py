@@ -102,3 +102,19 @@ def test_only_the_number_and_the_comment_change(hundredths: int, measurement: st
     assert read_yaml(edited).data == wanted
     before, after = FLOW.split("\n"), edited.split("\n")
     assert [a for a, b in zip(after, before, strict=True) if a != b] in ([], [after[5]])
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\x85", "\u2028"])
+@pytest.mark.parametrize("step", ["steps/0", INNER])
+def test_whatever_ends_a_line(step: str, end: str) -> None:
+    """Lines are counted as YAML counts them."""
+    changed = with_threshold(FLOW.replace("\n", end), step, 0.7, "good")
+    assert changed == with_threshold(FLOW, step, 0.7, "good").replace("\n", end)
+
+
+def test_a_line_end_within_a_comment_moves_nothing() -> None:
+    """A comment that YAML ends at U+2028 does not shift the place of the number."""
+    text = FLOW.replace("# version", "# version\u2028# of the language")
+    assert with_threshold(text, "steps/0", 0.6, "good") == text.replace(
+        "# agreed with Ann", "# agreed with Ann  # lev calibrate: good"
+    )

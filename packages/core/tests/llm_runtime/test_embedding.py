@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lev_os.core.llm_runtime import ModelUnavailable, NoModel, embedding, minilm, open_judge, remote, static
+from lev_os.core.llm_runtime.classifier import Classifier
 from lev_os.core.llm_runtime.embedding import chosen_embedder, open_embedder
 
 np = pytest.importorskip("numpy", reason="needs the extra `local` or `minilm`")
@@ -105,3 +107,32 @@ def test_a_provider_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embeddings, "infer_embedding_model", lambda name: Down())
     with pytest.raises(ModelUnavailable, match="no route"):
         remote.RemoteEmbedder("test:down").embed(["a"])
+
+
+@pytest.mark.parametrize("given", [[[1.0, 2.0]], [[1.0], [1.0, 2.0]], [[1.0], [float("nan")]], [1.0, 2.0]])
+def test_a_provider_that_gives_what_are_no_vectors(given: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too few, of several lengths, not a number, not vectors: like one that fails."""
+    pytest.importorskip("pydantic_ai.embeddings", reason="needs the extra `llm`")
+
+    async def ask(self: remote.RemoteEmbedder, texts: Sequence[str]) -> list[Any]:
+        return given
+
+    monkeypatch.setattr(remote.RemoteEmbedder, "__init__", lambda self: setattr(self, "name", "test:odd"))
+    monkeypatch.setattr(remote.RemoteEmbedder, "_ask", ask)
+    with pytest.raises(ModelUnavailable, match="test:odd"):
+        remote.RemoteEmbedder().embed(["a", "b"])  # type: ignore[call-arg]
+
+
+def test_a_provider_that_changes_its_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vectors of other dimensions under the same name: fitted anew, not met with the old fit."""
+    embeddings: Any = pytest.importorskip("pydantic_ai.embeddings", reason="needs the extra `llm`")
+    examples = {"a": [f"a {n}" for n in range(10)], "b": [f"b {n}" for n in range(10)]}
+    request = {"labels": ["a", "b"], "examples": examples, "confidence": 0.5}
+    decided = set()
+    for dimensions in (8, 12):
+        model = embeddings.TestEmbeddingModel(dimensions=dimensions)
+        monkeypatch.setattr(embeddings, "infer_embedding_model", lambda name, model=model: model)
+        embedding.open_embedder.cache_clear()
+        decided.add(Classifier("test:changing").decide(request, ["c"])[0]["decided_by"])
+    embedding.open_embedder.cache_clear()
+    assert len(decided) == 2

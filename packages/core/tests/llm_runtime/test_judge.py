@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import importlib.util
+import os
 import random
 import time
 from collections.abc import Sequence
@@ -361,3 +362,28 @@ def test_real_messages_are_decided_right_or_left_to_the_model() -> None:
     assert sum(answered) / len(answered) > 0.9
     assert abs(sum(confidence) / len(confidence) - sum(answered) / len(answered)) < 0.1
     assert len(tests) / seconds > 3000
+
+
+def test_the_order_of_labels_and_examples_changes_nothing() -> None:
+    """A flow that a formatter has sorted judges, and is calibrated, as before; with one cached fit for both."""
+    mixed = {
+        label: random.Random(1).sample(EXAMPLES[label], len(EXAMPLES[label])) for label in reversed(list(EXAMPLES))
+    }
+    first, second = (Classifier("wordllama").condition(request(None, shown)) for shown in (EXAMPLES, mixed))
+    assert isinstance(first, Condition)
+    assert isinstance(second, Condition)
+    assert (first.rows, first.threshold, first.decided_by) == (second.rows, second.threshold, second.decided_by)
+    about = "the shop has taken the money from my card twice"
+    assert judge(about) == judge(about, mixed)
+
+
+def test_what_a_killed_process_left_goes_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half-written files are forgotten like old fits."""
+    folder = tmp_path / "fits"
+    folder.mkdir()
+    left = folder / "0123.fit.99.7"
+    left.write_bytes(b"lev-fit 1")
+    os.utime(left, (0, 0))
+    monkeypatch.setattr(store, "_KEPT", 1)
+    judge("I lost my card")
+    assert [file.suffix for file in folder.iterdir()] == [".fit"]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lev_os.core import Flow, tool
-from lev_os.core.bidirectional import run_sync
+from lev_os.core.bidirectional import Run, run_sync
 from lev_os.core.constitutional import Constitution, Gate
+from lev_os.core.packaging import load_package
 
 OPEN = "constitution: 1\nname: open\nprinciples: []\n"
 
@@ -84,4 +86,73 @@ def carried_out(journal: Path, text: str = "a text", said: str = "short") -> Pat
         fsync=False,
     )
     assert done.status == "done", done.error
+    return journal
+
+
+ASKS_FIRST = """\
+constitution: 1
+name: careful
+principles:
+  - id: ASK-FIRST
+    statement: A person approves work.
+    severity: error
+    scope: {artifacts: [run], phase: [tool]}
+    checks:
+      - forbid_tool: ["*work"]
+    on_violation: escalate
+    tests:
+      violates: [{tool: ./tools/work}, {tool: work}]
+      complies: [{tool: ./tools/a}, {tool: ./tools/b}]
+"""
+
+CONTEXT = "---\nname: style\ndescription: How to write.\n---\nWrite <b>briefly</b>.\n"
+
+APPROVED = """\
+flowmind: 1
+name: approved
+description: Judged, asked and approved.
+input: {text: string}
+context: [./contexts/style]
+steps:
+  - id: kind
+    switch_semantic: what it is about
+    about: "${input.text}"
+    cases:
+      money: []
+      time: []
+    uncertain: []
+  - id: said
+    ask: "Answer ${input.text}"
+  - id: done
+    call: ./tools/work
+    with: {name: "${said}"}
+  - return: "${done}"
+"""
+
+
+def approved(folder: Path) -> Path:
+    """A run with a context and a judgement, whose tool a person has approved in another process."""
+    package = folder / "approved_pack"
+    for name, text in {
+        "lev.toml": 'format = 1\nname = "approved_pack"\ndescription = "Approved."\n[exports]\n'
+        '"./flows/*" = "./flows/*.yaml"\n"./contexts/*" = "./contexts/*.md"\n',
+        "flows/approved.yaml": APPROVED,
+        "contexts/style.md": CONTEXT,
+    }.items():
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(text, encoding="utf-8")
+    flow = Flow.parse(APPROVED, package=load_package(package), specifier="approved_pack/flows/approved")
+    journal = folder / "approved.jsonl"
+    says = Says(
+        {"answer": {"answer": "money", "evidence": "it says so"}, "decided_by": "big:model"},
+        {"answer": "Ada", "usage": {"input_tokens": 7, "output_tokens": 1}},
+    )
+    tools = {"./tools/work": work}
+    gate = Gate(Constitution.parse(ASKS_FIRST))
+    waiting = run_sync(flow.link(tools=tools), {"text": "bill"}, model=says, judge=False, gate=gate, journal=journal)
+    assert waiting.status == "waiting", waiting.error
+    with Run.resume(journal, tools=tools, fsync=False) as again:
+        again.submit(again.waits[0].token, {"approved": True, "note": "checked <twice>"})
+        asyncio.run(again.advance())
+        assert again.result.status == "done", again.result.error
     return journal

@@ -15,12 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lev_os.core import Flow
-from lev_os.core.bidirectional import run_sync
+from lev_os.core.bidirectional import Run, run_sync
 from lev_os.core.constitutional import Constitution, Gate
 from lev_os.core.traces import as_html, read_run
+from lev_os.core.traces import page as page_module
 from lev_os.core.traces.style import CSS
 from lev_os.core.traces.texts import escaped, one_line, plain
-from traced import OPEN, Says, carried_out, work
+from traced import OPEN, Says, approved, carried_out, work
 
 HOSTILE = (
     '</pre><script>alert(1)</script><img src=x onerror=alert(1)> \u202egnp.exe" onload="x \x1b[31m --> &lt; \u2066'
@@ -111,6 +112,44 @@ def test_hostile_texts_are_only_text(tmp_path: Path) -> None:
     assert "&lt;script&gt;alert(1)" in page
     assert "&lt;U+202E&gt;gnp.exe" in page
     assert not re.search("[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069]", page)
+
+
+def test_decisions_contexts_and_approvals_are_told(tmp_path: Path) -> None:
+    """Who decided and why, which context was seen and its text on demand, and what a person said."""
+    page = page_of(approved(tmp_path))
+    for fact in (
+        "<td>kind<td>money<td>big:model", "it says so", "none given", "ASK-FIRST (ask)",
+        "A person approved it: checked &lt;twice&gt;", "Write &lt;b&gt;briefly&lt;/b&gt;.", "tool: ask",
+    ):  # fmt: skip
+        assert fact in page, fact
+    assert page.count('href="#c0"') == 1
+    assert page.count('id="c0"') == 1
+    assert re.search(r'class="way taken"[^>]*>money<', page)
+    assert re.search(r'class="way"[^>]*>time<', page)
+
+
+def test_a_run_that_failed_or_did_nothing_is_shown(tmp_path: Path) -> None:
+    """The error and why it was cancelled stand at the top; a run without effects says so."""
+    gate = Gate(Constitution.parse(OPEN))
+    head = "flowmind: 1\nname: f\ninput: {}\nsteps:\n"
+    failing = Flow.parse(head + "  - call: ./tools/work\n    with: {name: Bob}\n")
+    run_sync(failing, tools={"./tools/work": work}, gate=gate, journal=tmp_path / "a.jsonl", fsync=False)
+    assert "<b>tool</b>: ValueError: not for Bob" in page_of(tmp_path / "a.jsonl")
+    run_sync(Flow.parse(head + "  - return: 1\n"), gate=gate, journal=tmp_path / "b.jsonl", fsync=False)
+    assert "asked for nothing outside itself" in page_of(tmp_path / "b.jsonl")
+    with Run.start(Flow.parse(head + "  - wait: w\n"), gate=gate, journal=tmp_path / "c.jsonl", fsync=False) as run:
+        run.cancel("not <wanted>")
+    assert "Cancelled: not &lt;wanted&gt;" in page_of(tmp_path / "c.jsonl")
+
+
+def test_many_effects_are_folded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond a number they are in groups that say what failed; beyond another they are left to the journal."""
+    journal = carried_out(tmp_path / "run.jsonl")
+    monkeypatch.setattr(page_module, "_UNGROUPED", 3)
+    monkeypatch.setattr(page_module, "_GROUP", 2)
+    assert '<summary>Effects 3 to 4, <span class="bad">1 failed</span>' in page_of(journal)
+    monkeypatch.setattr(page_module, "MAX_ATTEMPTS", 3)
+    assert "4 more effects are in the journal" in page_of(journal)
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]) | st.sampled_from("<>&\"'\u202e\u2066\x1b\x00\u200b")))

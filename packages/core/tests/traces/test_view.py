@@ -106,6 +106,24 @@ def test_verdicts_are_told_with_their_principles(tmp_path: Path, violation: str,
     assert [finding["principle"] for finding in effect.attempts[0].findings] == ["NO-WORK"]
 
 
+def test_what_a_person_has_to_approve_is_held(tmp_path: Path) -> None:
+    """Before the answer it is held; after a refusal it is denied, with what the person said."""
+    flow = Flow.parse("flowmind: 1\nname: h\ninput: {}\nsteps:\n  - call: ./tools/work\n    with: {name: x}\n")
+    gate = Gate(Constitution.parse(DENY % "escalate"))
+    journal = tmp_path / "h.jsonl"
+    run_sync(flow, tools={"./tools/work": work}, journal=journal, gate=gate, fsync=False)
+    assert {effect.title: effect.state for effect in read_run(journal).effects} == {
+        "approval": "open",
+        "waits for approval": "held",
+    }
+    with Run.resume(journal, tools={"./tools/work": work}, fsync=False) as again:
+        again.submit(again.waits[0].token, {"approved": False, "note": "not today"})
+    refused = read_run(journal)
+    assert refused.status == "denied"
+    assert refused.effects[1].state == "denied"
+    assert refused.effects[1].attempts[0].approvals[0]["note"] == "not today"
+
+
 def test_a_cancelled_run_says_why(tmp_path: Path) -> None:
     """The reason of a cancellation is part of the view."""
     flow = Flow.parse("flowmind: 1\nname: c\ninput: {}\nsteps:\n  - wait: person\n")

@@ -53,7 +53,8 @@ def write_thresholds(flow: Flow, measured: Measured) -> Iterator[str]:
     from lev_os.core.llm_runtime.calibration import Calibration
 
     assert flow.path is not None, "a flow of a package is a file"
-    file = Path(flow.path)
+    file = Path(flow.path).resolve()  # of a link, the file it leads to is replaced
+    _refuse_to_write(file)
     text = before = file.read_bytes().decode("utf-8")
     for node, one in measured:
         if isinstance(one, Calibration) and (point := one.recommended) is not None:
@@ -65,6 +66,15 @@ def write_thresholds(flow: Flow, measured: Measured) -> Iterator[str]:
             yield f"{file.name}: {one.step}: confidence {point.threshold:.2f}"
     if text != before:
         _replace(file, text.encode())
+
+
+def _refuse_to_write(file: Path) -> None:
+    """Raise for a file that can be replaced, and yet is not meant to be."""
+    if "site-packages" in file.parts:
+        help = "give the path of the package's sources: an installed copy is not changed"
+        raise UsageProblem(f"{file} is installed", help=help)
+    if not file.stat().st_mode & 0o222 or not os.access(file, os.W_OK):
+        raise Failed(f"{file} is read-only", help="make it writable, or write the thresholds there yourself")
 
 
 def _flow(specifier: str, python: str | None) -> Flow:

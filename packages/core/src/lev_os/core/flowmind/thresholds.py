@@ -11,8 +11,10 @@ from ..documents import Document, Path, read_yaml
 from ..errors import InvalidInput, LevError
 
 _MARK = "# lev calibrate: "
+_LINE_END = re.compile("(\r\n|[\n\r\x85\u2028\u2029])")
+"""What ends a line for YAML 1.1, by which the document counts its lines."""
 _NUMBER = re.compile(r"[^\s,}\]#]+")
-_MEASURED = re.compile(rf"[ \t]*{re.escape(_MARK)}[^\r\n]*")
+_MEASURED = re.compile(rf"[ \t]*{re.escape(_MARK)}.*")
 
 
 def with_threshold(text: str, step: str, threshold: float, measurement: str) -> str:
@@ -40,32 +42,36 @@ def with_threshold(text: str, step: str, threshold: float, measurement: str) -> 
 
 
 def _edited(document: Document, text: str, path: Path, number: str, comment: str) -> str:
-    lines = text.split("\n")
+    parts = _LINE_END.split(text)
+    lines, ends = parts[::2], [*parts[1::2], ""]
     stated = document.positions.get((*path, "confidence"))
     if stated is not None:
         line, start = stated[0] - 1, stated[1] - 1
         found = _NUMBER.match(lines[line], start)
         end = found.end() if found else start
         lines[line] = _commented(lines[line][:start] + number + lines[line][end:], comment)
-        return "\n".join(lines)
+        return _joined(lines, ends)
     keys = sorted(document.keys[(*path, key)] for key in _at(document.data, path))
     line, indent = (part - 1 for part in keys[min(1, len(keys) - 1)])
     before, after = lines[line][:indent], lines[line][indent:]
     if before.strip():
         lines[line] = f"{before}confidence: {number}, {after}"
-        return "\n".join(lines)
+        return _joined(lines, ends)
     while line and lines[line - 1].startswith(f"{before}#"):
         line -= 1
-    ending = "\r" if after.endswith("\r") else ""
-    lines.insert(line, f"{before}confidence: {number}{comment}{ending}")
-    return "\n".join(lines)
+    lines.insert(line, f"{before}confidence: {number}{comment}")
+    ends.insert(line, ends[line - 1])
+    return _joined(lines, ends)
+
+
+def _joined(lines: list[str], ends: list[str]) -> str:
+    return "".join(line + end for line, end in zip(lines, ends, strict=True))
 
 
 def _commented(line: str, comment: str) -> str:
     """A line whose own measurement, if it has one, is replaced."""
     bare = _MEASURED.sub("", line)
-    ending = "\r" if bare.endswith("\r") else ""
-    return bare.rstrip() + comment + ending if comment else bare
+    return bare.rstrip() + comment if comment else bare
 
 
 def _path_of(data: Any, pointer: str) -> Path:

@@ -90,7 +90,7 @@ def calibrate(
     if isinstance(condition, Examples):
         sizes = {label: len(texts) for label, texts in condition.texts.items()}
         return NotMeasured(request["step"], sizes, (*_contradictions(condition), condition.lacking or ""))
-    chances, similarity, truth, source = _judged(condition, classifier, labelled)
+    chances, similarity, truth, source = _judged(condition, classifier, labelled, request["step"])
     best = chances.argmax(axis=1)
     confidence, right = chances.max(axis=1), best == truth
     known = similarity >= condition.fit.novelty
@@ -133,7 +133,7 @@ def calibrate(
 
 
 def _judged(
-    condition: Condition, classifier: Classifier, labelled: Sequence[tuple[str, str]] | None
+    condition: Condition, classifier: Classifier, labelled: Sequence[tuple[str, str]] | None, step: str
 ) -> tuple[Any, Any, Any, str]:
     """Probabilities, similarities to the nearest example, true classes, and where the texts come from."""
     import numpy as np
@@ -148,7 +148,7 @@ def _judged(
     unknown = sorted({label for _, label in labelled} - set(condition.labels))
     if unknown:
         help = f"the labels of this condition are {', '.join(condition.labels)}"
-        raise LevError(f"the condition {condition.decided_by} has no label {unknown[0]!r}", help=help)
+        raise LevError(f"the condition {step} has no label {unknown[0]!r}", help=help)
     vectors = classifier.embed([text for text, _ in labelled])
     truth = np.array([condition.labels.index(label) for _, label in labelled])
     return fit.probabilities(vectors), fit.nearest(vectors)[1], truth, "the labelled texts"

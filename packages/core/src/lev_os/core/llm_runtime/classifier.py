@@ -117,8 +117,8 @@ def _fitted(examples: Examples, embedder: Embedder) -> Condition:
     import numpy as np
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships none
 
-    labels = tuple(examples.texts)
-    rows = tuple((label, text) for label, texts in examples.texts.items() for text in texts)
+    labels = tuple(sorted(examples.texts))
+    rows = tuple((label, text) for label in labels for text in examples.texts[label])
     key = canonical.digest({"examples": rows, "embedder": embedder.digest, "method": METHOD})
     found = store.load(key)
     if found is None:

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from .. import canonical
+
 LOCAL_FROM = 5
 """Examples that every label needs before there is a local tier."""
 CALIBRATED_FROM = 20
@@ -46,16 +48,26 @@ class Examples:
 
 
 def usable(labels: Sequence[str], examples: Mapping[str, Sequence[str]]) -> Examples:
-    """Blank texts, repetitions, and texts that stand under several labels left out."""
-    distinct = {label: {plain(text): text for text in reversed(examples.get(label) or ())} for label in labels}
+    """Blank texts, repetitions, and texts that stand under several labels left out.
+
+    The texts of a label come in the same order however they were written: what is fitted depends on it.
+    """
+    distinct = {
+        label: {plain(text): text for text in sorted(examples.get(label) or (), reverse=True)} for label in labels
+    }
     claims = Counter(key for texts in distinct.values() for key in texts)
     return Examples(
         texts={
-            label: tuple(text for key, text in reversed(texts.items()) if key and claims[key] == 1)
+            label: tuple(texts[key] for key in sorted(texts, key=_shuffled) if key and claims[key] == 1)
             for label, texts in distinct.items()
         },
         contradictory=tuple(sorted(key for key, times in claims.items() if times > 1)),
     )
+
+
+def _shuffled(key: str) -> str:
+    """An order that has nothing to do with what the texts say: neighbours in it are held out apart."""
+    return canonical.digest(key)
 
 
 def plain(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from .. import canonical
@@ -27,7 +28,11 @@ class RemoteEmbedder:
         except Exception as error:  # each provider has errors of its own for a missing key or SDK
             raise NoModel(f"the embedder {name} cannot be opened: {error}", help=WAYS_TO_AN_EMBEDDER) from None
         self.name = name
-        self.digest = canonical.digest({"embedder": name})
+
+    @cached_property
+    def digest(self) -> str:
+        """See `Embedder`. Asks for one vector: behind a name a provider may put a model of other dimensions."""
+        return canonical.digest({"embedder": self.name, "dimensions": self.embed(["dimensions"]).shape[1]})
 
     def embed(self, texts: Sequence[str]) -> Any:
         """See `Embedder.embed`; raises `ModelUnavailable` when the provider gives no vectors."""
@@ -35,9 +40,12 @@ class RemoteEmbedder:
 
         try:
             found = asyncio.run(self._ask([text[:_MAX_CHARACTERS] for text in texts]))
+            vectors = np.asarray(found, dtype=np.float32)
         except Exception as error:  # each provider and transport has errors of its own
             raise ModelUnavailable(f"the embedder {self.name} failed: {error}", retryable=True) from None
-        vectors = np.asarray(found, dtype=np.float32)
+        if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
+            message = f"the embedder {self.name} gave no vector of finite numbers for each of {len(texts)} texts"
+            raise ModelUnavailable(message, retryable=True)
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
     async def _ask(self, texts: Sequence[str]) -> list[Sequence[float]]:

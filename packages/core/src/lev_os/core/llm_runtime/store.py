@@ -39,13 +39,13 @@ def load(key: str) -> Fit | None:
 
 
 def save(key: str, fit: Fit) -> None:
-    """Keep a fit for later processes; the oldest go when there are too many."""
+    """Keep a fit for later processes; the oldest go when there are too many, and with them what killed ones left."""
     file = _file(key)
     if file is None:
         return
     replace_cache(str(file), _encode(fit))
     try:
-        files = sorted(file.parent.glob("*.fit"), key=lambda path: path.stat().st_mtime)
+        files = sorted(file.parent.iterdir(), key=lambda path: path.stat().st_mtime)
         for old in files[:-_KEPT]:
             old.unlink()
     except OSError:

@@ -46,9 +46,13 @@ class Dissent(TypedDict):
 
 
 class Tally(TypedDict):
-    """The votes: `share` is the part of all lenses that chose `decision`, 0 to 1; `map` is who stands where."""
+    """The votes: `share` is the part of all lenses that chose `decision`, 0 to 1.
+
+    For prompts, `result` is the decision in one line, and `map` is who stands where, a line for each lens.
+    """
 
     decision: str
+    result: str
     share: float
     map: str
     dissent: list[Dissent]
@@ -62,7 +66,7 @@ def panel(by: list[str], options: list[str]) -> Panel:
         by: Specifiers of contexts of kind personality, of any package: `lev_os.core/contexts/personalities/advocate`.
         options: What can be decided, each said differently.
     """
-    said = [" ".join(option.split()) for option in options]
+    said = [_line(option) for option in options]
     if not all(said) or len({option.casefold() for option in said}) < len(said):
         raise LevError("two options are the same, or one is empty", help="say each option in words of its own")
     if UNDECIDED in said:
@@ -112,6 +116,7 @@ def tally(options: list[str], views: list[View]) -> Tally:
     groups = [(option, [view for view, choice in both if choice == option]) for option in (*options, None)]
     return {
         "decision": decision,
+        "result": _line(decision),
         "share": most / len(views) if views else 0.0,
         "map": "\n\n".join(_stand(option, group) for option, group in groups if group or option),
         "dissent": [
@@ -124,6 +129,11 @@ def tally(options: list[str], views: list[View]) -> Tally:
 
 def _stand(option: str | None, views: list[View]) -> str:
     """Who stands for an option, and why, as text for a model."""
-    head = f"{option or 'None of the options'} ({len(views)})"
-    said = (f"- {view['by']}: {view['reason']} Concern: {view['concern'] or 'none'}" for view in views)
+    head = f"{_line(option or 'None of the options')} ({len(views)})"
+    said = (_line(f"- {view['by']}: {view['reason']} Concern: {view['concern'] or 'none'}") for view in views)
     return "\n".join((head, *said))
+
+
+def _line(text: str) -> str:
+    """Text that cannot pass for a line of its own, such as the votes of other lenses."""
+    return " ".join(text.split())

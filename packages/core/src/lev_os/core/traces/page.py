@@ -26,7 +26,7 @@ _TEXTS = 4_000_000
 """Bytes of all effects' texts together."""
 _GROUP, _UNGROUPED = 250, 300
 _BAR = 240
-_RED, _YELLOW = ("failed", "denied"), ("refused", "cancelled", "open")
+_RED, _YELLOW = ("failed", "denied"), ("refused", "cancelled", "open", "held")
 
 
 def as_html(view: RunView) -> str:

@@ -47,7 +47,7 @@ align-items:center;list-style:none}
 font-size:12.5px;color:var(--dim)}.head .num{text-align:right}
 .bar{display:block;width:240px;height:10px;background:var(--soft);border-radius:3px}
 .model{color:var(--model)}.judge{color:var(--judge)}.tool{color:var(--tool)}.wait{color:var(--wait)}
-.sleep{color:var(--sleep)}.denied{color:var(--denied)}
+.held{color:var(--wait)}.sleep{color:var(--sleep)}.denied{color:var(--denied)}
 .bar rect{fill:currentColor}
 .finding{margin:4px 0;padding:4px 10px;border-left:3px solid var(--warn)}.finding.deny{border-color:var(--bad)}
 :target{outline:2px solid var(--take);outline-offset:1px}

@@ -27,7 +27,7 @@ class AttemptView:
     """One attempt of an effect. Times are seconds since the epoch.
 
     `state` is `done`, `failed`, `refused` (the result did not fit, or a principle wanted another), `cancelled`,
-    `denied` (it never left) or `open`.
+    `denied` (it never left), `held` (it waits for approval) or `open`.
     """
 
     number: int
@@ -191,7 +191,7 @@ class _Places:
 
 def _effects(entries: Sequence[Entry], places: _Places) -> list[EffectView]:
     effects: dict[str, EffectView] = {}
-    early: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    early: dict[tuple[str, int], AttemptView] = {}
     for entry in entries:
         if entry.key is None or entry.attempt is None:
             continue
@@ -207,25 +207,21 @@ def _effects(entries: Sequence[Entry], places: _Places) -> list[EffectView]:
                 effect = effects[entry.key] = EffectView(entry.key, body["kind"], body["path"], flow, step, title, [])
             elif effect.attempts and effect.attempts[-1].state == "done":
                 effect.attempts[-1].state = "refused"
-            verdicts = early.pop((entry.key, entry.attempt), [])
-            effect.attempts.append(
-                AttemptView(entry.attempt, entry.at, request=body["request"], digest=body["digest"], verdicts=verdicts)
-            )
-        elif entry.type == "verdict":
-            said = {**body, "at": entry.at}
+            leaves = early.pop((entry.key, entry.attempt), None) or AttemptView(entry.attempt)
+            leaves.left, leaves.request, leaves.digest = entry.at, body["request"], body["digest"]
+            effect.attempts.append(leaves)
+        elif entry.type in ("verdict", "approval"):
+            # A gate and a person are heard before the effect leaves.
             if attempt is None:
-                early.setdefault((entry.key, entry.attempt), []).append(said)
-            else:
-                attempt.verdicts.append(said)
+                attempt = early.setdefault((entry.key, entry.attempt), AttemptView(entry.attempt))
+            said = attempt.verdicts if entry.type == "verdict" else attempt.approvals
+            said.append({**body, "at": entry.at})
         elif attempt is not None:
             _happened(attempt, entry, body)
     return [*effects.values(), *_denied(early, effects)]
 
 
 def _happened(attempt: AttemptView, entry: Entry, body: dict[str, Any]) -> None:
-    if entry.type == "approval":
-        attempt.approvals.append({**body, "at": entry.at})
-        return
     state = {"result": "done", "failure": "failed", "cancelled": "cancelled"}.get(entry.type)
     if state is None:
         return
@@ -236,17 +232,18 @@ def _happened(attempt: AttemptView, entry: Entry, body: dict[str, Any]) -> None:
         attempt.failure = msgspec.convert(body["failure"], Failure)
 
 
-def _denied(
-    early: Mapping[tuple[str, int], list[dict[str, Any]]], effects: Mapping[str, EffectView]
-) -> Iterator[EffectView]:
-    """Effects that a verdict has kept from leaving: a journal holds no request of theirs."""
-    for (key, number), verdicts in early.items():
-        if verdicts[-1]["ruling"] in ("allow", "warn"):
+def _denied(early: Mapping[tuple[str, int], AttemptView], effects: Mapping[str, EffectView]) -> Iterator[EffectView]:
+    """Effects that have not left, by a verdict or a person's answer or for want of one: no record has their request."""
+    for (key, _), attempt in early.items():
+        ruling = attempt.verdicts[-1]["ruling"]
+        if ruling in ("allow", "warn"):
             continue
-        attempt = AttemptView(number, verdicts[-1]["at"], state="denied", verdicts=verdicts)
+        waits = ruling == "ask" and not attempt.approvals
+        attempt.left, attempt.state = attempt.verdicts[-1]["at"], "held" if waits else "denied"
         known = effects.get(key)
         if known is None:
-            yield EffectView(key, "denied", "", None, "", "kept from leaving", [attempt])
+            title = "waits for approval" if waits else "kept from leaving"
+            yield EffectView(key, "held" if waits else "denied", "", None, "", title, [attempt])
         else:
             known.attempts.append(attempt)
 
