@@ -408,7 +408,7 @@ def test_runs_show_tells_every_effect(lev: Lev, pack: Path) -> None:
     shown = lev("runs", "show", run).out
     for fact in ("acme_runs/flows/double  done", 'input   {"n":21}', 'output  {"n":42}', "tool allow, post allow"):
         assert fact in shown
-    assert "1 tool calls" in shown
+    assert "1 tool call, " in shown
 
 
 def test_runs_show_writes_a_page(lev: Lev, pack: Path, tmp_path: Path) -> None:

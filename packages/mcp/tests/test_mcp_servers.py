@@ -293,3 +293,13 @@ def test_a_program_that_is_not_there(root: Path) -> None:
     write_manifest(root, command=["no-such-program-here"])
     with pytest.raises(LevError, match="cannot be started"):
         look(load_package(str(root)))
+
+
+def test_tools_of_one_name_on_two_servers_are_told_apart(root: Path) -> None:
+    """A host sees each under the name of its package and its server."""
+    manifest = root / "lev.toml"
+    text = manifest.read_text()
+    manifest.write_text(text + text.replace("format = 1\n", "").replace("servers.desk", "servers.till"))
+    look(load_package(str(root))).write()
+    names = {tool.name for tool in Catalog.load([str(root)], every=True).tools}
+    assert {"borrower.desk.send", "borrower.till.send"} <= names

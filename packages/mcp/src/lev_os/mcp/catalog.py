@@ -82,14 +82,14 @@ class Catalog:
 
     @cached_property
     def all_tools(self) -> tuple[Offered, ...]:
-        """Every exported tool. Two tools of one name are told apart by their packages' names."""
+        """Every exported tool. Two tools of one name are told apart by their packages' and servers' names."""
         found = [(package, export) for package, export in self._exports if export.kind == "tool"]
         taken = Counter([export.subpath.rsplit("/", 1)[-1] for _, export in found])
         offered = []
         for package, export in found:
             name = export.subpath.rsplit("/", 1)[-1]
             if taken[name] > 1 or name in FLOW_TOOLS:
-                name = f"{package.name}.{name}"
+                name = ".".join((package.name, *export.subpath.removeprefix("./tools/").split("/")))
             offered.append(Offered(name, package, export, package.card(export.subpath)))
         return tuple(offered)
 

@@ -24,8 +24,9 @@ def lines(view: RunView) -> Iterator[str]:
         yield f"cancel  {_line(view.cancelled, 4000)}"
     usage = view.usage
     cost = "cost unknown" if usage.cost is None else f"${usage.cost:.6f}"
+    calls = "1 tool call" if usage.tool_calls == 1 else f"{usage.tool_calls} tool calls"
     yield (
-        f"used    {usage.asks} model requests, {usage.judgements} judgements, {usage.tool_calls} tool calls, "
+        f"used    {usage.asks} model requests, {usage.judgements} judgements, {calls}, "
         f"{usage.input_tokens} tokens in, {usage.output_tokens} out, {cost}, {view.updated - view.started:.3f}s"
     )
     if view.effects:
