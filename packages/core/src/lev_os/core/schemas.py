@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -272,15 +273,15 @@ def _changed(value: Any, parts: Iterable[tuple[Any, Coercer]]) -> Any:
     return changed
 
 
-class _Coercers:
-    """Builds coercers, one for each part of a schema; a recursive part refers to its own by `_later`."""
+class _Parts(ABC):
+    """Builds one function for each part of a schema; a recursive part refers to its own by `_later`."""
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._root = root
-        self._made: dict[int, Coercer | None] = {}
+        self._made: dict[int, Callable[[Any], Any] | None] = {}
 
-    def of(self, schema: Any) -> Coercer | None:
-        """The coercer of a part; None when there is nothing to do."""
+    def of(self, schema: Any) -> Callable[[Any], Any] | None:
+        """The function of a part; None when there is nothing to do."""
         schema = _resolve(schema, self._root)
         key = id(schema)
         if key not in self._made:
@@ -288,12 +289,20 @@ class _Coercers:
             self._made[key] = self._make(schema)
         return self._made[key]
 
-    def _later(self, key: int) -> Coercer:
-        def coerce(value: Any) -> Any:
+    def _later(self, key: int) -> Callable[[Any], Any]:
+        def apply(value: Any) -> Any:
             made = self._made[key]
             return value if made is None else made(value)
 
-        return coerce
+        return apply
+
+    @abstractmethod
+    def _make(self, schema: Mapping[str, Any]) -> Callable[[Any], Any] | None:
+        """The function of one resolved part, or None."""
+
+
+class _Coercers(_Parts):
+    """Functions that make numbers what the schema says they are."""
 
     def _make(self, schema: Mapping[str, Any]) -> Coercer | None:
         kind = schema.get("type")
@@ -330,28 +339,8 @@ class _Coercers:
         return found
 
 
-class _Fillers:
-    """Builds fillers, like `_Coercers`."""
-
-    def __init__(self, root: Mapping[str, Any]) -> None:
-        self._root = root
-        self._made: dict[int, Filler | None] = {}
-
-    def of(self, schema: Any) -> Filler | None:
-        """The filler of a part; None when nothing in it has a default."""
-        schema = _resolve(schema, self._root)
-        key = id(schema)
-        if key not in self._made:
-            self._made[key] = self._later(key)
-            self._made[key] = self._make(schema)
-        return self._made[key]
-
-    def _later(self, key: int) -> Filler:
-        def fill(value: Any) -> Any:
-            made = self._made[key]
-            return value if made is None else made(value)
-
-        return fill
+class _Fillers(_Parts):
+    """Functions that put in defaults."""
 
     def _make(self, schema: Mapping[str, Any]) -> Filler | None:
         children = {name: _resolve(child, self._root) for name, child in schema.get("properties", {}).items()}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any
@@ -82,7 +83,7 @@ class Revise(Exception):
         self.reason = reason
 
 
-class Host:
+class Host(ABC):
     """What the performer needs of the machine: its identity, its clock, its records."""
 
     run: str
@@ -95,20 +96,20 @@ class Host:
         self.approved: set[tuple[str, str]] = set()
         self.refused_result: tuple[str, ...] = ()
 
+    @abstractmethod
     def token(self, key: str, attempt: int) -> str:
         """The token of an attempt."""
-        raise NotImplementedError
 
     def note(self, type_: str, body: Any, key: str | None = None, attempt: int | None = None) -> None:
         self.records.append(Record(type=type_, at=self.now, key=key, attempt=attempt, body=body))
 
+    @abstractmethod
     def guarded(self, frame: Frame, card: ToolCard) -> Frame:
         """The frame in which a tool is called: besides the flow's gates, those of the tool's own package."""
-        raise NotImplementedError
 
+    @abstractmethod
     def person(self, name: str, value: Any, result: Any) -> None:
         """Tell every gate of the run that a flow's own wait was answered."""
-        raise NotImplementedError
 
 
 def bare(request: Mapping[str, Any]) -> Mapping[str, Any]:

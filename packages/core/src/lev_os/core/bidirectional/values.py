@@ -50,10 +50,6 @@ class Secrets:
             text = text.replace(value, mark)
         return text
 
-    def in_json(self, value: Any) -> Any:
-        """A JSON value with every known secret replaced, in keys and numbers too; the same one if it has none."""
-        return self._replaced(value) if self.found(canonical.encode(value)) else value
-
     def found(self, data: bytes) -> bool:
         return any(needle in data for needle in self._needles)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,8 +77,3 @@ def _write(page: Path, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise LevError(f"{page} cannot be written: {error.strerror}", help="choose another file") from None
-
-
-def clock(at: float) -> str:
-    """A moment in local time."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
