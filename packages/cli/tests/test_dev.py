@@ -68,7 +68,7 @@ def test_json(lev: Lev, billing: Path) -> None:
     said = lev("dev", "--once", "--json")
     assert said.code == 1
     [problem] = said.json["problems"]
-    assert (problem["code"], problem["line"]) == ("FLOW501", 4)
+    assert (problem["code"], problem["line"]) == ("FLW501", 4)
     assert said.json["package"] == "acme_billing"
     assert lev("dev", "--json").code == 2
 
@@ -220,7 +220,7 @@ def test_a_round(lev: Lev, billing: Path, capsys: pytest.CaptureFixture[str]) ->
     flow.write_text(text.replace("steps:", "stepps:"))
     broken = _again(billing, [flow], first)
     said = capsys.readouterr().out
-    assert "✗ flows/greet.yaml:7:1 FLOW101 unknown key `stepps`\n    help: did you mean `steps`?" in said
+    assert "✗ flows/greet.yaml:7:1 FLW101 unknown key `stepps`\n    help: did you mean `steps`?" in said
     flow.write_text("\n" + text.replace("steps:", "stepps:"))
     moved = _again(billing, [flow, billing / "a", billing / "b", billing / "c"], broken)
     said = capsys.readouterr().out
@@ -228,7 +228,7 @@ def test_a_round(lev: Lev, billing: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "flows/greet.yaml, a, b …" in said
     flow.write_text(text)
     _again(billing, [flow], moved)
-    assert "✓ gone: flows/greet.yaml:8:1 FLOW101 unknown key `stepps`" in capsys.readouterr().out
+    assert "✓ gone: flows/greet.yaml:8:1 FLW101 unknown key `stepps`" in capsys.readouterr().out
     flow.write_text(FLOW + "steps:\n" + "".join(f"  - call: ./tools/no{n}\n" for n in range(30)))
     _again(billing, [flow], first)
     assert "  and 10 more\n" in capsys.readouterr().out

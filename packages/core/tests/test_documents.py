@@ -38,27 +38,27 @@ def test_values_follow_yaml_1_2_core(text: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a: 1\nb: 2\na: 3", "3:1 YAML110 duplicate key `a`, first at line 1, column 1"),
-        (b"a: b\nc: \xff", "2:4 YAML103 byte 0xff is not valid UTF-8"),
-        ("a: \x00", "1:4 YAML103 NUL is not text"),
-        ("a: \x07", "1:4 YAML103 control character U+0007 is not text"),
-        ("é: \u202ex", "1:4 YAML104 hidden character U+202E: what is shown is not what is read"),
-        ("a: x\U000e0041", "1:5 YAML104 hidden character U+E0041: what is shown is not what is read"),
-        ("a:\n\tb: 1", "2:1 YAML101 a tab cannot indent YAML"),
-        ("a: &x [*x]", "1:8 YAML108 the alias `*x` contains itself"),
-        ("a: *x", "1:4 YAML108 the alias `*x` is not defined before"),
-        ("---\na: 1\n---\nb: 2", "3:1 YAML105 a second document begins here"),
-        ("1: a", "1:1 YAML111 a key must be text, not the number 1"),
-        ("? [a]\n: b", "1:3 YAML111 a key must be text, not a list or a mapping"),
-        ("a: !!python/object x", "1:4 YAML106 the tag `tag:yaml.org,2002:python/object` is not supported"),
-        ("a: !mine {b: 1}", "1:4 YAML106 the tag `!mine` is not supported"),
-        ("a: !!int x", "1:4 YAML106 `x` is not a int"),
-        ("a: .inf", "1:4 YAML112 `.inf` is not a JSON number"),
-        ("a: 1e999", "1:4 YAML112 the number `1e999` is too large"),
-        ("a: 9223372036854775808", "1:4 YAML112 the integer `9223372036854775808` does not fit in 64 bits"),
-        ("[" * 101, "1:101 YAML107 nested deeper than 100 levels"),
-        ("a: b: c", "1:5 YAML101 a second `: ` on this line, or wrong indentation"),
-        ("a: @b", "1:4 YAML101 a value cannot begin with `@`"),
+        ("a: 1\nb: 2\na: 3", "3:1 YML110 duplicate key `a`, first at line 1, column 1"),
+        (b"a: b\nc: \xff", "2:4 YML103 byte 0xff is not valid UTF-8"),
+        ("a: \x00", "1:4 YML103 NUL is not text"),
+        ("a: \x07", "1:4 YML103 control character U+0007 is not text"),
+        ("é: \u202ex", "1:4 YML104 hidden character U+202E: what is shown is not what is read"),
+        ("a: x\U000e0041", "1:5 YML104 hidden character U+E0041: what is shown is not what is read"),
+        ("a:\n\tb: 1", "2:1 YML101 a tab cannot indent YAML"),
+        ("a: &x [*x]", "1:8 YML108 the alias `*x` contains itself"),
+        ("a: *x", "1:4 YML108 the alias `*x` is not defined before"),
+        ("---\na: 1\n---\nb: 2", "3:1 YML105 a second document begins here"),
+        ("1: a", "1:1 YML111 a key must be text, not the number 1"),
+        ("? [a]\n: b", "1:3 YML111 a key must be text, not a list or a mapping"),
+        ("a: !!python/object x", "1:4 YML106 the tag `tag:yaml.org,2002:python/object` is not supported"),
+        ("a: !mine {b: 1}", "1:4 YML106 the tag `!mine` is not supported"),
+        ("a: !!int x", "1:4 YML106 `x` is not a int"),
+        ("a: .inf", "1:4 YML112 `.inf` is not a JSON number"),
+        ("a: 1e999", "1:4 YML112 the number `1e999` is too large"),
+        ("a: 9223372036854775808", "1:4 YML112 the integer `9223372036854775808` does not fit in 64 bits"),
+        ("[" * 101, "1:101 YML107 nested deeper than 100 levels"),
+        ("a: b: c", "1:5 YML101 a second `: ` on this line, or wrong indentation"),
+        ("a: @b", "1:4 YML101 a value cannot begin with `@`"),
     ],
 )  # fmt: skip
 def test_what_is_refused(text: str | bytes, expected: str) -> None:
@@ -94,7 +94,7 @@ def test_aliases_that_nest_too_deep_are_refused() -> None:
 
 def test_a_file_over_ten_megabytes_is_refused() -> None:
     """The size is checked before anything is read."""
-    assert "YAML102" in problems("a" * 10_000_001)[0]
+    assert "YML102" in problems("a" * 10_000_001)[0]
 
 
 def test_positions_of_keys_and_values() -> None:

@@ -153,8 +153,8 @@ def test_a_flow_without_a_package() -> None:
     with pytest.raises(InvalidInput) as caught:
         Flow.parse(flow("ask: hi, context: [./contexts/a]", "flow: ./flows/b")).link()
     assert [str(p).partition("\n")[0] for p in caught.value.problems] == [
-        "<text>:4:25 FLOW501 './contexts/a' is inside a package, and none is given",
-        "<text>:5:12 FLOW501 './flows/b' is inside a package, and none is given",
+        "<text>:4:25 FLW501 './contexts/a' is inside a package, and none is given",
+        "<text>:5:12 FLW501 './flows/b' is inside a package, and none is given",
     ]
 
 
@@ -208,16 +208,16 @@ def test_all_that_is_missing_is_reported_at_once(site: Site) -> None:
         },
     )
     assert [problem.removeprefix("acme/flows/main.yaml:") for problem in site.problems("acme/flows/main")] == [
-        "3:28 FLOW501 acme does not export './contexts/tonne'; did you mean ./contexts/tone?",
-        "6:27 FLOW501 'acme/tools/fnd' is not exported: acme.tools does not define a public 'fnd'; "
+        "3:28 FLW501 acme does not export './contexts/tonne'; did you mean ./contexts/tone?",
+        "6:27 FLW501 'acme/tools/fnd' is not exported: acme.tools does not define a public 'fnd'; "
         "it defines anything, find",
-        "7:15 FLOW501 acme does not export './contexts/tonne'; did you mean ./contexts/tone?",
-        "11:17 FLOW501 'acme/tools/fnd' is not exported: acme.tools does not define a public 'fnd'; "
+        "7:15 FLW501 acme does not export './contexts/tonne'; did you mean ./contexts/tone?",
+        "11:17 FLW501 'acme/tools/fnd' is not exported: acme.tools does not define a public 'fnd'; "
         "it defines anything, find",
-        "14:17 FLOW501 acme does not export './flows/iner'; did you mean ./flows/inner or ./flows/main?",
-        "15:11 FLOW501 there is no package 'nowhere'; install it, or run where its project is; "
+        "14:17 FLW501 acme does not export './flows/iner'; did you mean ./flows/inner or ./flows/main?",
+        "15:11 FLW501 there is no package 'nowhere'; install it, or run where its project is; "
         "a package has lev.toml beside its __init__.py",
-        "17:11 FLOW501 'no-where/flows/x' is not a specifier: 'no-where' is a distribution's name; "
+        "17:11 FLW501 'no-where/flows/x' is not a specifier: 'no-where' is a distribution's name; "
         "packages go by their import name; write no_where/flows/x",
     ]
 
@@ -232,7 +232,7 @@ def test_a_name_of_another_kind_is_no_flow(site: Site) -> None:
             "flows/b.yaml": calls("./contexts/tone"),
         },
     )
-    why = "FLOW501 `acme/contexts/tone` is a context, not a flow; flows are exported under `./flows/`"
+    why = "FLW501 `acme/contexts/tone` is a context, not a flow; flows are exported under `./flows/`"
     assert sorted(site.problems("acme/flows/a")) == [
         f"acme/flows/a.yaml:4:12 {why}",
         f"acme/flows/a.yaml:6:12 {why}",
@@ -267,8 +267,8 @@ def test_what_is_broken_elsewhere_is_reported_where_it_is_broken(site: Site) -> 
     )
     places = [problem.split()[:2] for problem in site.problems("acme/flows/main")]
     assert places == [
-        ["other/contexts/bad.md:3:1", "YAML101"],
-        ["other/flows/bad.yaml:4:5", "FLOW102"],
+        ["other/contexts/bad.md:3:1", "YML101"],
+        ["other/flows/bad.yaml:4:5", "FLW102"],
         ["other/constitution.yaml:5:1", "CON101"],
     ]
 
@@ -279,7 +279,7 @@ def test_a_constitution_that_is_not_there(site: Site) -> None:
         "acme", {"flows/main.yaml": calls("./flows/b"), "flows/b.yaml": calls()}, head='constitution = "./c.yaml"\n'
     )
     assert site.problems("acme/flows/main") == [
-        f"acme/lev.toml FLOW501 the constitution {site.root}/acme/c.yaml cannot be read: No such file or directory; "
+        f"acme/lev.toml FLW501 the constitution {site.root}/acme/c.yaml cannot be read: No such file or directory; "
         "correct `constitution`, or write that file"
     ]
 
@@ -315,14 +315,14 @@ def test_flows_in_a_circle(site: Site) -> None:
     site.write("other", {"flows/back.yaml": calls("acme/flows/out")})
     way = "repeat with `while` or `for_each`"
     assert site.problems("acme/flows/self") == [
-        f"acme/flows/self.yaml:4:12 FLOW502 flows must not form a cycle: acme/flows/self → acme/flows/self; {way}"
+        f"acme/flows/self.yaml:4:12 FLW502 flows must not form a cycle: acme/flows/self → acme/flows/self; {way}"
     ]
     assert site.problems("acme/flows/a") == [
-        "acme/flows/c.yaml:4:12 FLOW502 flows must not form a cycle: "
+        "acme/flows/c.yaml:4:12 FLW502 flows must not form a cycle: "
         f"acme/flows/a → acme/flows/b → acme/flows/c → acme/flows/a; {way}"
     ]
     assert site.problems("acme/flows/out") == [
-        "other/flows/back.yaml:4:12 FLOW502 flows must not form a cycle: "
+        "other/flows/back.yaml:4:12 FLW502 flows must not form a cycle: "
         f"acme/flows/out → other/flows/back → acme/flows/out; {way}"
     ]
 
@@ -335,7 +335,7 @@ def test_packages_in_a_circle(site: Site, order: tuple[str, str]) -> None:
     site.write("two", {"flows/f.yaml": calls("three/flows/f"), "flows/g.yaml": calls()})
     site.write("three", {"flows/f.yaml": calls("one/flows/g")})
     (problem,) = site.problems("acme/flows/main")
-    assert "FLOW502 packages must not form a cycle: " in problem
+    assert "FLW502 packages must not form a cycle: " in problem
     assert problem.endswith("move what both need into a third package")
     names = problem.partition("cycle: ")[2].partition(";")[0].split(" → ")
     assert (len(names), names[0], set(names)) == (4, names[-1], {"one", "two", "three"})
@@ -363,7 +363,7 @@ def test_too_many_flows(site: Site) -> None:
     site.write("acme", flows | {"flows/f40.yaml": calls()})
     site.flow("acme/flows/f33").link()
     assert site.problems("acme/flows/f32") == [
-        f"acme/flows/f32.yaml FLOW503 the flow `acme/flows/f32` reaches 511 flows; the limit is {MAX_FLOWS}; "
+        f"acme/flows/f32.yaml FLW503 the flow `acme/flows/f32` reaches 511 flows; the limit is {MAX_FLOWS}; "
         "call fewer flows from flows"
     ]
     assert len(site.problems("acme/flows/f0")) == 33
@@ -387,9 +387,9 @@ def test_flows_too_deep(site: Site) -> None:
     assert run_sync(site.flow("acme/flows/f201"), {}).status == "done"
     limit = f"at once; the limit is {MAX_DEPTH}; let fewer flows call each other"
     assert site.problems("acme/flows/f0") == [
-        f"acme/flows/f99.yaml:4:12 FLOW501 `acme/flows/f100` would be flow number 101 under way {limit}"
+        f"acme/flows/f99.yaml:4:12 FLW501 `acme/flows/f100` would be flow number 101 under way {limit}"
     ]
-    assert site.problems("acme/flows/two")[0].startswith("acme/flows/f299.yaml:4:12 FLOW501 `acme/flows/f300`")
+    assert site.problems("acme/flows/two")[0].startswith("acme/flows/f299.yaml:4:12 FLW501 `acme/flows/f300`")
     assert site.flow("acme/flows/one").link().depth == MAX_DEPTH
 
 
@@ -406,7 +406,7 @@ def test_a_deep_flow_that_is_known_already(site: Site) -> None:
         },
     )
     assert site.problems("acme/flows/top") == [
-        "acme/flows/mid.yaml:4:12 FLOW501 `acme/flows/f0` would be flow number 101 under way at once; "
+        "acme/flows/mid.yaml:4:12 FLW501 `acme/flows/f0` would be flow number 101 under way at once; "
         f"the limit is {MAX_DEPTH}; let fewer flows call each other"
     ]
 
@@ -433,12 +433,12 @@ def test_arguments_that_do_not_fit(site: Site) -> None:
         },
     )
     assert [problem.removeprefix("acme/flows/main.yaml:") for problem in site.problems("acme/flows/main")] == [
-        "5:5 FLOW304 `./tools/find` needs `name`; add it under `with`",
-        "6:12 FLOW304 `./tools/find` takes no `nam`; did you mean `name`?",
-        "8:32 FLOW304 `./tools/find` does not take this: /limit: must be a whole number, not the text '3'; None",
-        "11:5 FLOW304 `./flows/inner` needs `n`; add it under `with`",
-        "14:7 FLOW304 `./flows/inner` does not take this: /kind: must be one of `a`, `b`, not the text 'c'; None",
-        "17:56 FLOW304 `./flows/inner` takes no `zzz`; it takes n, kind",
+        "5:5 FLW304 `./tools/find` needs `name`; add it under `with`",
+        "6:12 FLW304 `./tools/find` takes no `nam`; did you mean `name`?",
+        "8:32 FLW304 `./tools/find` does not take this: /limit: must be a whole number, not the text '3'; None",
+        "11:5 FLW304 `./flows/inner` needs `n`; add it under `with`",
+        "14:7 FLW304 `./flows/inner` does not take this: /kind: must be one of `a`, `b`, not the text 'c'; None",
+        "17:56 FLW304 `./flows/inner` takes no `zzz`; it takes n, kind",
     ]
 
 
@@ -513,9 +513,7 @@ def test_a_pin_without_its_text(linked: LinkedFlow) -> None:
     del damaged["text"]
     with pytest.raises(InvalidInput) as caught:
         LinkedFlow.from_pinned(damaged)
-    assert [(p.code, p.help) for p in caught.value.problems] == [
-        ("FLOW504", "the journal was changed; start a new run")
-    ]
+    assert [(p.code, p.help) for p in caught.value.problems] == [("FLW504", "the journal was changed; start a new run")]
 
 
 # --- awaiting a flow

@@ -16,24 +16,24 @@ from lev_os.core.schemas import Schema
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        ("steps:\n  - if: 3\n    then: []\n", ["4:9 FLOW101 "]),
-        ("steps:\n  - ask: 3\n", ["4:10 FLOW101 "]),
-        ('steps:\n  - ask: "a ${1 +} b"\n', ["4:18 FLOW301 "]),
-        ("steps:\n  - ask: hi\n    timeout: [1]\n", ["5:14 FLOW106 a duration is a number with a unit, not a list"]),
+        ("steps:\n  - if: 3\n    then: []\n", ["4:9 FLW101 "]),
+        ("steps:\n  - ask: 3\n", ["4:10 FLW101 "]),
+        ('steps:\n  - ask: "a ${1 +} b"\n', ["4:18 FLW301 "]),
+        ("steps:\n  - ask: hi\n    timeout: [1]\n", ["5:14 FLW106 a duration is a number with a unit, not a list"]),
         (
             "input: {a: string}\ninput_schema: {type: object}\nsteps:\n  - ask: hi\n",
-            ["4:1 FLOW302 both `input` and `input_schema` are given"],
+            ["4:1 FLW302 both `input` and `input_schema` are given"],
         ),
-        ("input: {a: strnig}\nsteps:\n  - ask: hi\n", ["3:12 FLOW302 unknown type `strnig`"]),
+        ("input: {a: strnig}\nsteps:\n  - ask: hi\n", ["3:12 FLW302 unknown type `strnig`"]),
         (
             "input: {a: {type: integer, default: x}}\nsteps:\n  - ask: hi\n",
-            ["3:37 FLOW302 the default does not fit: /: must be a whole number, not the text 'x'"],
+            ["3:37 FLW302 the default does not fit: /: must be a whole number, not the text 'x'"],
         ),
-        ("input_schema: {type: nothing}\nsteps:\n  - ask: hi\n", ["3:15 FLOW302 not a usable JSON Schema"]),
-        ("input: {a-b: string, 1x: string}\nsteps:\n  - ask: hi\n", ["3:9 FLOW203 ", "3:22 FLOW203 "]),
+        ("input_schema: {type: nothing}\nsteps:\n  - ask: hi\n", ["3:15 FLW302 not a usable JSON Schema"]),
+        ("input: {a-b: string, 1x: string}\nsteps:\n  - ask: hi\n", ["3:9 FLW203 ", "3:22 FLW203 "]),
         (
             'output: {a: string, b: string}\nsteps:\n  - return: {a: "x", c: 1}\n',
-            ["5:5 FLOW303 this `return` does not give `b`", "5:5 FLOW303 this `return` gives unknown `c`"],
+            ["5:5 FLW303 this `return` does not give `b`", "5:5 FLW303 this `return` gives unknown `c`"],
         ),
     ],
 )
@@ -49,7 +49,7 @@ def test_what_is_wrong_is_told_at_its_place(body: str, expected: list[str]) -> N
 
 def test_braces_around_an_expression_that_holds_others() -> None:
     """Two templates where one expression belongs are no CEL."""
-    with pytest.raises(InvalidInput, match="FLOW301"):
+    with pytest.raises(InvalidInput, match="FLW301"):
         Flow.parse('flowmind: 1\nname: x\nsteps:\n  - if: "${true} && ${false}"\n    then: []\n')
 
 
@@ -62,7 +62,7 @@ def test_output_schemas_that_are_true_or_false() -> None:
 
 def test_a_flow_that_is_too_large() -> None:
     """Refused before it is read."""
-    with pytest.raises(InvalidInput, match=r"FLOW112 the flow has 1,000,001 bytes; the limit is 1,000,000"):
+    with pytest.raises(InvalidInput, match=r"FLW112 the flow has 1,000,001 bytes; the limit is 1,000,000"):
         Flow.parse("#" * (MAX_BYTES + 1))
 
 

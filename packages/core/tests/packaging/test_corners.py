@@ -187,7 +187,7 @@ def test_deep_conditions_and_many_exports_are_bounded() -> None:
     deep = "format = 1\n[exports]\n'./x' = " + "{ llm = " * 40 + "'./x'" + " }" * 40
     many = "format = 1\n[exports]\n" + "".join(f"'./{number}' = './x'\n" for number in range(5001))
     for text in (deep, many):
-        with pytest.raises(InvalidInput, match="PKG11"):
+        with pytest.raises(InvalidInput, match="MAN11"):
             parse_manifest(text, name="acme")
 
 

@@ -115,7 +115,7 @@ def test_broken_packages_are_listed_with_their_error(site: Path) -> None:
     found = discover([str(site)])
     errors = {package.name: package.error for package in found.packages}
     assert errors["good"] is None
-    assert "PKG104 unknown key `naem`" in (errors["bad"] or "")
+    assert "MAN104 unknown key `naem`" in (errors["bad"] or "")
     assert "there is no lev.toml" in (errors["gone"] or "")
     assert found.warnings == ("odd announces '../../etc', which is not an import name",)
     with pytest.raises(LevError, match=r"no lev\.toml"):

@@ -136,13 +136,13 @@ def test_a_suggestion_names_the_nearest_key() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"format = 1\nname = '\xff'", "lev.toml:2:9 PKG001 byte 0xFF is not UTF-8"),
-        (b"format = 1\n# \x00", "lev.toml:2:3 PKG001 a NUL character stands here"),
+        (b"format = 1\nname = '\xff'", "lev.toml:2:9 MAN001 byte 0xFF is not UTF-8"),
+        (b"format = 1\n# \x00", "lev.toml:2:3 MAN001 a NUL character stands here"),
     ],
 )
 def test_bytes_that_are_no_text_are_refused_at_their_place(data: bytes, message: str) -> None:
     """Invalid UTF-8 and NUL are errors with a line and a column."""
-    with pytest.raises(InvalidInput, match="PKG001") as caught:
+    with pytest.raises(InvalidInput, match="MAN001") as caught:
         parse_manifest(data, name="acme", path="lev.toml")
     assert str(caught.value).startswith(message)
 

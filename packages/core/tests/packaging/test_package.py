@@ -134,8 +134,8 @@ def test_reading_gives_text_and_place(acme: Package) -> None:
     ("content", "message"),
     [
         (b"x" * 10_000_000, "at most 8,388,608 are read"),
-        (b"ok\n\xc3(", ":2:1 PKG001 byte 0xC3 is not UTF-8"),
-        (b"ok\nab\x00", ":2:3 PKG001 a NUL character"),
+        (b"ok\n\xc3(", ":2:1 MAN001 byte 0xC3 is not UTF-8"),
+        (b"ok\nab\x00", ":2:3 MAN001 a NUL character"),
     ],
 )
 def test_content_that_is_no_text_is_refused(make_package: MakePackage, content: bytes, message: str) -> None:
@@ -204,7 +204,7 @@ def test_a_module_that_is_no_python_is_an_error_at_its_line(make_package: MakePa
     """A syntax error in a package's tools is reported where it stands."""
     toml = 'format = 1\n[exports]\n"./tools/x" = { python = "acme.tools:x" }\n'
     package = make_package(toml, {"tools.py": "def x(:\n"})
-    with pytest.raises(InvalidInput, match=r"tools\.py:1:\d+ PKG201"):
+    with pytest.raises(InvalidInput, match=r"tools\.py:1:\d+ MAN201"):
         package.card("./tools/x")
 
 
@@ -234,7 +234,7 @@ def test_a_broken_package_says_why_whatever_is_asked(make_package: MakePackage) 
     """`error` holds every problem; questions raise them."""
     package = make_package("format = 1\nnaem = 'x'\n")
     assert package.error is not None
-    assert "lev.toml:2:1 PKG104" in package.error
+    assert "lev.toml:2:1 MAN104" in package.error
     with pytest.raises(InvalidInput):
         package.exports()
 

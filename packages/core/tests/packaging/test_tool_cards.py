@@ -147,15 +147,15 @@ def test_a_digest_names_the_whole_card(make_package: MakePackage) -> None:
 @pytest.mark.parametrize(
     ("decorator", "message"),
     [
-        ("@tool(effects=EFFECTS)", "2:15 PKG402 `effects=EFFECTS` is not a literal"),
-        ("@tool(effects={'reads_privat'})", "2:15 PKG402 unknown effect 'reads_privat'; did you mean 'reads_private'?"),
-        ("@tool(effects='reads_private')", "2:15 PKG402 `effects` is a set of names"),
-        ("@tool(idempotent=1)", "2:18 PKG402 `idempotent` is True or False"),
-        ("@tool(isolate='vm')", "2:15 PKG402 `isolate` is 'thread' or 'process'"),
-        ("@tool(colour=1)", "2:14 PKG402 @tool has no argument `colour`"),
-        ("@tool(**more)", "2:9 PKG402 @tool takes literals"),
-        ("@tool({'reads_private'})", "2:7 PKG402 @tool takes keyword arguments only"),
-        ("@tool(secrets={1})", "2:15 PKG402 `secrets` is a set of names"),
+        ("@tool(effects=EFFECTS)", "2:15 MAN402 `effects=EFFECTS` is not a literal"),
+        ("@tool(effects={'reads_privat'})", "2:15 MAN402 unknown effect 'reads_privat'; did you mean 'reads_private'?"),
+        ("@tool(effects='reads_private')", "2:15 MAN402 `effects` is a set of names"),
+        ("@tool(idempotent=1)", "2:18 MAN402 `idempotent` is True or False"),
+        ("@tool(isolate='vm')", "2:15 MAN402 `isolate` is 'thread' or 'process'"),
+        ("@tool(colour=1)", "2:14 MAN402 @tool has no argument `colour`"),
+        ("@tool(**more)", "2:9 MAN402 @tool takes literals"),
+        ("@tool({'reads_private'})", "2:7 MAN402 @tool takes keyword arguments only"),
+        ("@tool(secrets={1})", "2:15 MAN402 `secrets` is a set of names"),
     ],
 )
 def test_a_declaration_is_made_of_literals(make_package: MakePackage, decorator: str, message: str) -> None:
@@ -189,9 +189,9 @@ def test_exact_schemas_from_the_build_are_preferred_while_fresh(make_package: Ma
     assert make_package(TOML, files).card("./tools/f").description == "Exact."
     stale = make_package(TOML, {**files, "tools.py": source + "# edited\n"})
     assert stale.card("./tools/f").description == "Old."
-    with pytest.raises(InvalidInput, match=r"tools\.json PKG401"):
+    with pytest.raises(InvalidInput, match=r"tools\.json MAN401"):
         make_package(TOML, {**files, "tools.json": "{}"}).card("./tools/f")
-    with pytest.raises(InvalidInput, match=r"tools\.json PKG401"):
+    with pytest.raises(InvalidInput, match=r"tools\.json MAN401"):
         make_package(TOML, {**files, "tools.json": b'{"format": "\xff"}'}).card("./tools/f")
 
 

@@ -28,7 +28,7 @@ def read(text: str | bytes, path: str | None) -> Document:
     except yaml.MarkedYAMLError as error:
         builder.problems.append(_syntax_problem(error, text, path))
     except yaml.YAMLError as error:
-        builder.problems.append(Problem("YAML101", str(error).partition("\n")[0], Location(path, 1, 1)))
+        builder.problems.append(Problem("YML101", str(error).partition("\n")[0], Location(path, 1, 1)))
     finally:
         parser.dispose()
     if builder.problems:
@@ -49,7 +49,7 @@ def _decode(text: str | bytes, path: str | None) -> str:
     size = len(text)
     if size > MAX_BYTES:
         message = f"the document has {size:,} bytes; the limit is {MAX_BYTES:,}"
-        raise InvalidInput([Problem("YAML102", message, Location(path), "split it, or move data to a file of its own")])
+        raise InvalidInput([Problem("YML102", message, Location(path), "split it, or move data to a file of its own")])
     if isinstance(text, bytes):
         text = _from_utf8(text, path)
     text = text.removeprefix("\ufeff")
@@ -66,7 +66,7 @@ def _from_utf8(data: bytes, path: str | None) -> str:
         before = data[: error.start].decode()
         message = f"byte 0x{data[error.start]:02x} is not valid UTF-8"
         at = _location(before, len(before), path)
-        raise InvalidInput([Problem("YAML103", message, at, "save the file as UTF-8")]) from None
+        raise InvalidInput([Problem("YML103", message, at, "save the file as UTF-8")]) from None
 
 
 def _location(text: str, offset: int, path: str | None) -> Location:
@@ -81,10 +81,10 @@ def _hidden_problem(text: str, offset: int, path: str | None) -> Problem:
     at = _location(text, offset, path)
     if code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000 or code in {0xFFFE, 0xFFFF}:
         what = "NUL" if code == 0 else f"control character U+{code:04X}"
-        return Problem("YAML103", f"{what} is not text", at, "remove it; is this a binary file?")
+        return Problem("YML103", f"{what} is not text", at, "remove it; is this a binary file?")
     escape = f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
     message = f"hidden character U+{code:04X}: what is shown is not what is read"
-    return Problem("YAML104", message, at, f'remove it, or write it visibly as "{escape}" in double quotes')
+    return Problem("YML104", message, at, f'remove it, or write it visibly as "{escape}" in double quotes')
 
 
 def _syntax_problem(error: Any, text: str, path: str | None) -> Problem:
@@ -112,7 +112,7 @@ def _syntax_problem(error: Any, text: str, path: str | None) -> Problem:
         help = "a value that begins with `*` must be quoted"
     elif "expected" in message:
         help = "check indentation, brackets and quotes just before this place; quote values with special characters"
-    return Problem("YAML101", message, at, help)
+    return Problem("YML101", message, at, help)
 
 
 _WORDS: dict[str, Any] = {
@@ -197,16 +197,14 @@ class _Builder:
     def _document(self, event: Any) -> None:
         self.documents += 1
         if self.documents > 1:
-            self._problem(
-                "YAML105", "a second document begins here", event, "one file holds one document: remove `---`"
-            )
+            self._problem("YML105", "a second document begins here", event, "one file holds one document: remove `---`")
 
     def _start(self, event: Any) -> None:
         mark = event.start_mark
         mapping = event.tag == _CORE + "map" or (event.tag is None and "Mapping" in type(event).__name__)
         if event.tag not in {None, _CORE + "map", _CORE + "seq"}:
             self._problem(
-                "YAML106",
+                "YML106",
                 f"the tag `{event.tag}` is not supported",
                 event,
                 "remove it; quote a value that begins with `!`",
@@ -214,7 +212,7 @@ class _Builder:
             mapping = "Mapping" in type(event).__name__
         if len(self.stack) >= MAX_DEPTH:
             self._problem(
-                "YAML107", f"nested deeper than {MAX_DEPTH} levels", event, "move inner parts to files of their own"
+                "YML107", f"nested deeper than {MAX_DEPTH} levels", event, "move inner parts to files of their own"
             )
             raise InvalidInput(self.problems)
         if event.anchor:
@@ -247,14 +245,14 @@ class _Builder:
         if target is None:
             why = "contains itself" if event.anchor in self.anchors else "is not defined before"
             self._problem(
-                "YAML108", f"the alias `*{event.anchor}` {why}", event, "a value that begins with `*` must be quoted"
+                "YML108", f"the alias `*{event.anchor}` {why}", event, "a value that begins with `*` must be quoted"
             )
             self._add(None, place, event, 1, 0)
             return
         self.aliased += target.size
         if self.aliased > MAX_ALIASED or len(self.stack) + target.height > MAX_DEPTH:
             limit = f"{MAX_ALIASED:,} values" if self.aliased > MAX_ALIASED else f"{MAX_DEPTH} levels"
-            self._problem("YAML109", f"aliases grow this document beyond {limit}", event, "write the values out")
+            self._problem("YML109", f"aliases grow this document beyond {limit}", event, "write the values out")
             raise InvalidInput(self.problems)
         self._add(target.value, place, event, target.size, target.height)
 
@@ -293,7 +291,7 @@ class _Builder:
             message = f"a key must be text, not {describe(value)}"
             help = f"quote it: '{text}'"
         at = Location(self.path, place[0], place[1])
-        self.problems.append(Problem("YAML110" if isinstance(value, str) else "YAML111", message, at, help))
+        self.problems.append(Problem("YML110" if isinstance(value, str) else "YML111", message, at, help))
         return None
 
     def _resolve(self, event: Any, text: str, plain: bool) -> Any:
@@ -301,11 +299,11 @@ class _Builder:
         if tag in {"!", _CORE + "str"}:
             return text
         if tag is not None and tag not in _SCALAR_TAGS:
-            self._problem("YAML106", f"the tag `{tag}` is not supported", event, "quote a value that begins with `!`")
+            self._problem("YML106", f"the tag `{tag}` is not supported", event, "quote a value that begins with `!`")
             return text
         value = self._plain(event, text)
         if tag is not None and not isinstance(value, _SCALAR_TAGS[tag]):
-            self._problem("YAML106", f"`{text}` is not a {tag.removeprefix(_CORE)}", event)
+            self._problem("YML106", f"`{text}` is not a {tag.removeprefix(_CORE)}", event)
         return value
 
     def _plain(self, event: Any, text: str) -> Any:
@@ -317,13 +315,13 @@ class _Builder:
             if -(1 << 63) <= number < 1 << 63:
                 return number
             self._problem(
-                "YAML112", f"the integer `{short(text)}` does not fit in 64 bits", event, "quote it if it is text"
+                "YML112", f"the integer `{short(text)}` does not fit in 64 bits", event, "quote it if it is text"
             )
         elif _FLOAT.fullmatch(text):
             real = float(text)
             if real - real == 0:
                 return real
-            self._problem("YAML112", f"the number `{short(text)}` is too large", event, "quote it if it is text")
+            self._problem("YML112", f"the number `{short(text)}` is too large", event, "quote it if it is text")
         elif _NOT_FINITE.fullmatch(text):
-            self._problem("YAML112", f"`{text}` is not a JSON number", event, "quote it if it is text")
+            self._problem("YML112", f"`{text}` is not a JSON number", event, "quote it if it is text")
         return text

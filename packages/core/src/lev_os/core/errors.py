@@ -28,7 +28,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One finding. `code` is stable (`FLOW101`); `help` says the way out, when there is one."""
+    """One finding. `code` is stable (`FLW101`); `help` says the way out, when there is one."""
 
     code: str
     message: str

@@ -49,7 +49,7 @@ class _Writer:
         """Where null stands in place of what is no JSON value."""
 
     def _report(self, at: Location, message: str, help: str) -> None:
-        self.problems.append(Problem("FLOW113", message, at, help))
+        self.problems.append(Problem("FLW113", message, at, help))
 
     def steps(self, value: Any, path: Path, at: Location, depth: int) -> list[Any]:
         if isinstance(value, StepDraft) or not isinstance(value, list | tuple):

@@ -110,7 +110,7 @@ class _Linker:
         )
         if linked.size > MAX_FLOWS:
             message = f"the flow `{specifier}` reaches {linked.size:,} flows; the limit is {MAX_FLOWS}"
-            self.problems.append(Problem("FLOW503", message, Location(flow.path), "call fewer flows from flows"))
+            self.problems.append(Problem("FLW503", message, Location(flow.path), "call fewer flows from flows"))
         return linked
 
     def constitutions(self, package: Package | None) -> tuple[Constitution, ...]:
@@ -124,7 +124,7 @@ class _Linker:
                 self.problems.extend(error.problems)
             except LevError as error:
                 at = Location(str(package.root / "lev.toml") if package else None)
-                self.problems.append(Problem("FLOW501", error.message, at, error.help))
+                self.problems.append(Problem("FLW501", error.message, at, error.help))
         return self._constitutions[name]
 
     def sub_flow(self, package: Package, subpath: str, left: Package | None, chain: tuple[str, ...]) -> LinkedFlow:
@@ -203,7 +203,7 @@ class _OneFlow:
         if isinstance(error, InvalidInput):
             self.linker.problems.extend(error.problems)
             return
-        code = "FLOW502" if isinstance(error, _Cycle) else "FLOW501"
+        code = "FLW502" if isinstance(error, _Cycle) else "FLW501"
         place = self.document.at((*self.path(use.step), *use.keys))
         self.linker.problems.append(Problem(code, error.message, place, error.help))
 
@@ -257,7 +257,7 @@ class _OneFlow:
                 continue
             message = f"a model cannot tell `{seen[card.name]}` from `{card.specifier}`: both are called `{card.name}`"
             self.linker.problems.append(
-                Problem("FLOW305", message, step.at, "offer one of them, or rename the function")
+                Problem("FLW305", message, step.at, "offer one of them, or rename the function")
             )
 
     def check_arguments(self, step: Call | SubFlow, target: str, schema: Mapping[str, Any]) -> None:
@@ -286,7 +286,7 @@ class _OneFlow:
 
     def _misfit(self, step: Call | SubFlow, keys: Path, message: str, help: str | None) -> None:
         place = self.document.at((*self.path(step), "with", *keys), key=True) if keys else step.at
-        self.linker.problems.append(Problem("FLOW304", message, place, help))
+        self.linker.problems.append(Problem("FLW304", message, place, help))
 
 
 def _constitution(package: Package | None) -> Constitution:

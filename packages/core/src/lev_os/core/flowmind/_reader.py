@@ -48,7 +48,7 @@ class Reader:
             return _NEVER
         inner = re.fullmatch(r"\s*\$\{(.*)\}\s*", value, re.DOTALL)
         if inner and "${" not in inner[1]:
-            self.report("FLOW111", path, "this is CEL already", f"write it without braces: `{short(inner[1].strip())}`")
+            self.report("FLW111", path, "this is CEL already", f"write it without braces: `{short(inner[1].strip())}`")
             return _NEVER
         try:
             expr = parse_expression(value, self._place(path, value, 0))
@@ -67,7 +67,7 @@ class Reader:
         if self.document.unquoted(path):
             quote = "'" if '"' in value else '"'
             self.report(
-                "FLOW105", path, "text with `${…}` must be quoted", f"quote this: {quote}{short(value, 200)}{quote}"
+                "FLW105", path, "text with `${…}` must be quoted", f"quote this: {quote}{short(value, 200)}{quote}"
             )
         try:
             template = parse_template(value, partial(self._place, path, value))
@@ -101,11 +101,11 @@ class Reader:
                 at = expr.at
                 if offset > 0 and at.column is not None:
                     at = Location(at.path, at.line, at.column + offset)
-                self.problems.append(Problem("FLOW201", message, at, help))
+                self.problems.append(Problem("FLW201", message, at, help))
 
     def _expression_problem(self, error: ExpressionError, path: Path, value: str) -> None:
         at = self._place(path, value, error.offset or 0)
-        self.problems.append(Problem("FLOW301", error.message, at, error.help))
+        self.problems.append(Problem("FLW301", error.message, at, error.help))
 
     def _place(self, path: Path, value: str, offset: int) -> Location:
         """Where the character at `offset` of the text at `path` stands in the file, as near as can be told."""
@@ -135,14 +135,14 @@ class Reader:
         if seconds is None:
             what = value if isinstance(value, int | float) else "30"
             self.report(
-                "FLOW106",
+                "FLW106",
                 path,
                 f"a duration is a number with a unit, not {describe(value)}",
                 f"write `{what}s`, or ms, m, h, d",
             )
             return None
         if not 0 < seconds <= _MAX_DURATION:
-            self.report("FLOW106", path, f"the duration `{short(value)}` is out of bounds", "more than 0, at most 366d")
+            self.report("FLW106", path, f"the duration `{short(value)}` is out of bounds", "more than 0, at most 366d")
             return None
         return seconds
 
@@ -154,7 +154,7 @@ class Reader:
             else:
                 message = f"`{short(value)}` is not a reference"
                 help = f"write `./{folder}/{short(value)}`, or `package/{folder}/…` for another package's"
-            self.report("FLOW107", path, message, help)
+            self.report("FLW107", path, message, help)
         return value if isinstance(value, str) else ""
 
     def references(self, value: Any, path: Path, folder: str) -> tuple[str, ...]:
@@ -172,11 +172,11 @@ class Reader:
         """The JSON Schema from `name` (shorthand) or `name_schema`; None when neither is there."""
         full = f"{name}_schema"
         if name in holder and full in holder:
-            self.report("FLOW302", (*path, full), f"both `{name}` and `{full}` are given", "keep one", key=True)
+            self.report("FLW302", (*path, full), f"both `{name}` and `{full}` are given", "keep one", key=True)
         if isinstance(fields := holder.get(name), dict):
             where = (*path, name)
             source = shorthand_to_schema(
-                fields, lambda at, message, help: self.report("FLOW302", (*where, *at), message, help)
+                fields, lambda at, message, help: self.report("FLW302", (*where, *at), message, help)
             )
         elif full in holder and isinstance(holder[full], dict | bool):
             where = (*path, full)
@@ -189,13 +189,13 @@ class Reader:
         return source
 
     def _check_schema(self, source: Mapping[str, Any], path: Path, before: int) -> None:
-        if any(problem.code == "FLOW302" for problem in self.problems[before:]):
+        if any(problem.code == "FLW302" for problem in self.problems[before:]):
             return
         try:
             Schema.of(source)
         except (LevError, RecursionError) as error:
             self.report(
-                "FLOW302",
+                "FLW302",
                 path,
                 error.message if isinstance(error, LevError) else "nested too deeply",
                 getattr(error, "help", None),
@@ -212,4 +212,4 @@ class Reader:
                 ):  # it refers to a field beside it: the input as a whole is checked when it is given
                     continue
                 if problems:
-                    self.report("FLOW302", (*path, name, "default"), f"the default does not fit: {problems[0]}")
+                    self.report("FLW302", (*path, name, "default"), f"the default does not fit: {problems[0]}")

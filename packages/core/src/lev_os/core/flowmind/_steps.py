@@ -66,7 +66,7 @@ class Builder:
             at = (*path, index)
             if ended:
                 self.reader.report(
-                    "FLOW401", at, "this step is never reached: the one before always returns", "remove it"
+                    "FLW401", at, "this step is never reached: the one before always returns", "remove it"
                 )
                 ended = False
             step = self._step(data, at, scope)
@@ -86,7 +86,7 @@ class Builder:
         if len(kinds) > 1:
             both = " and ".join(f"`{kind}`" for kind in kinds)
             self.reader.report(
-                "FLOW103", (*path, kinds[1]), f"one step cannot be {both}", "make each a step of its own", key=True
+                "FLW103", (*path, kinds[1]), f"one step cannot be {both}", "make each a step of its own", key=True
             )
         kind = kinds[0]
         base = {"path": _pointer(path), "id": self._id(data, path, scope), "at": self.reader.document.at(path)}
@@ -100,10 +100,10 @@ class Builder:
             meant = _SYNONYMS.get(key.lower())
             help = f"write `{meant}`" if meant else nearest(key, list(KINDS))
             if help:
-                self.reader.report("FLOW102", (*path, key), f"`{short(key)}` is not a kind of step", help, key=True)
+                self.reader.report("FLW102", (*path, key), f"`{short(key)}` is not a kind of step", help, key=True)
                 return
         keys = ", ".join(KINDS)
-        self.reader.report("FLOW102", path, "this step says not what it does", f"give it one of {keys}")
+        self.reader.report("FLW102", path, "this step says not what it does", f"give it one of {keys}")
 
     def _id(self, data: _Data, path: Path, scope: Scope) -> str | None:
         name = data.get("id")
@@ -115,21 +115,19 @@ class Builder:
         first = scope.ids.get(name) or scope.outer_ids.get(name)
         if first:
             message = f"the id `{name}` is taken, at line {first.line}"
-            self.reader.report(
-                "FLOW202", where, message, "use another id; to give one name in both branches, use `set`"
-            )
+            self.reader.report("FLW202", where, message, "use another id; to give one name in both branches, use `set`")
         scope.ids.setdefault(name, self.reader.document.at(where))
         return name
 
     def _name(self, name: str, path: Path, *, key: bool = False) -> bool:
         """Report a name that expressions could not read."""
         if name in FIXED:
-            self.reader.report("FLOW203", path, f"`{name}` is given by the language", "choose another name", key=key)
+            self.reader.report("FLW203", path, f"`{name}` is given by the language", "choose another name", key=key)
         elif not is_identifier(name):
             fixed = re.sub(r"\W", "_", name) or "name"
             word = f"`{fixed}_`" if fixed == name else f"`{short(fixed)}`"
             why = "is a reserved word" if fixed == name else "cannot be read in expressions"
-            self.reader.report("FLOW203", path, f"the name `{short(name)}` {why}", f"write {word}", key=key)
+            self.reader.report("FLW203", path, f"the name `{short(name)}` {why}", f"write {word}", key=key)
         else:
             return True
         return False
@@ -180,7 +178,7 @@ class Builder:
     def _wait(self, data: _Data, path: Path, scope: Scope, base: dict[str, Any]) -> Step:
         if "on_timeout" in data and "timeout" not in data:
             self.reader.report(
-                "FLOW101", (*path, "on_timeout"), "`on_timeout` without a `timeout`", "add `timeout: 2d`", key=True
+                "FLW101", (*path, "on_timeout"), "`on_timeout` without a `timeout`", "add `timeout: 2d`", key=True
             )
         return Wait(
             **base,
@@ -255,7 +253,7 @@ class Builder:
             where: Path = (*path, "cases", label)
             if label == "uncertain":
                 self.reader.report(
-                    "FLOW109", where, "a case cannot be named `uncertain`", "it is a key beside `cases`", key=True
+                    "FLW109", where, "a case cannot be named `uncertain`", "it is a key beside `cases`", key=True
                 )
             inside = (case.get("then"), (*where, "then")) if isinstance(case, dict) else (case, where)
             built[label] = self.steps(*inside, scope)
@@ -287,7 +285,7 @@ class Builder:
         match = _FOR_EACH.fullmatch(text)
         if match is None:
             self.reader.report(
-                "FLOW108", where, "`for_each` needs a name and a list", "write `order in customer.orders`"
+                "FLW108", where, "`for_each` needs a name and a list", "write `order in customer.orders`"
             )
         variable, source = (match[1], match[2].strip()) if match else ("item", "[]")
         items = self.reader.expression(source, where, scope)
@@ -295,7 +293,7 @@ class Builder:
         if self._name(variable, where):
             if variable in inner.outer:
                 message = f"`{variable}` is already a name outside this loop"
-                self.reader.report("FLOW202", where, message, "choose another name for the item")
+                self.reader.report("FLW202", where, message, "choose another name for the item")
             inner.define(variable)
         test = self.reader.expression(data["where"], (*path, "where"), inner) if "where" in data else None
         limit = data.get("max_concurrency", 1)
@@ -322,7 +320,7 @@ class Builder:
         wait_for = data.get("wait_for", "all")
         if type(wait_for) is int and wait_for > len(branches):
             message = f"`wait_for: {wait_for}` of {len(branches)} branches can never be reached"
-            self.reader.report("FLOW110", (*path, "wait_for"), message, f"at most {len(branches)}")
+            self.reader.report("FLW110", (*path, "wait_for"), message, f"at most {len(branches)}")
         return Parallel(
             **base, branches=built, wait_for=wait_for if wait_for == "any" or type(wait_for) is int else "all"
         )
@@ -338,14 +336,14 @@ class Builder:
             if name in scope.outer:
                 message = f"`{name}` belongs outside: a body of `{scope.body}` works on a copy"
                 help = f"use another name, and read the result of the `{scope.body}` step by its id"
-                self.reader.report("FLOW204", where, message, help, key=True)
+                self.reader.report("FLW204", where, message, help, key=True)
             scope.define(name, {"any": name} if name in scope.own else None)
         return Set(**base, values=values)
 
     def _return(self, data: _Data, path: Path, scope: Scope, base: dict[str, Any]) -> Step:
         if scope.body:
             message = f"`return` cannot end the flow from a body of `{scope.body}`"
-            self.reader.report("FLOW205", path, message, f"set a value, and return after the `{scope.body}` step")
+            self.reader.report("FLW205", path, message, f"set a value, and return after the `{scope.body}` step")
         return Return(**base, value=self.reader.value(data["return"], (*path, "return"), scope))
 
 

@@ -134,7 +134,7 @@ class LinkedFlow:
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             message = f"the pinned flow is damaged: {type(error).__name__} {error}"
-            raise InvalidInput([Problem("FLOW504", message, help="the journal was changed; start a new run")]) from None
+            raise InvalidInput([Problem("FLW504", message, help="the journal was changed; start a new run")]) from None
 
 
 def _card(card: ToolCard) -> Any:

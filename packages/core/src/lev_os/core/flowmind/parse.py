@@ -24,11 +24,11 @@ def parse_flow(text: str | bytes, *, path: str | None = None) -> FlowTree:
     if len(text) > MAX_BYTES:
         message = f"the flow has {len(text):,} bytes; the limit is {MAX_BYTES:,}"
         raise InvalidInput(
-            [Problem("FLOW112", message, Location(path, 1, 1), "split it into flows that call each other")]
+            [Problem("FLW112", message, Location(path, 1, 1), "split it into flows that call each other")]
         )
     document = read_yaml(text, path=path)
     _check_version(document)
-    shape = check(document, flow_schema(), code="FLOW101")
+    shape = check(document, flow_schema(), code="FLW101")
     reader = Reader(document)
     tree = _build(reader, document.data) if isinstance(document.data, dict) else None
     said = {problem.at for problem in reader.problems}
@@ -43,11 +43,11 @@ def _check_version(document: Document) -> None:
     if not isinstance(data, dict):
         message = f"a flow is a mapping, not {describe(data)}"
         help = f"begin with `flowmind: {VERSION}`, `name:` and `steps:`"
-        raise InvalidInput([Problem("FLOW101", message, document.at(()), help)])
+        raise InvalidInput([Problem("FLW101", message, document.at(()), help)])
     version = data.get("flowmind")
     if type(version) is int and version > VERSION:
         message = f"this is FlowMind {version}; this version of Leviathan reads FlowMind {VERSION}"
-        raise InvalidInput([Problem("FLOW104", message, document.at(("flowmind",)), "upgrade lev-os-core")])
+        raise InvalidInput([Problem("FLW104", message, document.at(("flowmind",)), "upgrade lev-os-core")])
 
 
 def _build(reader: Reader, data: Mapping[str, Any]) -> FlowTree:
@@ -55,7 +55,7 @@ def _build(reader: Reader, data: Mapping[str, Any]) -> FlowTree:
         for name in data[field] if isinstance(data.get(field), dict) else ():
             if not is_identifier(name):
                 message = f"the name `{name[:60]}` cannot be read in expressions"
-                reader.report("FLOW203", (field, name), message, f"write `{_as_identifier(name)}`", key=True)
+                reader.report("FLW203", (field, name), message, f"write `{_as_identifier(name)}`", key=True)
     input_schema = reader.schema(data, (), "input")
     if input_schema is None:
         input_schema = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
@@ -66,7 +66,7 @@ def _build(reader: Reader, data: Mapping[str, Any]) -> FlowTree:
     steps = builder.steps(data.get("steps"), ("steps",), scope)
     if builder.count > MAX_STEPS:
         message = f"the flow has {builder.count:,} steps; the limit is {MAX_STEPS:,}"
-        reader.report("FLOW112", ("steps",), message, "split it into flows that call each other", key=True)
+        reader.report("FLW112", ("steps",), message, "split it into flows that call each other", key=True)
     if output_schema is not None:
         _check_output(reader, data, steps, output_schema)
     text = reader.document.text
@@ -110,7 +110,7 @@ def _check_output(reader: Reader, data: Mapping[str, Any], steps: tuple[Step, ..
             if names:
                 fields = ", ".join(f"`{name}`" for name in names)
                 message = f"this `return` {what} {fields}"
-                reader.problems.append(Problem("FLOW303", message, step.at, f"`output` has {', '.join(properties)}"))
+                reader.problems.append(Problem("FLW303", message, step.at, f"`output` has {', '.join(properties)}"))
     if steps and not always_ends(steps) and len(steps) == len(data.get("steps", ())):
         message = "the flow has an output but can end without `return`"
-        reader.report("FLOW402", ("steps",), message, "add a last step `return:`", key=True)
+        reader.report("FLW402", ("steps",), message, "add a last step `return:`", key=True)

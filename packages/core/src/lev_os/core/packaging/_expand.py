@@ -176,7 +176,7 @@ def _walk(base: str) -> Iterator[str]:
             seen += 1
             if seen > _MAX_FILES:
                 raise InvalidInput(
-                    [Problem("PKG302", f"a pattern covers more than {_MAX_FILES:,} files", Location(base))]
+                    [Problem("MAN302", f"a pattern covers more than {_MAX_FILES:,} files", Location(base))]
                 )
             yield name if relative == "." else f"{relative}/{name}"
 
@@ -189,6 +189,6 @@ def _refuse_confusable(package: Package, found: Mapping[str, tuple[str, ...]]) -
         if other != subpath:
             message = f"{subpath!r} and {other!r} are one name in Python"
             place = Location(package.manifest.path or str(package.root))
-            problems.append(Problem("PKG117", message, place, "rename one of the files"))
+            problems.append(Problem("MAN117", message, place, "rename one of the files"))
     if problems:
         raise InvalidInput(problems)

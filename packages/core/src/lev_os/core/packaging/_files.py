@@ -173,4 +173,4 @@ def read_text(path: Path, *, limit: int = MAX_FILE) -> str:
 def _fault(path: str, before: str, message: str) -> Problem:
     line = before.count("\n") + 1
     column = len(before) - (before.rfind("\n") + 1) + 1
-    return Problem("PKG001", message, Location(path, line, column), "save the file as plain UTF-8 text")
+    return Problem("MAN001", message, Location(path, line, column), "save the file as plain UTF-8 text")

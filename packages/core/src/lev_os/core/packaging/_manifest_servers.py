@@ -27,12 +27,12 @@ def read_servers(reader: _Reader, data: Mapping[str, Any]) -> Mapping[str, McpSe
     """The servers of a manifest; what is wrong goes to the reader."""
     table = data.get("mcp", {})
     if not isinstance(table, dict) or not isinstance(table.get("servers", {}), dict):
-        reader.problem(("mcp",), "PKG118", "`mcp` is a table that holds the table `servers`")
+        reader.problem(("mcp",), "MAN118", "`mcp` is a table that holds the table `servers`")
         return {}
     reader.known(table, ("servers",), ("mcp",))
     servers = table.get("servers", {})
     if len(servers) > MOST_SERVERS:
-        reader.problem(("mcp", "servers"), "PKG118", f"{len(servers)} servers; at most {MOST_SERVERS} are read")
+        reader.problem(("mcp", "servers"), "MAN118", f"{len(servers)} servers; at most {MOST_SERVERS} are read")
         return {}
     found = {}
     for name, written in servers.items():
@@ -48,17 +48,17 @@ def _server(reader: _Reader, name: str, written: Any) -> McpServer | None:
     at = ("mcp", "servers", name)
     before = len(reader.problems)
     if not SERVER.fullmatch(name) or path_fault(f"./{name}"):
-        reader.problem(at, "PKG118", f"{name!r} is no name of a server", "use lower-case letters, digits, - and _")
+        reader.problem(at, "MAN118", f"{name!r} is no name of a server", "use lower-case letters, digits, - and _")
     if not isinstance(written, dict):
-        reader.problem(at, "PKG118", "a server is a table with `command` or `url`")
+        reader.problem(at, "MAN118", "a server is a table with `command` or `url`")
         return None
     reader.known(written, KEYS, at)
     command, url = written.get("command"), written.get("url")
     if (command is None) == (url is None):
-        reader.problem(at, "PKG118", "a server has either `command` or `url`")
+        reader.problem(at, "MAN118", "a server has either `command` or `url`")
     for key, belongs in (("env", "command"), ("token", "url")):
         if key in written and belongs not in written:
-            reader.problem((*at, key), "PKG118", f"`{key}` goes with `{belongs}`")
+            reader.problem((*at, key), "MAN118", f"`{key}` goes with `{belongs}`")
     faults = {
         "command": None if command is None else _command_fault(command),
         "url": None if url is None else _url_fault(url),
@@ -68,7 +68,7 @@ def _server(reader: _Reader, name: str, written: Any) -> McpServer | None:
     }
     for key, fault in faults.items():
         if fault is not None:
-            reader.problem((*at, key), "PKG118", f"`{key}`: {fault}")
+            reader.problem((*at, key), "MAN118", f"`{key}`: {fault}")
     if len(reader.problems) > before:
         return None
     return McpServer(

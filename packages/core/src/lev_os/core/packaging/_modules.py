@@ -121,9 +121,9 @@ def _parse(name: str, path: Path) -> Module:
             tree = ast.parse(text)
     except SyntaxError as error:
         place = Location(str(path), error.lineno, error.offset)
-        raise InvalidInput([Problem("PKG201", f"this is not Python: {error.msg}", place)]) from None
+        raise InvalidInput([Problem("MAN201", f"this is not Python: {error.msg}", place)]) from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise InvalidInput([Problem("PKG201", f"this cannot be parsed: {error}", Location(str(path)))]) from None
+        raise InvalidInput([Problem("MAN201", f"this cannot be parsed: {error}", Location(str(path)))]) from None
     return Module(name, path, tree, text)
 
 

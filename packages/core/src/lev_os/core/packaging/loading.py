@@ -60,7 +60,7 @@ def _at(path: Path) -> Package | None:
         names = ", ".join(sorted(package.name for package in found))
         place = Location(str(path))
         raise InvalidInput(
-            [Problem("PKG301", f"there are {len(found)} packages here: {names}", place, "name one of them")]
+            [Problem("MAN301", f"there are {len(found)} packages here: {names}", place, "name one of them")]
         )
     return found[0] if found else None
 

@@ -100,7 +100,7 @@ def _load(text: str, path: str | None) -> dict[str, Any]:
     import tomllib
 
     def refuse(message: str, line: int = 1, column: int = 1, help: str | None = None) -> InvalidInput:
-        return InvalidInput([Problem("PKG101", message, Location(path, line, column), help)])
+        return InvalidInput([Problem("MAN101", message, Location(path, line, column), help)])
 
     if len(text) > MAX_MANIFEST:
         raise refuse(f"the manifest has {len(text):,} characters; at most {MAX_MANIFEST:,} are read")
@@ -149,14 +149,14 @@ class _Reader:
     def manifest(self, data: dict[str, Any], name: str) -> Manifest:
         version = data.get("format")
         if version is None:
-            self.problem((), "PKG102", "`format` is missing", f"write `format = {FORMAT}` at the top")
+            self.problem((), "MAN102", "`format` is missing", f"write `format = {FORMAT}` at the top")
         elif not _is_int(version) or version < 1:
-            self.problem(("format",), "PKG102", "`format` is a whole number", f"write `format = {FORMAT}`")
+            self.problem(("format",), "MAN102", "`format` is a whole number", f"write `format = {FORMAT}`")
         elif version > FORMAT:
             # Whatever else a newer format says cannot be judged by the rules of this one.
             self.problem(
                 ("format",),
-                "PKG103",
+                "MAN103",
                 f"this manifest has format {str(version)[:20]}; this version reads up to format {FORMAT}",
                 "upgrade lev-os-core",
             )
@@ -179,7 +179,7 @@ class _Reader:
             if key not in names:
                 self.problem(
                     (*at, key),
-                    "PKG104",
+                    "MAN104",
                     f"unknown key `{key}`",
                     _nearest(key, names) or f"known keys: {', '.join(names)}",
                 )
@@ -188,7 +188,7 @@ class _Reader:
         value = data.get(key)
         if value is None or isinstance(value, str):
             return value
-        self.problem((key,), "PKG105", f"`{key}` is text, not {_kind(value)}")
+        self.problem((key,), "MAN105", f"`{key}` is text, not {_kind(value)}")
         return None
 
     def name(self, data: Mapping[str, Any], name: str) -> str:
@@ -199,14 +199,14 @@ class _Reader:
             right = value.replace("-", "_")
             self.problem(
                 ("name",),
-                "PKG106",
+                "MAN106",
                 f"`name` is the import package, and {value!r} cannot be imported",
                 f'write name = "{right}"' if NAME.fullmatch(right) else None,
             )
         elif value != name:
             self.problem(
                 ("name",),
-                "PKG106",
+                "MAN106",
                 f"`name` says {value!r}, but the package is imported as {name!r}",
                 f'write name = "{name}"',
             )
@@ -215,19 +215,19 @@ class _Reader:
     def constitution(self, data: Mapping[str, Any]) -> str | None:
         value = self.text_of(data, "constitution")
         if value is not None and (fault := path_fault(value) or _starred(value)):
-            self.problem(("constitution",), "PKG107", f"{value!r} is not a file of the package: {fault}")
+            self.problem(("constitution",), "MAN107", f"{value!r} is not a file of the package: {fault}")
         return value
 
     def deps(self, data: Mapping[str, Any]) -> str | None:
         value = self.text_of(data, "deps")
         if value is not None and (not is_reference(value) or ":" not in value or value.endswith("*")):
-            self.problem(("deps",), "PKG108", f"{value!r} is not an object reference", "write module:function")
+            self.problem(("deps",), "MAN108", f"{value!r} is not an object reference", "write module:function")
         return value
 
     def budget(self, data: Mapping[str, Any]) -> Budget:
         table = data.get("budget", {})
         if not isinstance(table, dict):
-            self.problem(("budget",), "PKG105", f"`budget` is a table, not {_kind(table)}")
+            self.problem(("budget",), "MAN105", f"`budget` is a table, not {_kind(table)}")
             return Budget()
         self.known(table, _BUDGET, ("budget",))
         values: dict[str, int] = {}
@@ -236,7 +236,7 @@ class _Reader:
             if value is None:
                 continue
             if not _is_int(value) or value < 0:
-                self.problem(("budget", key), "PKG109", f"`{key}` is a whole number of at least 0, not {_kind(value)}")
+                self.problem(("budget", key), "MAN109", f"`{key}` is a whole number of at least 0, not {_kind(value)}")
             else:
                 values[key.replace("-", "_")] = value
         return Budget(**values)
@@ -252,10 +252,10 @@ class _Reader:
         table = data.get("exports", {})
         result: dict[str, Any] = {}
         if not isinstance(table, dict):
-            self.problem(("exports",), "PKG105", f"`exports` is a table, not {_kind(table)}")
+            self.problem(("exports",), "MAN105", f"`exports` is a table, not {_kind(table)}")
         elif len(table) > _MAX_EXPORTS:
             self.problem(
-                ("exports",), "PKG110", f"{len(table):,} exports; at most {_MAX_EXPORTS:,} are read; use patterns"
+                ("exports",), "MAN110", f"{len(table):,} exports; at most {_MAX_EXPORTS:,} are read; use patterns"
             )
         else:
             for key, target in table.items():
@@ -271,13 +271,13 @@ class _Reader:
         if key == ".":
             return True
         if key == f"./{FILE_NAME}":
-            self.problem(at, "PKG111", f"{key!r} is always exported; it cannot be mapped elsewhere", "remove this line")
+            self.problem(at, "MAN111", f"{key!r} is always exported; it cannot be mapped elsewhere", "remove this line")
         elif not key.startswith("."):
-            self.problem(at, "PKG111", f"{key!r} is not a subpath", f'write "./{key}"' if key else 'write "." or "./x"')
+            self.problem(at, "MAN111", f"{key!r} is not a subpath", f'write "./{key}"' if key else 'write "." or "./x"')
         elif fault := path_fault(key):
-            self.problem(at, "PKG111", f"{key!r} is not a subpath of the package: {fault}")
+            self.problem(at, "MAN111", f"{key!r} is not a subpath of the package: {fault}")
         elif key.count("*") > 1:
-            self.problem(at, "PKG111", f"{key!r} has more than one '*', so it would never match")
+            self.problem(at, "MAN111", f"{key!r} has more than one '*', so it would never match")
         else:
             return True
         return False
@@ -285,7 +285,7 @@ class _Reader:
     def target(self, target: Any, at: KeyPath, key: str, condition: str | None) -> None:
         """One target of the export `key`, reached through `condition` (the innermost one)."""
         if len(at) > _MAX_DEPTH:
-            self.problem(at, "PKG112", f"conditions are nested more than {_MAX_DEPTH - 2} deep")
+            self.problem(at, "MAN112", f"conditions are nested more than {_MAX_DEPTH - 2} deep")
         elif isinstance(target, str):
             self.target_text(target, at, key, condition)
         elif isinstance(target, list):
@@ -299,41 +299,41 @@ class _Reader:
                 if target is not True
                 else "leave it out, or name its target"
             )
-            self.problem(at, "PKG112", f"a target is text, `false`, a table or a list, not {_kind(target)}", help)
+            self.problem(at, "MAN112", f"a target is text, `false`, a table or a list, not {_kind(target)}", help)
 
     def conditions(self, table: dict[str, Any], at: KeyPath, key: str) -> None:
         for condition, target in table.items():
             here = (*at, condition)
             if condition == "deprecated" and len(at) == 2:
                 if not isinstance(target, str) or not target.strip():
-                    self.problem(here, "PKG113", "`deprecated` says what to use instead")
+                    self.problem(here, "MAN113", "`deprecated` says what to use instead")
                 continue
             if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_:.@-]*", condition):
-                self.problem(here, "PKG114", f"{condition!r} is not the name of a condition")
+                self.problem(here, "MAN114", f"{condition!r} is not the name of a condition")
                 continue
             if condition not in CONDITIONS and condition != "default" and (near := _nearest(condition, CONDITIONS)):
-                self.problem(here, "PKG114", f"unknown condition `{condition}`", near)
+                self.problem(here, "MAN114", f"unknown condition `{condition}`", near)
             self.target(target, here, key, condition)
         if len(at) == 2 and set(table) <= {"deprecated"}:
-            self.problem(at, "PKG112", "this export has no target", "name one for `llm`, `python` or `default`")
+            self.problem(at, "MAN112", "this export has no target", "name one for `llm`, `python` or `default`")
 
     def target_text(self, target: str, at: KeyPath, key: str, condition: str | None) -> None:
         if target.startswith("./"):
             fault = path_fault(target) or (_starred(target) if "*" not in key else None)
             if fault:
-                self.problem(at, "PKG115", f"the target {target!r} is not a file of the package: {fault}")
+                self.problem(at, "MAN115", f"the target {target!r} is not a file of the package: {fault}")
         elif not is_reference(target):
             fault = path_fault(target) or ""
-            self.problem(at, "PKG115", f"the target {target!r} is not a file of the package: {fault}")
+            self.problem(at, "MAN115", f"the target {target!r} is not a file of the package: {fault}")
         elif condition != "python":
             self.problem(
                 at,
-                "PKG116",
+                "MAN116",
                 f"{target!r} is a Python reference, which only the condition `python` can have",
                 f'write "./{target}" for a file, or {{ python = "{target}" }}',
             )
         elif target.endswith("*") and "*" not in key:
-            self.problem(at, "PKG115", f"{target!r} has a '*' and the export {key!r} has none")
+            self.problem(at, "MAN115", f"{target!r} has a '*' and the export {key!r} has none")
 
     def deprecated(self, data: Mapping[str, Any]) -> Mapping[str, str]:
         table = data.get("exports")
@@ -352,7 +352,7 @@ class _Reader:
             other = seen.setdefault(key.replace("-", "_"), key)
             if other != key:
                 self.problem(
-                    ("exports", key), "PKG117", f"{key!r} and {other!r} are one name in Python", "rename one of them"
+                    ("exports", key), "MAN117", f"{key!r} and {other!r} are one name in Python", "rename one of them"
                 )
 
 

@@ -171,4 +171,4 @@ def server_function(package: Package, server: McpServer, tool: ServerTool) -> Ca
 
 def _broken(path: Path, message: str) -> InvalidInput:
     help = "look at what the servers offer, then run `lev mcp PACKAGE --pin`"
-    return InvalidInput([Problem("PKG403", message, Location(str(path)), help)])
+    return InvalidInput([Problem("MAN403", message, Location(str(path)), help)])

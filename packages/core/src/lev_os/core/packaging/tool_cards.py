@@ -96,7 +96,7 @@ def _built(
     try:
         file = msgspec.json.decode(read_bytes(path, limit=MAX_FILE), type=_ToolsFile)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        problem = Problem("PKG401", f"this is not a list of tools: {error}", Location(str(path)), "run `lev build`")
+        problem = Problem("MAN401", f"this is not a list of tools: {error}", Location(str(path)), "run `lev build`")
         raise InvalidInput([problem]) from None
     entry = file.tools.get(subpath)
     if file.format != 1 or entry is None or entry.source_digest != digest_bytes(module.text.encode()):
@@ -115,7 +115,7 @@ def _declaration(definition: Function, module: Module) -> ToolDeclaration:
 
     def refuse(node: ast.AST, message: str, help: str | None = None) -> None:
         place = Location(str(module.path), getattr(node, "lineno", None), getattr(node, "col_offset", 0) + 1)
-        problems.append(Problem("PKG402", message, place, help))
+        problems.append(Problem("MAN402", message, place, help))
 
     if call.args:
         refuse(call.args[0], "@tool takes keyword arguments only")
