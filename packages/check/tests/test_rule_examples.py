@@ -1,0 +1,37 @@
+"""Every rule's own examples, run as they stand: the bad ones are found at their place, the good ones are not."""
+
+from pathlib import Path
+
+import pytest
+from lev_os.check import Example, Rule, check
+from lev_os.check.registry import rules
+
+
+def written(example: Example, folder: Path) -> Path:
+    """The example's tree of files."""
+    for name, text in example.files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode())
+    return folder
+
+
+@pytest.mark.parametrize("rule", rules().values(), ids=lambda rule: rule.code)
+def test_bad_is_found_at_its_place(rule: Rule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each bad example has a finding of this code at the line and column that the example names."""
+    assert rule.bad, f"{rule.code} has no bad example"
+    for number, example in enumerate(rule.bad):
+        folder = written(example, tmp_path / str(number))
+        monkeypatch.chdir(folder)
+        found = [(d.file, d.line, d.column) for d in check([folder], select=[rule.code]).diagnostics]
+        assert example.at in found, f"{rule.code} was found at {found}"
+
+
+@pytest.mark.parametrize("rule", rules().values(), ids=lambda rule: rule.code)
+def test_good_is_left_alone(rule: Rule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No good example has a finding of this code."""
+    assert rule.good, f"{rule.code} has no good example"
+    for number, example in enumerate(rule.good):
+        folder = written(example, tmp_path / str(number))
+        monkeypatch.chdir(folder)
+        assert check([folder], select=[rule.code]).diagnostics == ()
