@@ -69,6 +69,7 @@ class Project:
     packages: Sequence[PackageSubject] = ()
     environment: Environment = field(default_factory=lambda: Environment(()))
     _facts: Callable[[Fact[Any], File], Any] = field(default=lambda fact, file: fact.extract(file))
+    _made: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def of_kind(self, *kinds: str) -> Iterator[File]:
         """The files of these kinds, in order."""
@@ -77,3 +78,10 @@ class Project:
     def facts(self, fact: Fact[T]) -> Iterator[tuple[File, T]]:
         """What each file of the fact's kinds holds, in order; taken from the files once and remembered by content."""
         return ((file, self._facts(fact, file)) for file in self.of_kind(*fact.kinds))
+
+    def once(self, make: Callable[[Project], T]) -> T:
+        """What `make` gives for this project, made once: what several rules share."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        made: T = self._made[make]
+        return made
