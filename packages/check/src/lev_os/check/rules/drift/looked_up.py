@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ...api.calls import Calls
 from ...api.classes import Classes
+from ...api.commands import Commands
 from ...api.distributions import Distributions
 from ...api.expressions import Expression, dotted
 from ...api.finder import Finder
@@ -16,7 +17,7 @@ from ...api.types import Types
 from ...api.values import InstanceValue, ModuleValue, OneOf, Value
 from ...files import File
 from ...project import Project
-from .fences import Bind, Block, Define, FromImport, Import, Statement
+from .fences import Bind, Block, FromImport, Import, Statement
 from .follow import Drift, Follower, Scope
 from .mentions import Mentions, mentions
 
@@ -38,6 +39,7 @@ class LookedUp:
     index: Index
     distributions: Distributions
     own: tuple[str, ...]
+    commands: Commands
     found: int
     """How many names were looked up and are there."""
 
@@ -57,7 +59,8 @@ def looked_up(project: Project) -> LookedUp:
             if found:
                 drifts.append((file, tuple(found)))
     index.store.save()
-    return LookedUp(tuple(drifts), index, Distributions(project.environment.paths), own, count)
+    distributions = Distributions(paths)
+    return LookedUp(tuple(drifts), index, distributions, own, Commands(index, distributions, own), count)
 
 
 def source_folders(project: Project) -> tuple[str, ...]:
@@ -95,11 +98,10 @@ def _of_file(named: Mentions, calls: Calls) -> tuple[list[Drift], int]:
         looked += len(follower.looked)
         if not fence.denied:
             drifts += follower.drifts
-    imported = frozenset(name for fence in named.fences for name in _imported(fence.body))
     for spoken in named.spans:
         scope = {name: value for name, value in shared.items() if value is not None}
         top = dotted(spoken.value).partition(".")[0]
-        if top not in shared and _is_module_path(spoken.value, imported, calls):
+        if top not in shared and _is_module_path(spoken.value, calls):
             scope[top] = ModuleValue(top)
         follower = Follower(calls)
         follower.value(spoken.value, scope)
@@ -123,16 +125,6 @@ def _agreed(shared: Scope, name: str, value: Value) -> Value:
     return before if same else None
 
 
-def _imported(statements: tuple[Statement, ...]) -> Iterator[str]:
-    """The packages that a fence imports from."""
-    for statement in statements:
-        match statement:
-            case Import(module=module) | FromImport(module=module):
-                yield module.partition(".")[0]
-            case Block(body=body) | Define(body=body):
-                yield from _imported(body)
-
-
 def _bound(statements: tuple[Statement, ...]) -> Iterator[str]:
     """The names that a fence binds itself, at its top level."""
     for statement in statements:
@@ -149,11 +141,11 @@ def _bound(statements: tuple[Statement, ...]) -> Iterator[str]:
                     yield name
 
 
-def _is_module_path(expression: Expression, imported: frozenset[str], calls: Calls) -> bool:
+def _is_module_path(expression: Expression, calls: Calls) -> bool:
     """Whether a dotted name in a span means an installed package, though no fence binds its first part.
 
-    `mcp.tool` is as often a variable as a module, `config.yaml` a file and `acme.dev` a host. So the document imports
-    the package, or the second part is a module of it, or the name is that of a class.
+    `mcp.tool` is as often a variable as a module, `config.yaml` a file and `acme.dev` a host. So the second part must
+    be a module of the package, or look like a class.
     """
     top, _, rest = dotted(expression).partition(".")
     second, _, deeper = rest.partition(".")
@@ -163,4 +155,4 @@ def _is_module_path(expression: Expression, imported: frozenset[str], calls: Cal
     source = finder.find(top)
     if finder.is_standard(top) or source is None or not source.is_package:
         return False
-    return top in imported or second[:1].isupper() or bool(deeper and finder.find(f"{top}.{second}"))
+    return second[:1].isupper() or bool(deeper and finder.find(f"{top}.{second}"))

@@ -1,4 +1,4 @@
-"""What a document says about APIs: the Python in its fences and code spans, taken from it once."""
+"""What a document says about APIs: the Python and the commands in its fences and code spans, taken from it once."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ...files import MARKDOWN_KINDS, File
 from ...markdown import Code
 from .denied import fence_denied, is_history, span_denied
 from .fences import Statement, read_fence
+from .shell import SHELL, Command, commands_in, commands_of, words_of
 
 PYTHON = frozenset({"python", "py", "python3", "py3", "pycon", "ipython", "{.python", "{.py"})
 _SPAN = re.compile(r"@?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(.*\))?")
@@ -37,6 +38,7 @@ class Mentions(msgspec.Struct, frozen=True, array_like=True):
 
     fences: tuple[Fence, ...] = ()
     spans: tuple[Spoken, ...] = ()
+    commands: tuple[Command, ...] = ()
 
 
 @fact("drift-mentions", kinds=MARKDOWN_KINDS, type=Mentions)
@@ -46,6 +48,7 @@ def mentions(file: File) -> Mentions:
         return Mentions()
     fences: list[Fence] = []
     spans: list[Spoken] = []
+    commands: list[Command] = []
     old = is_history(file)
     for code in file.markdown.code:
         if code.form == "fence":
@@ -53,11 +56,15 @@ def mentions(file: File) -> Mentions:
                 body = read_fence(code.text, _line_places(file.text, code))
                 if body:
                     fences.append(Fence(body, old or fence_denied(file, code)))
+            elif code.language in SHELL and not old and not fence_denied(file, code):
+                commands += commands_in(code.text, _line_places(file.text, code))
         elif code.form == "span" and "\n" not in code.text:
             value = _span(code)
             if value is not None:
                 spans.append(Spoken(value, old or span_denied(file.text, code)))
-    return Mentions(tuple(fences), tuple(spans))
+            elif " " in code.text and not old and not span_denied(file.text, code):
+                commands += commands_of(words_of(code.text, code.inside[0]))
+    return Mentions(tuple(fences), tuple(spans), tuple(commands))
 
 
 def _line_places(text: str, code: Code) -> list[int]:
