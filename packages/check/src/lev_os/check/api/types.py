@@ -52,7 +52,9 @@ class Types:
             return Found(SpecialValue(name))
         bound = self.index.bound(module, name)
         if isinstance(bound, bool):
-            return None if bound else Missing(tuple(self.index.names(module)))
+            shape = self.index.module(module)
+            sure = shape is None or not shape.hidden
+            return None if bound else Missing(tuple(self.index.names(module)), sure)
         if not bound.bindings:
             return Found(ModuleValue(bound.home))
         return Found(self._value(name, bound), deprecated(bound.bindings))

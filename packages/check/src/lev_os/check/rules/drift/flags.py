@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from ...project import Project
 from ...rule import Example, Finding, rule
 from .looked_up import looked_up
-from .mentions import mentions
 from .shell import Command
 
 _ACME = {
@@ -35,9 +34,10 @@ _ACME = {
 )
 def unknown_flag(project: Project) -> Iterator[Finding]:
     """Long flags and subcommands of Python commands made with argparse, Click or Typer."""
-    commands = project.once(looked_up).commands
-    for file, named in project.facts(mentions):
-        for command in named.commands:
+    known = project.once(looked_up)
+    commands = known.commands
+    for file, given in known.given:
+        for command in given:
             module = _module(command, commands.module(command.program))
             vocabulary = commands.vocabulary(module) if module is not None else None
             if vocabulary is None:

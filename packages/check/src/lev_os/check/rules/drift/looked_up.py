@@ -17,9 +17,11 @@ from ...api.types import Types
 from ...api.values import InstanceValue, ModuleValue, OneOf, Value
 from ...files import File
 from ...project import Project
+from .denied import line_denied
 from .fences import Bind, Block, FromImport, Import, Statement
 from .follow import Drift, Follower, Scope
 from .mentions import Mentions, mentions
+from .shell import Command
 
 _NOT_MODULES = frozenset(
     {
@@ -37,9 +39,12 @@ class LookedUp:
 
     drifts: tuple[tuple[File, tuple[Drift, ...]], ...]
     index: Index
+    classes: Classes
     distributions: Distributions
     own: tuple[str, ...]
     commands: Commands
+    given: tuple[tuple[File, tuple[Command, ...]], ...]
+    """The commands that each file shows."""
     found: int
     """How many names were looked up and are there."""
 
@@ -49,18 +54,24 @@ def looked_up(project: Project) -> LookedUp:
     own = source_folders(project)
     paths = tuple(dict.fromkeys([*own, *project.environment.paths]))
     index = Index(Finder(paths))
-    calls = Calls(Classes(Types(index)))
+    classes = Classes(Types(index))
+    calls = Calls(classes)
     drifts: list[tuple[File, tuple[Drift, ...]]] = []
     count = 0
+    given: list[tuple[File, tuple[Command, ...]]] = []
     for file, named in project.facts(mentions):
+        if named.commands:
+            given.append((file, named.commands))
         if named.fences or named.spans:
             found, looked = _of_file(named, calls)
             count += looked
-            if found:
-                drifts.append((file, tuple(found)))
+            if told := tuple(drift for drift in found if not line_denied(_line(file.text, drift.at))):
+                drifts.append((file, told))
     index.store.save()
     distributions = Distributions(paths)
-    return LookedUp(tuple(drifts), index, distributions, own, Commands(index, distributions, own), count)
+    return LookedUp(
+        tuple(drifts), index, classes, distributions, own, Commands(index, distributions, own), tuple(given), count
+    )
 
 
 def source_folders(project: Project) -> tuple[str, ...]:
@@ -79,6 +90,11 @@ def source_folders(project: Project) -> tuple[str, ...]:
                 if place.is_dir():
                     found[str(place)] = None
     return tuple(found)
+
+
+def _line(text: str, at: int) -> str:
+    end = text.find("\n", at)
+    return text[text.rfind("\n", 0, at) + 1 : end if end >= 0 else len(text)]
 
 
 def _of_file(named: Mentions, calls: Calls) -> tuple[list[Drift], int]:
