@@ -76,3 +76,5 @@ class Module(msgspec.Struct, frozen=True, array_like=True):
     lazy: tuple[str, ...] = ()
     dynamic: bool = False
     hidden: bool = False
+    removed: str | None = None
+    """The first line of its docstring, when importing it does nothing but raise: it says where its names went."""

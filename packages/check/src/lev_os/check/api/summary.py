@@ -34,7 +34,14 @@ def summarise(source: str, name: str, path: str = "", *, is_package: bool = Fals
         lazy,
         opaque or reader.dynamic,
         hides_getattr(tree),
+        _removed(tree),
     )
+
+
+def _removed(tree: ast.Module) -> str | None:
+    if not any(isinstance(node, ast.Raise) for node in tree.body):
+        return None
+    return (ast.get_docstring(tree) or "").partition("\n")[0]
 
 
 class _Body:

@@ -36,8 +36,8 @@ def unknown_flag(project: Project) -> Iterator[Finding]:
     """Long flags and subcommands of Python commands made with argparse, Click or Typer."""
     known = project.once(looked_up)
     commands = known.commands
-    for file, given in known.given:
-        for command in given:
+    for file, named in known.mentions:
+        for command in named.commands:
             module = _module(command, commands.module(command.program))
             vocabulary = commands.vocabulary(module) if module is not None else None
             if vocabulary is None:

@@ -21,7 +21,6 @@ from .denied import line_denied
 from .fences import Bind, Block, FromImport, Import, Statement
 from .follow import Drift, Follower, Scope
 from .mentions import Mentions, mentions
-from .shell import Command
 
 _NOT_MODULES = frozenset(
     {
@@ -31,22 +30,22 @@ _NOT_MODULES = frozenset(
         "go", "c", "h", "cpp", "java", "rb", "ipynb", "pdf", "exe", "zip", "gz", "whl", "tar", "pth", "so",
     }
 )  # fmt: skip
+_NOTHING = Mentions()
 
 
 @dataclass(frozen=True)
 class LookedUp:
-    """The drifts of each file; `index` and `distributions` for what messages say about them."""
+    """What each file names, and what of it is not there; the rest is for what messages say about it."""
 
+    mentions: tuple[tuple[File, Mentions], ...]
     drifts: tuple[tuple[File, tuple[Drift, ...]], ...]
-    index: Index
-    classes: Classes
-    distributions: Distributions
-    own: tuple[str, ...]
-    commands: Commands
-    given: tuple[tuple[File, tuple[Command, ...]], ...]
-    """The commands that each file shows."""
     found: int
     """How many names were looked up and are there."""
+    classes: Classes
+    distributions: Distributions
+    commands: Commands
+    own: tuple[str, ...]
+    """The folders that the project's own packages lie in."""
 
 
 def looked_up(project: Project) -> LookedUp:
@@ -56,22 +55,19 @@ def looked_up(project: Project) -> LookedUp:
     index = Index(Finder(paths))
     classes = Classes(Types(index))
     calls = Calls(classes)
+    every = tuple((file, named) for file, named in project.facts(mentions) if named != _NOTHING)
     drifts: list[tuple[File, tuple[Drift, ...]]] = []
     count = 0
-    given: list[tuple[File, tuple[Command, ...]]] = []
-    for file, named in project.facts(mentions):
-        if named.commands:
-            given.append((file, named.commands))
-        if named.fences or named.spans:
-            found, looked = _of_file(named, calls)
-            count += looked
-            if told := tuple(drift for drift in found if not line_denied(_line(file.text, drift.at))):
-                drifts.append((file, told))
+    for file, named in every:
+        found, looked = _of_file(named, calls)
+        count += looked
+        if told := tuple(drift for drift in found if not line_denied(_line(file.text, drift.at))):
+            drifts.append((file, told))
     index.store.save()
     distributions = Distributions(paths)
     return LookedUp(
-        tuple(drifts), index, classes, distributions, own, Commands(index, distributions, own), tuple(given), count
-    )
+        every, tuple(drifts), count, classes, distributions, Commands(index, distributions, own), own
+    )  # fmt: skip
 
 
 def source_folders(project: Project) -> tuple[str, ...]:

@@ -49,14 +49,12 @@ def _elsewhere(drift: Drift, types: Types) -> str | None:
     if not isinstance(drift.of, ModuleValue) or drift.what == "deprecated" or len(drift.name) < 4:
         return None
     top = drift.of.name.partition(".")[0]
-    homes = sorted(_homes(drift.name, top, types), key=lambda home: ("._" in f".{home}", home.count("."), home))
-    if not homes or "._" in f".{homes[0]}":
-        return None
-    return f"`{drift.name}` is in `{homes[0]}`"
+    homes = sorted(_homes(drift.name, top, types))
+    return f"`{drift.name}` is in `{homes[0][-1]}`" if homes else None
 
 
-def _homes(name: str, top: str, types: Types) -> Iterator[str]:
-    """The modules of a package that define or pass on a public name."""
+def _homes(name: str, top: str, types: Types) -> Iterator[tuple[bool, bool, int, str]]:
+    """The modules of a package that define or pass on a public name; those that sort first are meant for users."""
     if name.startswith("_") or not name.isidentifier():
         return
     word = re.compile(rf"\b{name}\b")
@@ -73,7 +71,7 @@ def _homes(name: str, top: str, types: Types) -> Iterator[str]:
         if word.search(text):
             shape = types.index.module(module)
             if shape is not None and name in (shape.exports or shape.members):
-                yield module
+                yield not shape.exports, not shape.is_package, module.count("."), module
 
 
 def _modules(top: str, types: Types) -> Iterator[tuple[str, str]]:

@@ -73,7 +73,8 @@ def unknown_module(project: Project) -> Iterator[Finding]:
     for file, drift in _of(known, "module", "absent"):
         if drift.what == "module":
             message = f"`{drift.written}` does not exist in {_package(known, drift)}"
-            yield Finding(_span(drift), message, suggestion(drift, known.classes), file=str(file.path))
+            help_ = drift.note or suggestion(drift, known.classes)
+            yield Finding(_span(drift), message, help_, file=str(file.path))
         elif drift.name not in absent:
             absent.add(drift.name)
             message = f"`{drift.name}` is not installed, so what the documents say of it is not checked"
@@ -140,7 +141,7 @@ def _span(drift: Drift) -> tuple[int, int]:
 
 def _package(known: LookedUp, drift: Drift) -> str:
     """`acme 2.9 (installed)`, or the project's own package."""
-    source = known.index.finder.find(drift.module)
+    source = known.classes.types.index.finder.find(drift.module)
     place = source.path or (source.folders[0] if source.folders else "") if source else ""
     installed = known.distributions.of_module(drift.module)
     if installed is not None:
