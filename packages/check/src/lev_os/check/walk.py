@@ -87,6 +87,8 @@ def kind_of(path: PurePath) -> str | None:
         return "plugin"
     if name in (".mcp.json", "mcp.json"):
         return "mcp"
+    if name == "hooks.json" and path.parent.name == "hooks":
+        return "hooks"
     if name.endswith(".md"):
         return _markdown_kind(parents)
     return None
