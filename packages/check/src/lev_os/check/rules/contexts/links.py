@@ -6,6 +6,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -21,6 +22,7 @@ from .names import VERIFIED
 LINKING = frozenset({"skill", "resource", "instructions", "command", "agent", "context"})
 _NO_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|/|~|$")
 _PLACEHOLDER = re.compile(r"[<>{}$*`|]|\.\.\.|\bpath/to\b|\bfoo\b|^(?:url|link|href)$", re.IGNORECASE)
+_OWN = re.compile(r"\.(?:md|py|sh|js|ts|json|ya?ml|txt|toml|html)$|(?:^|/)(?:references|scripts|assets)/")
 _EXPLICIT = re.compile(r"\{#([\w.:-]+)\}|<a\s+(?:[^>]*\s)?(?:id|name)=[\"']([^\"'>]+)|\sid=[\"']([^\"'>]+)")
 
 
@@ -77,19 +79,27 @@ def _inside(path: str, root: str) -> bool:
     return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
 
 
-def _shelter(project: Project, file: File) -> tuple[str, str]:
-    """The folder that travels with a file, and what it is called: its package, or the project.
+def _leaving(project: Project, file: File, found: Links) -> tuple[frozenset[Reference], str]:
+    """The links that leave what travels with a file, and its name: the package, or the repository.
 
-    A skill may live in a repository and link into it, so only installed or packed ones end at their own folder.
+    Outside of both nothing is known of what travels, so nothing leaves it.
     """
-    for package in project.packages:
-        if file.path in package.files and file.path.is_relative_to(package.package.root):
-            return str(package.package.root), "package"
-    return str(_repository(file.path.parent) or project.root), "repository"
+    climbing = [link for link in found.links if ".." in link.target]
+    if not climbing:
+        return frozenset(), ""
+    packages = (package.package.root for package in project.packages if file.path in package.files)
+    root = next((at for at in packages if file.path.is_relative_to(at)), None)
+    what = "package" if root is not None else "repository"
+    root = root or _repository(str(file.path.parent))
+    if root is None:
+        return frozenset(), what
+    paths = ((link, _target(file, link)) for link in climbing)
+    return frozenset(link for link, path in paths if path is not None and not _inside(path, str(root))), what
 
 
-def _repository(folder: Path) -> Path | None:
-    return next((at for at in (folder, *folder.parents) if (at / ".git").exists()), None)
+@lru_cache(maxsize=1024)
+def _repository(folder: str) -> Path | None:
+    return next((at for at in (Path(folder), *Path(folder).parents) if (at / ".git").exists()), None)
 
 
 @rule(
@@ -99,7 +109,8 @@ def _repository(folder: Path) -> Path | None:
     on="project",
     severity="warning",
     why="A model follows the link, finds nothing, and goes on without what the author thought it had read. In a skill "
-    "it is an error: its files travel with it.",
+    "a missing page or script is an error: its files travel with it. The further pages of a skill may name files from "
+    "their own folder or from the skill's.",
     mend="Correct the path, or delete the link. Links are relative to the file that holds them.",
     source="https://agentskills.io/specification",
     verified=VERIFIED,
@@ -118,14 +129,15 @@ def link_broken(project: Project) -> Iterator[Finding]:
     """Relative links whose file is missing."""
     known: dict[str, bool] = {}
     for file, found in project.facts(links):
+        leaving, _ = _leaving(project, file, found)
         for link in found.links:
             path = _target(file, link)
-            if path is None:
+            if path is None or link in leaving:
                 continue
             exists = known.get(path)
             if exists is None:
                 exists = known[path] = _exists(path)
-            if not exists:
+            if not exists and not _from_skill(file, link):
                 shown = link.target.partition("#")[0]
                 what = "image" if link.image else "file"
                 yield Finding(
@@ -133,7 +145,7 @@ def link_broken(project: Project) -> Iterator[Finding]:
                     f"the {what} `{shown}` does not exist",
                     _near(path),
                     file=str(file.path),
-                    severity="error" if file.kind == "skill" and not link.image else None,
+                    severity="error" if file.kind == "skill" and _OWN.search(shown) else None,
                 )
 
 
@@ -152,6 +164,14 @@ def _exists(path: str) -> bool:
     except OSError:
         return True
     return True
+
+
+def _from_skill(file: File, link: Reference) -> bool:
+    """Whether a skill's further page names a file as SKILL.md would: from the skill's folder."""
+    if file.kind != "resource":
+        return False
+    root = next((at for at in file.path.parents[:4] if (at / "SKILL.md").exists()), None)
+    return root is not None and _exists(os.path.join(root, unquote(link.target.partition("#")[0])))
 
 
 def _near(path: str) -> str | None:
@@ -204,11 +224,8 @@ def anchor_broken(project: Project) -> Iterator[Finding]:
 def link_leaves(project: Project) -> Iterator[Finding]:
     """Relative links that climb too high."""
     for file, found in project.facts(links):
-        if not any(link.target.startswith("..") or "/../" in link.target for link in found.links):
-            continue
-        root, what = _shelter(project, file)
+        leaving, what = _leaving(project, file, found)
         for link in found.links:
-            path = _target(file, link)
-            if path is not None and not _inside(path, root):
+            if link in leaving:
                 message = f"`{link.target.partition('#')[0]}` leads out of the {what}"
                 yield Finding((link.start, link.end), message, file=str(file.path))

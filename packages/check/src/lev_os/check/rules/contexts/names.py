@@ -66,10 +66,10 @@ def skill_name(file: File) -> Iterator[Finding]:
     summary="A skill's name is not the name of its folder.",
     on="file",
     kinds={"skill"},
-    severity="error",
-    why="The specification wants them equal. Some hosts show the folder's name, others the one in the file, and strict "
-    "ones do not load the skill. For a skill at the top of what is checked it is a warning: such a folder may have any "
-    "name, as a clone of a repository does.",
+    severity="warning",
+    why="The specification wants them equal, and the reference validator rejects the skill otherwise. Hosts load it, "
+    "but some under the folder's name and others under the one in the file. For a skill at the top of what is checked "
+    "it is an info: such a folder may have any name, as a clone of a repository does.",
     mend="Rename the folder, or change `name`.",
     source=SPECIFICATION,
     verified=VERIFIED,
@@ -79,7 +79,7 @@ def skill_name(file: File) -> Iterator[Finding]:
 def skill_name_folder(file: File) -> Iterator[Finding]:
     """Whether the name is the folder's."""
     read = read_head(file)
-    if read is None or not isinstance(name := read[1].get("name"), str) or not name.strip():
+    if read is None or not isinstance(name := read[1].get("name"), str) or not _NAME.fullmatch(name.strip()):
         return
     folder = unicodedata.normalize("NFKC", file.path.parent.name)
     if unicodedata.normalize("NFKC", name.strip()) != folder:
@@ -87,7 +87,7 @@ def skill_name_folder(file: File) -> Iterator[Finding]:
             value_span(file, read[0], "name"),
             f"the skill is named `{name.strip()}` and its folder `{folder}`",
             "make them the same",
-            severity=None if "/" in file.name else "warning",
+            severity=None if "/" in file.name else "info",
         )
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-
-from lev_os.core.documents import nearest
+from difflib import get_close_matches
 
 from ...files import File
 from ...rule import Example, Finding, rule
@@ -14,7 +13,7 @@ from .agents_json import VERIFIED
 
 _EVENTS = frozenset(
     {"PreToolUse", "PostToolUse", "PostToolUseFailure", "PermissionRequest", "PermissionDenied", "Notification",
-     "UserPromptSubmit", "Stop", "StopFailure", "SubagentStart", "SubagentStop", "SessionStart", "SessionEnd",
+     "UserPromptSubmit", "UserPromptExpansion", "PostToolBatch", "Stop", "StopFailure", "SubagentStart", "SubagentStop", "SessionStart", "SessionEnd",
      "PreCompact", "PostCompact", "Setup", "TeammateIdle", "TaskCreated", "TaskCompleted", "ConfigChange",
      "CwdChanged", "FileChanged", "WorktreeCreate", "WorktreeRemove", "InstructionsLoaded", "Elicitation",
      "ElicitationResult"}
@@ -58,9 +57,10 @@ def hooks(file: File) -> Iterator[Finding]:
         place = ("hooks", event)
         if event not in _EVENTS:
             meant = next((known for known in _EVENTS if known.lower() == event.lower()), None)
-            help_ = f"did you mean `{meant}`?" if meant else nearest(event, _EVENTS)
-            if help_:
-                yield Finding(json_span(file, *place, key=True), f"Claude Code has no event `{event}`", help_)
+            near = [meant] if meant else get_close_matches(event[:60], _EVENTS, 1, 0.9)
+            if near:
+                message = f"Claude Code has no event `{event}`"
+                yield Finding(json_span(file, *place, key=True), message, f"did you mean `{near[0]}`?")
             continue
         for index, group in enumerate(groups) if isinstance(groups, list) else ():
             yield from _group(file, (*place, index), group)

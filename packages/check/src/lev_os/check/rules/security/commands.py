@@ -130,7 +130,10 @@ def dynamic_command(file: File) -> Iterator[Finding]:
     """Commands of the form !`…` that are more than a look at the repository."""
     if "!`" not in file.text:
         return
+    blocks = [code.span for code in file.markdown.code if code.form != "span"]
     for found in _DYNAMIC.finditer(file.text):
+        if any(start <= found.start() < end for start, end in blocks):
+            continue
         if risk := _RISKY.search(found["command"]):
             yield Finding(found.span(), f"`{risk[0]}` runs when the page is loaded, before anybody approves it")
 
