@@ -50,6 +50,7 @@ class Check:
             self._report(package.problems, files)
             self._apply("package", package, None, files)
             for flow in package.flows:
+                self._report(flow.link_problems, files)
                 self._apply("flow", flow, flow.file)
         project = Project(self.root, tuple(files.values()), tuple(packages), self.environment)
         self._apply("project", project, None, files)

@@ -8,6 +8,7 @@ from pathlib import Path
 from lev_os.core import Constitution, Flow, Package
 from lev_os.core.constitutional.parse import examine
 from lev_os.core.errors import InvalidInput, LevError, Location, Problem
+from lev_os.core.flowmind.parse import examine as examine_flow
 from lev_os.core.packaging import Export
 from lev_os.core.packaging.loading import import_name
 
@@ -47,12 +48,11 @@ def read_package(root: Path, files: dict[Path, File], read: Read) -> PackageSubj
             continue
         own[path] = files[path] = file
         if export.kind == "flow":
-            try:
-                flow = Flow.parse(file.text, package=package, path=str(path), specifier=export.specifier)
-            except InvalidInput as error:
-                problems += error.problems
-            else:
-                flows.append(FlowSubject(file, flow, export))
+            tree, found = examine_flow(file.text, path=str(path))
+            problems += found
+            if tree is not None:
+                flow = Flow(tree, package, export.specifier, str(path))
+                flows.append(FlowSubject(file, flow, export, whole=not found))
     path = package.constitution_path if not problems or exports else None
     if path is not None and (file := files.get(path) or read(path, "constitution")) is not None:
         own[path] = files[path] = file
