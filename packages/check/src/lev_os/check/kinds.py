@@ -38,6 +38,8 @@ def kind_of(name: str, parents: Sequence[str]) -> str | None:
         return "plugin"
     if name in (".mcp.json", "mcp.json"):
         return "mcp"
+    if name == "hooks.json" and parents and parents[-1] == "hooks":
+        return "hooks"
     return _markdown_kind(parents) if name.endswith(".md") else None
 
 
