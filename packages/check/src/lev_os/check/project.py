@@ -97,4 +97,4 @@ class Project:
         entries, a path that is not there by coming to be. The files of checked packages and the environment's
         folders of installed packages are known already.
         """
-        self.used.update(dict.fromkeys(map(os.fspath, paths)))
+        self.used.update((os.fspath(path), None) for path in paths)

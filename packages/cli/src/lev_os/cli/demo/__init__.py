@@ -118,7 +118,7 @@ def _run(value: dict[str, Any], model: str | None) -> tuple[Any, list[dict[str, 
     choice = ModelChoice(model)
     answers: list[dict[str, Any]] = []
     result, seconds = run_once(load_flow(FLOW), value, journal=None, choice=choice)
-    while result.status == "waiting":
+    while result.status == "waiting" and result.journal is not None:
         wait = person.wait_of(Path(result.journal))
         answer = person.ask(wait)
         if answer is None:
