@@ -78,7 +78,7 @@ class Checker:
         self._unreadable: dict[str, str] = {}
         self._begun = 0
         self._kept: set[str] = set()
-        self._around: Mapping[str, int] | None = None
+        self._around: dict[str, int] | None = None
         self._packages = Packages(self.root, self.environment)
 
     def check(self, paths: Iterable[str | os.PathLike[str]]) -> Report:
@@ -222,7 +222,7 @@ class Checker:
         return kept.diagnostics
 
     @property
-    def _surroundings(self) -> Mapping[str, int]:
+    def _surroundings(self) -> dict[str, int]:
         if self._around is None:
             self._around = self._packages.surroundings(self._begun)
         return self._around
