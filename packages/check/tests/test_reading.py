@@ -182,5 +182,5 @@ def test_a_flow_of_no_package() -> None:
 def test_the_head_of_a_skill_that_is_no_yaml() -> None:
     """Found though no package has read it, and once however many rules ask for it."""
     written("skills/pdf/SKILL.md", "---\nname: [pdf\n---\nText.\n")
-    found = [item for item in check(["."]).diagnostics if item.code.startswith("YML")]
-    assert [(item.line, item.severity) for item in found] == [(3, "error")]
+    found = [(item.code, item.line, item.severity) for item in check(["."]).diagnostics]
+    assert found == [("CTX410", 3, "error")]

@@ -20,8 +20,10 @@ import msgspec
 from lev_os.core.errors import LevError
 
 from .applying import apply
+from .configuration import Configuration
 from .diagnostics import Diagnostic, NotChecked, Report
 from .environment import Environment, find_environment
+from .excluding import excluded, without_ignored
 from .facts import NOTHING, Fact
 from .files import File
 from .kinds import kind_of, kind_of_named, sniff
@@ -59,11 +61,13 @@ class Checker:
         *,
         selection: Selection | None = None,
         environment: Environment | None = None,
+        configuration: Configuration | None = None,
         memory: Memory | None = None,
     ) -> None:
         self.root = Path(os.path.abspath(root or os.getcwd()))
         self.selection = selection or Selection()
         self.environment = environment or find_environment(self.root)
+        self.configuration = configuration or Configuration()
         self.memory = memory or Memory()
         self.rests_on: dict[str, int] = {}
         """After a check: the states of all that its report rests on."""
@@ -80,7 +84,7 @@ class Checker:
     def check(self, paths: Iterable[str | os.PathLike[str]]) -> Report:
         """Check everything under `paths`; whatever is wrong with it is in the report, never raised."""
         given = tuple(os.path.abspath(path) for path in paths)
-        found = walk(given)
+        found = walk(given, excluded(self.configuration))
         self._begin(found)
         kinds = {item.path: item.kind for item in found.files}
         for root in self._roots:
@@ -116,12 +120,13 @@ class Checker:
         elif kind in ("flow", "constitution"):
             found += self._packages.about_loose(file, self.selection, self._locate)
         found += self._project_rules(self._project())
+        own = [item for item in dict.fromkeys(found) if item.file == file.name]
         left, _ = suppress(
-            [item for item in dict.fromkeys(found) if item.file == file.name],
+            without_ignored(own, self.configuration, self._prefix)[0],
             {file.name: self.memory.files[place].suppressions},
             ran=self.selection.ran,
         )
-        return tuple(sorted((item for item in left if self.selection.shows(item.code)), key=_order))
+        return tuple(sorted(filter(self.selection.shows, left), key=_order))
 
     def close(self, path: str | os.PathLike[str]) -> None:
         """The editor no longer holds the file: it counts as it is on disk."""
@@ -208,7 +213,7 @@ class Checker:
     def _about_package(self, root: str) -> tuple[Diagnostic, ...]:
         if root not in self._kept:
             found = self._packages.diagnostics(root, self._files, self.selection, self._locate)
-            rests_on = states(files_below(root), self._begun) | self._surroundings
+            rests_on = {**states(files_below(root), self._begun), **self._surroundings}
             self.memory.packages[root] = PackageMemory(
                 rests_on, dict(self._kinds_of(root)), tuple(dict.fromkeys(found))
             )
@@ -282,6 +287,7 @@ class Checker:
             for item in dict.fromkeys(diagnostics)
             if item.file in shown or _is_below(os.path.join(self._prefix, item.file), given) or item.file == "."
         ]
+        wanted, ignored = without_ignored(wanted, self.configuration, self._prefix)
         left, count = suppress(
             wanted,
             {name: self.memory.files[path].suppressions for name, path in shown.items()},
@@ -290,10 +296,10 @@ class Checker:
         reasons = [*found.not_checked, *((path, "there is no such file") for path in found.missing)]
         reasons += [(path, reason) for path, reason in self._unreadable.items() if _is_below(path, given)]
         return Report(
-            tuple(sorted((item for item in left if self.selection.shows(item.code)), key=_order)),
+            tuple(sorted(filter(self.selection.shows, left), key=_order)),
             len(shown),
             tuple(NotChecked(self._name(path), reason) for path, reason in sorted(reasons)),
-            count,
+            count + ignored,
         )
 
 
@@ -308,6 +314,10 @@ def _is_below(path: str, folders: Iterable[str]) -> bool:
 def check(paths: Iterable[str | os.PathLike[str]], *, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> Report:
     """Check files and folders. `select` and `ignore` are codes or their beginnings (`CTX`, `CTX3`, `CTX301`).
 
-    Anything wrong with what is checked is in the report; nothing of it is imported or run.
+    Anything wrong with what is checked is in the report; nothing of it is imported or run. What the project's
+    `pyproject.toml` says of checks holds here too; raises `InvalidInput` when it cannot be used.
     """
-    return Checker(selection=Selection(tuple(select), tuple(ignore))).check(paths)
+    from .session import Request, new_checker
+
+    request = Request((), tuple(select), tuple(ignore))
+    return new_checker(request, os.getcwd()).check(paths)

@@ -76,6 +76,11 @@ def ignored_in(folder: str) -> Ignored:
     return found
 
 
+def patterns_of(base: str, lines: Iterable[str]) -> Ignored:
+    """Patterns that stand in no file, relative to the folder `base`."""
+    return Ignored((_Patterns(os.path.join(base, ""), tuple(_patterns(lines))),))
+
+
 def read_patterns(file: str) -> tuple[_Pattern, ...]:
     """The patterns of one file; none when it cannot be read."""
     try:

@@ -17,11 +17,10 @@ from .project import FlowSubject, PackageSubject
 from .selection import Selection
 
 if TYPE_CHECKING:
-    from lev_os.core import Flow, Package
-    from lev_os.core.errors import Problem
+    from lev_os.core import Package
     from lev_os.core.packaging import Resolver
 
-    from .packages import Outline
+    from .packages import Outline, Parsed
 
 
 class Packages:
@@ -33,7 +32,7 @@ class Packages:
         self._roots: Sequence[str] = ()
         self._outlines: dict[str, Outline] = {}
         self._subjects: dict[str, PackageSubject] = {}
-        self._flows: dict[str, tuple[str, Package | None, Flow | tuple[Problem, ...]]] = {}
+        self._flows: dict[str, tuple[str, Package | None, Parsed]] = {}
         self._resolver: Resolver | None = None
 
     def begin(self, roots: Sequence[str]) -> None:
@@ -67,7 +66,7 @@ class Packages:
             if manifest is not None:
                 found += apply(selection.on("package"), package, manifest, locate)
             for flow in package.flows:
-                found += apply(selection.on("flow"), flow, flow.file, locate)
+                found += _about_flow(flow, selection, locate)
         return found
 
     def about_one(
@@ -85,12 +84,11 @@ class Packages:
                 found += apply(selection.on("package"), package, manifest, locate)
             for flow in package.flows:
                 if flow.file.path == file.path:
-                    found += apply(selection.on("flow"), flow, flow.file, locate)
+                    found += _about_flow(flow, selection, locate)
         return found
 
     def about_loose(self, file: File, selection: Selection, locate: Locate) -> list[Diagnostic]:
         """What is wrong with a flow or constitution that no export names; `./…` in it is of the package around it."""
-        from lev_os.core import Flow
         from lev_os.core.constitutional.parse import examine
 
         from .walk import package_around
@@ -100,10 +98,11 @@ class Packages:
         with self.resolving():
             if file.kind == "constitution":
                 return of_problems(examine(file.text, package=package, path=str(file.path))[1], file, locate)
-            flow = self._parse(file, package, None)
-            if isinstance(flow, Flow):
-                return apply(selection.on("flow"), FlowSubject(file, flow), file, locate)
-            return of_problems(flow, file, locate)
+            flow, problems = self._parse(file, package, None)
+            found = of_problems(problems, file, locate)
+            if flow is not None:
+                found += _about_flow(FlowSubject(file, flow, whole=not problems), selection, locate)
+            return found
 
     def surroundings(self, begun: int) -> dict[str, int]:
         """The states of all that a package may rest on outside itself: what is installed, and other sources."""
@@ -125,7 +124,7 @@ class Packages:
                 self._outlines[root] = outline(root)
         return self._outlines[root]
 
-    def _parse(self, file: File, package: Package | None, specifier: str | None) -> Flow | tuple[Problem, ...]:
+    def _parse(self, file: File, package: Package | None, specifier: str | None) -> Parsed:
         from .packages import parse_flow
 
         path = str(file.path)
@@ -151,3 +150,8 @@ class Packages:
             self._resolver = Resolver(self._paths())
         with resolving(self._resolver):
             yield
+
+
+def _about_flow(flow: FlowSubject, selection: Selection, locate: Locate) -> list[Diagnostic]:
+    """What is wrong with what a flow refers to, and what the rules say of it."""
+    return [*of_problems(flow.link_problems, flow.file, locate), *apply(selection.on("flow"), flow, flow.file, locate)]

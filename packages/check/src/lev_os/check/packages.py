@@ -9,6 +9,7 @@ from pathlib import Path
 from lev_os.core import Constitution, Flow, Package
 from lev_os.core.constitutional.parse import examine
 from lev_os.core.errors import InvalidInput, LevError, Location, Problem
+from lev_os.core.flowmind.parse import examine as examine_flow
 from lev_os.core.packaging import Export
 from lev_os.core.packaging.loading import import_name
 
@@ -19,7 +20,9 @@ from .project import FlowSubject, PackageSubject
 from .walk import MANIFEST
 
 Read = Callable[[str, str], File | None]
-ParseFlow = Callable[[File, Package | None, str | None], "Flow | tuple[Problem, ...]"]
+Parsed = tuple[Flow | None, tuple[Problem, ...]]
+"""A flow as far as it can be read, and what is wrong with it."""
+ParseFlow = Callable[[File, Package | None, str | None], Parsed]
 
 
 @dataclass(frozen=True)
@@ -73,25 +76,23 @@ def read_package(
         file = files.get(path)
         if export.kind != "flow" or file is None:
             continue
-        flow = parse(file, found.package, export.specifier)
-        if isinstance(flow, Flow):
-            flows.append(FlowSubject(file, flow, export))
-        else:
-            problems += flow
+        flow, wrong = parse(file, found.package, export.specifier)
+        problems += wrong
+        if flow is not None:
+            flows.append(FlowSubject(file, flow, export, whole=not wrong))
     if found.constitution is not None:
         constitution = None
         if (file := files.get(found.constitution)) is not None:
-            constitution, wrong = examine(file.text, package=found.package, path=found.constitution)
-            problems += wrong
+            constitution, faults = examine(file.text, package=found.package, path=found.constitution)
+            problems += faults
     return PackageSubject(found.package, own, tuple(flows), constitution, tuple(problems), environment)
 
 
-def parse_flow(file: File, package: Package | None, specifier: str | None) -> Flow | tuple[Problem, ...]:
-    """The flow in a file, or what is wrong with it."""
-    try:
-        return Flow.parse(file.text, package=package, path=str(file.path), specifier=specifier)
-    except InvalidInput as error:
-        return tuple(error.problems)
+def parse_flow(file: File, package: Package | None, specifier: str | None) -> Parsed:
+    """The flow in a file, as far as it can be read."""
+    tree, problems = examine_flow(file.text, path=str(file.path))
+    flow = None if tree is None else Flow(tree, package, specifier, str(file.path))
+    return flow, tuple(problems)
 
 
 def loose_document(file: File) -> str | None:

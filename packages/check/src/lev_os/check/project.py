@@ -16,7 +16,10 @@ from .files import File
 if TYPE_CHECKING:
     from lev_os.core import Constitution, Flow, Package
     from lev_os.core.errors import Problem
+    from lev_os.core.flowmind.link import LinkedFlow
     from lev_os.core.packaging import Export
+
+    from .flows.analysis import Analysis
 
 T = TypeVar("T")
 
@@ -53,11 +56,36 @@ class PackageSubject:
 
 @dataclass(frozen=True)
 class FlowSubject:
-    """One flow that parses. `export` is None for a flow that was given as a file of no package."""
+    """One flow. `export` is None for a flow that was given as a file of no package.
+
+    When `whole` is false, parsing has reported problems and `flow` holds what could be read besides.
+    """
 
     file: File
     flow: Flow
     export: Export | None = None
+    whole: bool = True
+
+    @cached_property
+    def _links(self) -> tuple[LinkedFlow, tuple[Problem, ...]]:
+        return self.flow.examine_links()
+
+    @property
+    def linked(self) -> LinkedFlow:
+        """The flow with all that it refers to, as far as that can be found."""
+        return self._links[0]
+
+    @property
+    def link_problems(self) -> tuple[Problem, ...]:
+        """Why the rest cannot be."""
+        return self._links[1]
+
+    @cached_property
+    def analysis(self) -> Analysis:
+        """What is known of the flow without running it, worked out once for all rules."""
+        from .flows.analysis import analyse
+
+        return analyse(self)
 
 
 @dataclass(frozen=True)
@@ -97,4 +125,4 @@ class Project:
         entries, a path that is not there by coming to be. The files of checked packages and the environment's
         folders of installed packages are known already.
         """
-        self.used.update(dict.fromkeys(map(os.fspath, paths)))
+        self.used.update(dict.fromkeys(os.fspath(path) for path in paths))

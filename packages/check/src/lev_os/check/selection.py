@@ -6,29 +6,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from .diagnostics import Diagnostic
 from .registry import matches, rules
 from .rule import Rule, Subject
 
 _OWN = "CHK"
+_MAY_BE_HARD = "CON"
 
 
 @dataclass(frozen=True)
 class Selection:
-    """`select` and `ignore` are codes or their beginnings; `since` leaves out rules of later versions (`0.1`)."""
+    """`select` and `ignore` are codes or their beginnings, as are `muted`, which the project's configuration ignores:
+    findings that are `hard` show all the same. `since` leaves out rules of later versions (`0.1`)."""
 
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    muted: tuple[str, ...] = ()
     since: str | None = None
 
-    def shows(self, code: str) -> bool:
-        """Whether findings of this code are wanted."""
-        if matches(code, self.ignore):
-            return False
-        return not self.select or matches(code, self.select)
+    def shows(self, found: Diagnostic) -> bool:
+        """Whether a finding is wanted."""
+        return self._named(found.code) and (found.hard or not matches(found.code, self.muted))
 
     def runs(self, code: str) -> bool:
         """Whether the rule has to run: what is said of suppressions rests on what all the others find."""
-        return (self._all and not matches(code, self.ignore)) or self.shows(code)
+        if matches(code, self.ignore) or (matches(code, self.muted) and not code.startswith(_MAY_BE_HARD)):
+            return False
+        return self._all or self._named(code)
+
+    def _named(self, code: str) -> bool:
+        return not matches(code, self.ignore) and (not self.select or matches(code, self.select))
 
     def ran(self, codes: tuple[str, ...]) -> bool:
         """Whether every rule whose code begins with one of these did run."""

@@ -13,7 +13,8 @@ from .agents_json import VERIFIED
 
 _EVENTS = frozenset(
     {"PreToolUse", "PostToolUse", "PostToolUseFailure", "PermissionRequest", "PermissionDenied", "Notification",
-     "UserPromptSubmit", "UserPromptExpansion", "PostToolBatch", "Stop", "StopFailure", "SubagentStart", "SubagentStop", "SessionStart", "SessionEnd",
+     "UserPromptSubmit", "UserPromptExpansion", "PostToolBatch", "Stop", "StopFailure", "SubagentStart",
+     "SubagentStop", "SessionStart", "SessionEnd",
      "PreCompact", "PostCompact", "Setup", "TeammateIdle", "TaskCreated", "TaskCompleted", "ConfigChange",
      "CwdChanged", "FileChanged", "WorktreeCreate", "WorktreeRemove", "InstructionsLoaded", "Elicitation",
      "ElicitationResult"}
