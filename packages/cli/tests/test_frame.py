@@ -97,9 +97,9 @@ def test_the_table_and_the_commands_agree_on_names(path: tuple[str, ...]) -> Non
 
 def test_a_misspelt_command_is_answered_with_the_nearest(lev: Lev) -> None:
     """Exit code 2, and the right spelling."""
-    said = lev("lst")
+    said = lev("lisst")
     assert said.code == 2
-    assert "there is no command `lev lst`" in said.err
+    assert "there is no command `lev lisst`" in said.err
     assert "did you mean `lev list`?" in said.err
 
 
@@ -122,7 +122,7 @@ def test_errors_are_json_too(lev: Lev) -> None:
 
 def test_an_unknown_command_is_json_too(lev: Lev) -> None:
     """Even before a command is known."""
-    said = lev("lst", "--json")
+    said = lev("lisst", "--json")
     assert said.json["error"]["help"] == "did you mean `lev list`?"
 
 
