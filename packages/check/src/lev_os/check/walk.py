@@ -9,7 +9,9 @@ from pathlib import Path, PurePath
 
 from .diagnostics import NotChecked
 
-INSTRUCTIONS = frozenset({"AGENTS.md", "CLAUDE.md", "GEMINI.md", "AGENTS.override.md", "CLAUDE.local.md"})
+INSTRUCTIONS = frozenset(
+    {"AGENTS.md", "CLAUDE.md", "GEMINI.md", "AGENTS.override.md", "CLAUDE.local.md", ".cursorrules", ".windsurfrules"}
+)
 _SKIPPED = frozenset(
     {"node_modules", "__pycache__", "site-packages", "dist", "build", ".git", ".hg", ".svn", ".venv", "venv", ".tox",
      ".nox", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".tools", ".lev", ".idea"}
@@ -95,6 +97,8 @@ def kind_of(path: PurePath) -> str | None:
 
 
 def _markdown_kind(parents: Sequence[str]) -> str | None:
+    if parents[-2:] in ((".windsurf", "rules"), (".claude", "rules")):
+        return "instructions"
     if ".claude" in parents:
         for kind in ("commands", "agents"):
             if kind in parents:
