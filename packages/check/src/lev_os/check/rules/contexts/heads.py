@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from lev_os.core.errors import InvalidInput
 
-from ...diagnostics import Edit, Fix
+from ...diagnostics import Edit, Fix, Severity
 from ...files import File
 from ...rule import Example, Finding, Span, rule
 from .._head import skill
@@ -127,7 +127,7 @@ def skill_without_head(file: File) -> Iterator[Finding]:
             (0, 4), "a byte order mark stands before the frontmatter", "save it without BOM", severity="warning"
         )
     elif file.markdown.head is None and not _KEY.match(file.text):
-        severity = "warning" if "/.claude/" in f"/{file.name}" else None
+        severity: Severity | None = "warning" if "/.claude/" in f"/{file.name}" else None
         help_ = "hosts want a first line ---, then `name:` and `description:`, then ---"
         end = max(file.text.find("\n"), 1)
         yield Finding((0, end), "the file does not begin with frontmatter", help_, severity=severity)

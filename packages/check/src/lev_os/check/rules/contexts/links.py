@@ -136,6 +136,7 @@ def link_broken(project: Project) -> Iterator[Finding]:
                 continue
             exists = known.get(path)
             if exists is None:
+                project.uses(path)
                 exists = known[path] = _exists(path)
             if not exists and not _from_skill(file, link):
                 shown = link.target.partition("#")[0]

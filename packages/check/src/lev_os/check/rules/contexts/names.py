@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from ...diagnostics import Severity
 from ...files import File
 from ...rule import Example, Finding, rule
 from .._head import line_span, read_head, skill, value_span
@@ -116,7 +117,7 @@ def skill_name_missing(file: File) -> Iterator[Finding]:
         span = value_span(file, read[0], "name") if "name" in read[1] else (0, 3)
         folder = file.path.parent.name
         help_ = f"write `name: {folder}`" if _NAME.fullmatch(folder) else "name it after its folder"
-        severity = "warning" if "/.claude/" in f"/{file.name}" else None
+        severity: Severity | None = "warning" if "/.claude/" in f"/{file.name}" else None
         yield Finding(span, "the skill has no `name`", help_, severity=severity)
 
 

@@ -105,8 +105,9 @@ def _commands(line: str, start: int, end: int, *, hedged: bool) -> Iterator[Told
 class _Repository:
     """The scripts, targets and files around one file of instructions, each found when it is first asked for."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, project: Project) -> None:
         self.root = root
+        self._project = project
 
     @cached_property
     def files(self) -> list[str] | None:
@@ -115,6 +116,7 @@ class _Repository:
         skipped = {"node_modules", ".git", ".venv", "venv", "__pycache__", ".tox", ".mypy_cache"}
         for folder, folders, names in os.walk(self.root):
             folders[:] = [name for name in folders if name not in skipped]
+            self._project.uses(folder)
             base = "/" + os.path.relpath(folder, self.root).replace(os.sep, "/").removeprefix(".")
             found += [f"{base.rstrip('/')}/{name}".replace("//", "/") for name in (*names, *folders)]
             if len(found) > _MOST:
@@ -148,6 +150,7 @@ class _Repository:
         found = False
         for path in self.files:
             if path.endswith(tuple(f"/{name}" for name in wanted)):
+                self._project.uses(self.root / path[1:])
                 try:
                     here = read((self.root / path[1:]).read_text(encoding="utf-8", errors="replace"))
                 except (OSError, ValueError):
@@ -190,7 +193,7 @@ def _repositories(project: Project) -> Iterator[tuple[File, tuple[Told, ...], _R
         if found:
             root = next((at for at in file.path.parents if (at / ".git").exists()), project.root)
             if file.path.is_relative_to(root):
-                yield file, found, known.setdefault(root, _Repository(root))
+                yield file, found, known.setdefault(root, _Repository(root, project))
 
 
 @rule(
@@ -224,6 +227,7 @@ def path_missing(project: Project) -> Iterator[Finding]:
             bases = (file.path.parent, repository.root)
             if _MADE & set(name.split("/")[:-1]) or not any((base / first).is_dir() for base in bases):
                 continue
+            project.uses(*(base / name for base in bases))
             if any((base / name).exists() for base in bases) or repository.files is None:
                 continue
             if not any(path.endswith(f"/{name}") for path in repository.files):
@@ -292,6 +296,7 @@ def package_manager(project: Project) -> Iterator[Finding]:
         used = [item for item in found if item.tool == "manager" and not item.hedged]
         if not used:
             continue
+        project.uses(repository.root)
         locks = {manager for name, manager in _LOCKS.items() if (repository.root / name).exists()}
         for item in used:
             if len(locks) == 1 and item.name not in locks:

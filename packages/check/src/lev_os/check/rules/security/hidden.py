@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from ...diagnostics import Edit, Fix
+from ...diagnostics import Edit, Fix, Severity
 from ...files import File
 from ...rule import Example, Finding, rule
 
@@ -128,7 +128,7 @@ def zero_width_characters(file: File) -> Iterator[Finding]:
             continue
         count = f"{end - start} invisible characters, first " if end - start > 1 else "the invisible character "
         in_code = any(code.inside[0] <= start < code.inside[1] for code in file.markdown.code)
-        severity = "error" if in_code and found[0] != "\u00ad" else None
+        severity: Severity | None = "error" if in_code and found[0] != "\u00ad" else None
         yield Finding((start, end), count + _named(found[0][0]), fix=_removal(start, end), severity=severity)
 
 
