@@ -46,7 +46,7 @@ def kind_of(name: str, parents: Sequence[str]) -> str | None:
 
 
 def _markdown_kind(parents: Sequence[str]) -> str | None:
-    if "rules" in parents[-1:] and parents[-2:-1] in ([".windsurf"], [".claude"]):
+    if tuple(parents[-2:]) in ((".windsurf", "rules"), (".claude", "rules")):
         return "instructions"
     if ".claude" in parents:
         for kind in ("commands", "agents"):

@@ -105,8 +105,10 @@ def _commands(line: str, start: int, end: int, *, hedged: bool) -> Iterator[Told
 class _Repository:
     """The scripts, targets and files around one file of instructions, each found when it is first asked for."""
 
-    def __init__(self, root: Path, project: Project) -> None:
+    def __init__(self, root: Path, project: Project, *, whole: bool) -> None:
         self.root = root
+        self.whole = whole
+        """Whether all of it is there: a checkout, not an installed package."""
         self._project = project
 
     @cached_property
@@ -191,9 +193,12 @@ def _repositories(project: Project) -> Iterator[tuple[File, tuple[Told, ...], _R
     known: dict[Path, _Repository] = {}
     for file, found in project.facts(told):
         if found:
-            root = next((at for at in file.path.parents if (at / ".git").exists()), project.root)
+            checkout = next((at for at in file.path.parents if (at / ".git").exists()), None)
+            root = checkout or project.root
             if file.path.is_relative_to(root):
-                yield file, found, known.setdefault(root, _Repository(root, project))
+                if root not in known:
+                    known[root] = _Repository(root, project, whole=checkout is not None)
+                yield file, found, known[root]
 
 
 @rule(
@@ -208,7 +213,10 @@ def _repositories(project: Project) -> Iterator[tuple[File, tuple[Told, ...], _R
     "or an example, nor any that a file somewhere in the repository ends with.",
     mend="Correct the path.",
     verified=VERIFIED,
-    bad=Example({"AGENTS.md": "Settings are in `src/conf.py`.\n", "src/config.py": "x\n"}, ("AGENTS.md", 1, 18)),
+    bad=Example(
+        {".git/HEAD": "x", "AGENTS.md": "Settings are in `src/conf.py`.\n", "src/config.py": "x\n"},
+        ("AGENTS.md", 1, 18),
+    ),
     good=Example(
         {
             "AGENTS.md": "Settings are in `src/config.py`; create `src/new.py`.\nSee `lib/x.py`.\n",
@@ -220,7 +228,7 @@ def path_missing(project: Project) -> Iterator[Finding]:
     """Paths in code spans of instructions."""
     for file, found, repository in _repositories(project):
         for item in found:
-            if item.tool != "path" or item.hedged:
+            if item.tool != "path" or item.hedged or not repository.whole:
                 continue
             name = item.name.removeprefix("./")
             first = name.partition("/")[0]
