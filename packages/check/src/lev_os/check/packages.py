@@ -52,7 +52,7 @@ def read_package(root: Path, files: dict[Path, File], read: Read) -> PackageSubj
             problems += found
             if tree is not None:
                 flow = Flow(tree, package, export.specifier, str(path))
-                flows.append(FlowSubject(file, flow, export, whole=not found))
+                flows.append(FlowSubject(file, flow, export, found))
     path = package.constitution_path if not problems or exports else None
     if path is not None and (file := files.get(path) or read(path, "constitution")) is not None:
         own[path] = files[path] = file

@@ -53,7 +53,9 @@ reported(
     summary="A body of `for_each` or `parallel` returns.",
     why="Several bodies run at once; none of them can end the flow for the others.",
     mend="Bind a value, and return after the step.",
-    bad=flow("input: {orders: [string]}\nsteps:\n  - for_each: order in input.orders\n    do:\n      - return: 1\n", (7, 9)),
+    bad=flow(
+        "input: {orders: [string]}\nsteps:\n  - for_each: order in input.orders\n    do:\n      - return: 1\n", (7, 9)
+    ),
     good=flow("input: {orders: [string]}\nsteps:\n  - for_each: order in input.orders\n    do: []\n  - return: 1\n"),
 )  # fmt: skip
 reported(
