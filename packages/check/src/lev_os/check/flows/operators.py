@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .types import ANY, BOOL, DOUBLE, INT, NUMBERS, STRING, Type, join, list_of
+from .types import ANY, BOOL, DOUBLE, INT, KINDS, MORE, NUMBERS, STRING, Type, join
 
 _SAME = {
     "+": frozenset({"int", "uint", "double", "string", "list", "bytes", "duration"}),
@@ -26,7 +26,7 @@ _NUMERIC = NUMBERS | {"uint"}
 
 
 def arithmetic(operator: str, left: Type, right: Type) -> Type | None:
-    """What an operator gives, `<` standing for all four comparisons; None when no values are of kinds that go together."""
+    """What an operator gives (`<` stands for all four comparisons); None when no kinds of the two go together."""
     same = left.kinds & right.kinds & _SAME[operator]
     results = {kind if operator != "<" else "bool" for kind in same}
     if operator == "<" and left.kinds & _NUMERIC and right.kinds & _NUMERIC:
@@ -52,9 +52,7 @@ class Signature:
 
 
 _TEXT = frozenset({"string"})
-_ANYTHING = frozenset(
-    {"null", "bool", "int", "uint", "double", "string", "list", "map", "bytes", "timestamp", "duration"}
-)
+_ANYTHING = KINDS | MORE
 _SIZED = frozenset({"string", "list", "map", "bytes"})
 _CONVERTIBLE = frozenset({"int", "uint", "double", "string"})
 _SHOWN = _CONVERTIBLE | {"timestamp", "duration", "bytes"}
@@ -86,6 +84,3 @@ def function_of(name: str) -> Signature | None:
 def method_of(name: str) -> Signature | None:
     """The signature of a method; None for one that is not known here."""
     return _FROM_TIME if name.startswith("get") else _METHODS.get(name)
-
-
-__all__ = ["Signature", "arithmetic", "function_of", "list_of", "method_of"]

@@ -69,7 +69,8 @@ def _replacement(subject: FlowSubject, complaint: Complaint, span: Span) -> Fix 
         flow("steps:\n  - set: {payment: {cents: 100}}\n  - return: \"${payment.cent}\"\n", (5, 24)),
         flow(
             "steps:\n  - id: answers\n    for_each: n in [1, 2]\n    do:\n      - id: answer\n"
-            "        ask: Say a number.\n        returns: {text: string}\n  - return: \"${answers[0].answr}\"\n", (10, 27),
+            "        ask: Say a number.\n        returns: {text: string}\n  - return: \"${answers[0].answr}\"\n",
+            (10, 27),
         ),
     ),
     good=flow("steps:\n  - set: {payment: {cents: 100}}\n  - return: \"${payment.cents}\"\n"),
@@ -101,14 +102,14 @@ def always_null(subject: FlowSubject) -> Iterator[Finding]:
 @rule(
     "FLW312", "maybe-null", on="flow", severity="warning",
     summary="An expression reads a field of a value that may be null there, or calculates with it.",
-    why="A step that was skipped leaves null, and so does a tool that found nothing. The flow fails only then, which is "
-    "the one case that nobody tried.",
+    why="A step that was skipped leaves null, and so does a tool that found nothing. The flow fails only then, which "
+    "is the one case that nobody tried.",
     mend="Test it first: `x != null && x.field == …`, `x == null ? … : x.field`, or an `if` that returns.",
     bad=(
         _customer('  - if: "customer.orders > 3"\n    then: []\n', (8, 10)),
         _choice(
-            "  - if: \"input.n > 1\"\n    then:\n      - id: many\n        ask: Say so.\n        returns: {text: string}\n"
-            "  - return: \"${many.text}\"\n", (10, 16),
+            "  - if: \"input.n > 1\"\n    then:\n      - id: many\n        ask: Say so.\n"
+            "        returns: {text: string}\n  - return: \"${many.text}\"\n", (10, 16),
         ),
     ),
     good=(
@@ -149,7 +150,7 @@ def maybe_absent(subject: FlowSubject) -> Iterator[Finding]:
         _choice('  - if: "input.n"\n    then: []\n', (5, 10)),
         _choice('  - if: "\'a\' in input.name"\n    then: []\n', (5, 17)),
         _choice('  - for_each: tag in input.name\n    do: []\n', (5, 22)),
-        _choice('  - set: {size: "${size(input.n)}"}\n', (5, 26)),
+        _choice('  - set: {size: "${size(input.n)}"}\n', (5, 25)),
     ),
     good=(
         _choice('  - if: "input.share * 2.0 > 1.0"\n    then: []\n'),
@@ -194,7 +195,7 @@ def _ticket(given: str, at: tuple[int, int] | None = None) -> Example:
     why="A call with it fails whenever it is made, and an output that does not fit ends the run after all its work.",
     mend="Convert the value, or correct the declaration.",
     bad=(
-        _ticket('queue: desk, urgent: "${input.name}"', (6, 34)),
+        _ticket('queue: desk, urgent: "${input.name}"', (6, 36)),
         flow('input: {n: integer}\noutput: {reply: string}\nsteps:\n  - return: {reply: "${input.n}"}\n', (6, 24)),
     ),
     good=(
@@ -215,7 +216,8 @@ def wrong_type(subject: FlowSubject) -> Iterator[Finding]:
     mend="Handle those values before, or declare that they are allowed.",
     bad=flow(
         "steps:\n  - id: queue\n    switch_semantic: what it is about\n    cases: {desk: [], money: []}\n"
-        '    uncertain: []\n  - flow: ./flows/ticket\n    with: {queue: "${queue}", urgent: true}\n', (9, 22), more=_SUB,
+        '    uncertain: []\n  - flow: ./flows/ticket\n    with: {queue: "${queue}", urgent: true}\n', (9, 22),
+        more=_SUB,
     ),
     good=flow(
         "steps:\n  - id: queue\n    switch_semantic: what it is about\n    cases: {desk: [], money: []}\n"
