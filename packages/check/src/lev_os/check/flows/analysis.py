@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lev_os.core.flowmind import cel
@@ -17,7 +18,6 @@ from lev_os.core.flowmind.model import (
     Call,
     Condition,
     Expr,
-    FlowTree,
     ForEach,
     If,
     IfSemantic,
@@ -38,6 +38,7 @@ from lev_os.core.flowmind.model import (
 from . import types
 from .expressions import Complaint, Reading
 from .narrowing import among, assume, assume_in, neither
+from .reading import Reads, handed_over, reads
 from .scopes import UNBOUND, Names
 from .types import ANY, BOOL, INT, STRING, Type, from_schema, join, record
 from .uses import bound_in, defined
@@ -90,7 +91,7 @@ class Unbound:
 class Analysis:
     """What is known of a flow without running it."""
 
-    tree: FlowTree
+    linked: LinkedFlow
     complaints: list[Heard] = field(default_factory=list)
     given: list[Given] = field(default_factory=list)
     unbound: list[Unbound] = field(default_factory=list)
@@ -100,6 +101,16 @@ class Analysis:
     results: dict[str, Type] = field(default_factory=dict)
     """By the path of a step, what is bound to its id."""
 
+    @cached_property
+    def reads(self) -> Reads:
+        """What is read anywhere."""
+        return reads(self.linked)
+
+    @cached_property
+    def handed_over(self) -> frozenset[str]:
+        """The paths of steps whose results are read as a part of the loop or branch that they are in."""
+        return handed_over(self.linked, self.reads)
+
 
 def analyse(subject: FlowSubject) -> Analysis:
     """Work it out."""
@@ -108,7 +119,7 @@ def analyse(subject: FlowSubject) -> Analysis:
 
 def examine(linked: LinkedFlow) -> Analysis:
     """The analysis of a linked flow; what it refers to and could not be found can be anything."""
-    walker = _Walker(linked, Analysis(linked.tree))
+    walker = _Walker(linked, Analysis(linked))
     tree = linked.tree
     root = Names(defined=defined(tree.steps))
     root.bind("input", from_schema(tree.input_schema))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 
 from lev_os.core.flowmind import cel
 
@@ -43,7 +44,7 @@ def among(names: Names, node: cel.Node, values: list[str | int | float | bool | 
 def neither(names: Names, node: cel.Node, values: Iterable[str]) -> None:
     """What `node` reads is none of these, in this layer."""
     for value in values:
-        _refine(node, names, lambda type_, value=value: _except(type_, value))
+        _refine(node, names, partial(_except, value=value))
 
 
 def _assume(test: cel.Node, names: Names, truth: bool) -> None:

@@ -23,7 +23,7 @@ class Names:
         self._above = above
         self._types: dict[str, Type] = dict.fromkeys(defined, UNBOUND)
         self._ever: dict[str, Type] = {}
-        self.dead = above is not None and above.dead
+        self.dead: bool = above is not None and above.dead
         """Whether this place is never reached."""
 
     def get(self, name: str) -> Type:
