@@ -58,13 +58,13 @@ class PackageSubject:
 class FlowSubject:
     """One flow. `export` is None for a flow that was given as a file of no package.
 
-    When `whole` is false, parsing has reported problems and `flow` holds what could be read besides.
+    When parsing has reported `problems`, `flow` holds what could be read besides.
     """
 
     file: File
     flow: Flow
     export: Export | None = None
-    whole: bool = True
+    problems: tuple[Problem, ...] = ()
 
     @cached_property
     def _links(self) -> tuple[LinkedFlow, tuple[Problem, ...]]:

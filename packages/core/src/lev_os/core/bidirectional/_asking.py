@@ -134,7 +134,7 @@ def _accept_answer(step: Ask, tools: Mapping[str, ToolCard]) -> Accept:
         answer = value["answer"]
         if schema is None:
             return ((), value) if isinstance(answer, str) else (["the answer is text"], None)
-        problems, answer = fitted(schema, answer)
+        problems, answer = fitted(schema, schema.fill(answer))
         return (problems, None) if problems else ((), {**value, "answer": answer})
 
     return accept

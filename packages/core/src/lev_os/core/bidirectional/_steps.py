@@ -478,7 +478,7 @@ def _tool(linked: LinkedFlow, reference: str) -> _Tool:
 
 
 def _accept(schema: Schema | None, value: Any) -> tuple[Sequence[str], Any]:
-    return ((), value) if schema is None else fitted(schema, value)
+    return ((), value) if schema is None else fitted(schema, schema.fill(value))
 
 
 def _name(step: Step) -> str:
