@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 NEVER = np.iinfo(np.int64).max
-_FIELDS = "row, doc, type, session, speaker, role, trust, terms, begins, ends, retracted, forgotten, sequence"
+_FIELDS = "row, doc, type, session, speaker, question, trust, terms, begins, ends, retracted, forgotten, sequence"
 _ARRAYS: dict[str, tuple[Any, Any]] = {
     # name: (dtype, what a doc that is not there has)
     "rows": (np.int64, -1),
     "types": (np.uint8, 255),
     "sessions": (np.int32, -1),
     "speakers": (np.int32, -1),
-    "users": (np.bool_, False),
+    "questions": (np.bool_, False),
     "trust": (np.float32, 0),
     "lengths": (np.float32, 0),
     "begins": (np.int64, NEVER),
@@ -33,7 +33,7 @@ class Columns:
     types: Any
     sessions: Any
     speakers: Any
-    users: Any
+    questions: Any
     trust: Any
     lengths: Any
     begins: Any
@@ -93,7 +93,7 @@ class Columns:
             self.lengths[docs] = fields[7]
             self.begins[docs] = fields[8]
             self.gone[docs] = [retracted is not None for retracted in fields[10]]
-            self.users[docs] = [role == "user" for role in fields[5]]
+            self.questions[docs] = fields[5]
             self.speakers[docs] = [_code(self.speaker_codes, name) for name in fields[4]]
             self.sessions[docs] = [_code(self.session_codes, name) for name in fields[3]]
             self._times(rows)

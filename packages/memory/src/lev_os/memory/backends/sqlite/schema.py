@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS record (
   row INTEGER PRIMARY KEY AUTOINCREMENT, space INTEGER NOT NULL, doc INTEGER NOT NULL,
   id TEXT NOT NULL, hash BLOB NOT NULL, live INTEGER NOT NULL, version INTEGER NOT NULL,
   type INTEGER NOT NULL, session TEXT, sequence INTEGER, role TEXT, speaker TEXT, subject TEXT, predicate TEXT,
-  pinned INTEGER NOT NULL, trust REAL NOT NULL, terms INTEGER NOT NULL,
+  pinned INTEGER NOT NULL, trust REAL NOT NULL, question INTEGER NOT NULL, terms INTEGER NOT NULL,
   recorded INTEGER NOT NULL, begins INTEGER NOT NULL, ends INTEGER, retracted INTEGER, forgotten INTEGER,
   superseded_by TEXT, content BLOB NOT NULL
 );
