@@ -226,7 +226,7 @@ def _of_kind(subject: FlowSubject, kind: Kind) -> Iterator[Finding]:
 
 
 def _found(subject: FlowSubject) -> Iterable[Found]:
-    return findings(subject.linked) if subject.whole else ()
+    return findings(subject.linked) if not subject.problems else ()
 
 
 def _severity(found: Found) -> Severity:
