@@ -172,7 +172,8 @@ def _questions(server: Server) -> None:
         return lsp.Location(uri, _range(lines, (place.start, place.end)))
 
     @server.feature(
-        lsp.TEXT_DOCUMENT_COMPLETION, lsp.CompletionOptions(trigger_characters=[".", "/", "{", " ", "("], resolve_provider=True)
+        lsp.TEXT_DOCUMENT_COMPLETION,
+        lsp.CompletionOptions(trigger_characters=[".", "/", "{", " ", "("], resolve_provider=True),
     )
     def on_completion(server: Server, params: lsp.CompletionParams) -> lsp.CompletionList:
         opened = server.opened(params.text_document.uri)
