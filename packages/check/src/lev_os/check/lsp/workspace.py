@@ -13,8 +13,9 @@ from lev_os.core.errors import InvalidInput, LevError
 from lev_os.core.packaging import Export, Resolver, environment_paths
 from lev_os.core.packaging.loading import import_name
 
+from ..engine import Checker
 from ..files import MARKDOWN_KINDS, File
-from ..walk import kind_of
+from ..kinds import kind_of
 from .outline import Outline
 from .positions import Lines
 from .yaml_view import YamlView
@@ -64,6 +65,7 @@ class Workspace:
     roots: tuple[Path, ...] = ()
     encoding: str = "utf-16"
     files: dict[Path, Open] = field(default_factory=dict)
+    _checker: Checker | None = None
     _packages: dict[Path, Package | None] = field(default_factory=dict)
     _kinds: dict[Path, dict[Path, str]] = field(default_factory=dict)
     _resolver: Resolver | None = None
@@ -72,6 +74,13 @@ class Workspace:
     def root(self) -> Path:
         """The folder that paths in messages are relative to."""
         return self.roots[0] if self.roots else Path.cwd()
+
+    @property
+    def checker(self) -> Checker:
+        """What checks the files, and remembers what it has read."""
+        if self._checker is None:
+            self._checker = Checker(self.root)
+        return self._checker
 
     def open(self, path: Path, text: str, version: int | None = None) -> Open:
         """Note the text of a file as it is written now."""
@@ -138,7 +147,7 @@ class Workspace:
     def _kind(self, path: Path, text: str, package: Package | None) -> str:
         if package is not None and (kind := self._exported(package).get(path)):
             return kind
-        if kind := kind_of(path):
+        if kind := kind_of(path.name, path.parent.parts):
             return kind
         if path.suffix in {".yaml", ".yml"}:
             head = text[:4096]
