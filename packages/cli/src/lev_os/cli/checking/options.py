@@ -47,4 +47,6 @@ class Codes(click.ParamType[str]):
         """The codes there are, with what they are about."""
         from lev_os.check.registry import rules
 
-        return [CompletionItem(code, help=rule.summary) for code, rule in rules().items() if code.startswith(incomplete)]
+        return [
+            CompletionItem(code, help=rule.summary) for code, rule in rules().items() if code.startswith(incomplete)
+        ]

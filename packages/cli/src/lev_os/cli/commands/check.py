@@ -13,7 +13,9 @@ from ..options import python_option
 
 @click.command("check")
 @click.argument("paths", nargs=-1, type=click.Path())
-@click.option("--select", multiple=True, type=Codes(), metavar="CODE", help="Only these codes or families: CTX, CTX301.")
+@click.option(
+    "--select", multiple=True, type=Codes(), metavar="CODE", help="Only these codes or families: CTX, CTX301."
+)
 @click.option("--ignore", multiple=True, type=Codes(), metavar="CODE", help="Not these.")
 @click.option("--fix", is_flag=True, help="Mend what has a safe fix.")
 @click.option("--unsafe-fixes", is_flag=True, help="With --fix or --diff: mend what should be read afterwards, too.")
