@@ -104,7 +104,7 @@ class Checker:
     def check_text(self, path: str | os.PathLike[str], text: str) -> tuple[Diagnostic, ...]:
         """The findings in one file, as if `text` stood in it: of the file itself, its package and the project."""
         place = os.path.abspath(path)
-        self._texts[place] = text
+        self.hold(place, text)
         kind = self._kind_in_editor(place, text)
         if kind is None:
             return ()
@@ -127,6 +127,10 @@ class Checker:
             ran=self.selection.ran,
         )
         return tuple(sorted(filter(self.selection.shows, left), key=_order))
+
+    def hold(self, path: str | os.PathLike[str], text: str) -> None:
+        """Let a file count as if `text` stood in it, until `close`."""
+        self._texts[os.path.abspath(path)] = text
 
     def close(self, path: str | os.PathLike[str]) -> None:
         """The editor no longer holds the file: it counts as it is on disk."""
