@@ -274,7 +274,10 @@ class Checker:
         return msgspec.msgpack.decode(data, type=fact.type) if data else NOTHING
 
     def _locate(self, path: str) -> File | None:
-        return self._files.get(path) or self._files.get(os.path.join(self._prefix, path))
+        known = self._files.get(path) or self._files.get(os.path.join(self._prefix, path))
+        if known is None and os.path.isfile(path):  # not checked itself, but a reader has found something in it
+            return File(Path(path), self._name(path), "other")
+        return known
 
     def _name(self, path: str) -> str:
         name = path[len(self._prefix) :] if path.startswith(self._prefix) else os.path.relpath(path, self.root)
