@@ -6,7 +6,6 @@ the cursor are answered meanwhile.
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -49,12 +48,3 @@ class Checking:
     def stop(self) -> None:
         """Let the thread end; what waits is dropped."""
         self._thread.shutdown(wait=False, cancel_futures=True)
-=======
-from ..diagnostics import Diagnostic
-from .workspace import Open, Workspace
-
-
-def check_text(workspace: Workspace, opened: Open) -> list[Diagnostic]:
-    """What the rules say of one file as it is written now."""
-    return list(workspace.checker.check_text(opened.file.path, opened.file.text))
->>>>>>> main

@@ -13,13 +13,8 @@ from lev_os.core.errors import InvalidInput, LevError
 from lev_os.core.packaging import Export, Resolver, environment_paths
 from lev_os.core.packaging.loading import import_name
 
-from ..engine import Checker
 from ..files import MARKDOWN_KINDS, File
-<<<<<<< HEAD
 from ..kinds import OF_EXPORTS, kind_of, kind_of_named, sniff
-=======
-from ..kinds import kind_of
->>>>>>> main
 from .outline import Outline
 from .positions import Lines
 from .yaml_view import YamlView
@@ -65,7 +60,6 @@ class Workspace:
     roots: tuple[Path, ...] = ()
     encoding: str = "utf-16"
     files: dict[Path, Open] = field(default_factory=dict)
-    _checker: Checker | None = None
     _packages: dict[Path, Package | None] = field(default_factory=dict)
     _kinds: dict[Path, dict[Path, str]] = field(default_factory=dict)
     _resolver: Resolver | None = None
@@ -74,13 +68,6 @@ class Workspace:
     def root(self) -> Path:
         """The folder that paths in messages are relative to."""
         return self.roots[0] if self.roots else Path.cwd()
-
-    @property
-    def checker(self) -> Checker:
-        """What checks the files, and remembers what it has read."""
-        if self._checker is None:
-            self._checker = Checker(self.root)
-        return self._checker
 
     def open(self, path: Path, text: str, version: int | None = None) -> Open:
         """Note the text of a file as it is written now."""
@@ -156,21 +143,10 @@ class Workspace:
     def _kind(self, path: Path, text: str, package: Package | None) -> str:
         if package is not None and (kind := self._exported(package).get(path)):
             return kind
-<<<<<<< HEAD
         kind = kind_of(path.name, path.parent.parts) or kind_of_named(path.name)
         if kind == "document":
             kind = sniff(text) or ("flow" if package is not None and path.parent.name == "flows" else None)
         return kind or "other"
-=======
-        if kind := kind_of(path.name, path.parent.parts):
-            return kind
-        if path.suffix in {".yaml", ".yml"}:
-            head = text[:4096]
-            if head.startswith("flowmind:") or "\nflowmind:" in head or (package and path.parent.name == "flows"):
-                return "flow"
-            return "constitution" if head.startswith("constitution:") or "\nconstitution:" in head else "other"
-        return "context" if path.suffix == ".md" and package is not None else "other"
->>>>>>> main
 
     def _exported(self, package: Package) -> dict[Path, str]:
         """The kinds of a package's files, by what its exports say."""
