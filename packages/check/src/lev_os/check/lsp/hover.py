@@ -7,7 +7,6 @@ from typing import Any
 
 from lev_os.core import Constitution, Package
 from lev_os.core.errors import LevError
-from lev_os.core.formats import schema as schema_of_format
 from lev_os.core.packaging import Export
 from lev_os.core.packaging.for_llm import parsed
 
@@ -124,7 +123,7 @@ def _key(opened: Open, path: tuple[str | int, ...]) -> str | None:
 
 def _kinds() -> Mapping[str, str]:
     """The kinds of steps with what each does."""
-    definitions: Mapping[str, Any] = schema_of_format("flow")["$defs"]
+    definitions: Mapping[str, Any] = schema_walk.schema_of_format("flow")["$defs"]
     return {name: found["description"] for name, found in definitions.items() if name in found.get("properties", ())}
 
 

@@ -143,7 +143,7 @@ class Server(LanguageServer):
         """Stop, as pygls wants it, and the checker with it."""
         if self._checking is not None:
             self._checking.stop()
-        super().shutdown()
+        super().shutdown()  # type: ignore[no-untyped-call]  # pygls annotates most, not this
 
 
 def serve() -> None:
