@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from lev_os.core.constitutional import Check, Principle
@@ -35,11 +35,12 @@ class Found:
     place: Place
     trail: str
     verdict: Verdict
+    tool: str = ""
     by_model: bool = False
 
     @property
-    def identity(self) -> tuple[str, str, str, str]:
-        return self.trail, self.principle.source, self.principle.id, self.check.kind
+    def identity(self) -> tuple[str, ...]:
+        return self.trail, self.tool, self.principle.source, self.principle.id, self.check.kind
 
 
 def findings(linked: LinkedFlow) -> tuple[Found, ...]:
@@ -65,7 +66,7 @@ def _findings(linked: LinkedFlow) -> Iterator[Found]:
     for site in walked.tools:
         for principle in principles(site.gates, "tool"):
             for number, check in enumerate(principle.checks):
-                name = (site.trail, site.place.part, site.place.index, principle.source, principle.id, number)
+                name = (site.trail, site.card.specifier, principle.source, principle.id, number)
                 verdict = judge(principle, check, site, context)
                 if verdict is None:
                     quiet.add(name)
@@ -88,7 +89,12 @@ def _found(principle: Principle, check: Check, site: ToolSite, verdict: Verdict)
         kind = "text"
     if check.kind == "forbid_tool" and site.card.declaration.effects is None and _by_effects(check):
         kind = "undeclared"
-    return Found(kind, principle, check, site.place, site.trail, verdict, site.arguments is None)
+    return _at(site, kind, principle, check, verdict)
+
+
+def _at(site: ToolSite, kind: Kind, principle: Principle, check: Check, verdict: Verdict) -> Found:
+    by_model = site.arguments is None
+    return Found(kind, principle, check, site.place, site.trail, verdict, site.card.specifier, by_model)
 
 
 def _by_effects(check: Check) -> bool:
@@ -105,8 +111,7 @@ def _weaker(one: Found | None, other: Found) -> Found:
 
 
 def _with(found: Found, certainty: Certainty) -> Found:
-    verdict = Verdict(certainty, found.verdict.message, found.verdict.help)
-    return Found(found.kind, found.principle, found.check, found.place, found.trail, verdict, found.by_model)
+    return replace(found, verdict=replace(found.verdict, certainty=certainty))
 
 
 def _reported_inside(linked: LinkedFlow, found: Found) -> bool:
@@ -118,9 +123,8 @@ def _reported_inside(linked: LinkedFlow, found: Found) -> bool:
     inner = linked.flows.get(getattr(step, "flow", ""))
     if inner is None or inner.package != linked.package:
         return False
-    return any(one.identity == (rest, *found.identity[1:]) for one in findings(inner)) or _reported_inside(
-        inner, Found(found.kind, found.principle, found.check, found.place, rest, found.verdict)
-    )
+    deeper = replace(found, trail=rest)
+    return any(one.identity == deeper.identity for one in findings(inner)) or _reported_inside(inner, deeper)
 
 
 def _texts(sites: list[TextSite]) -> Iterator[Found]:
@@ -165,7 +169,7 @@ def _counted(linked: LinkedFlow, sites: list[ToolSite]) -> Iterator[Found]:
             verdict = _too_many(check, selects, total, most)
             if chosen and verdict is not None:
                 site = chosen[-1]
-                yield Found("count", principle, check, site.place, site.trail, verdict, site.arguments is None)
+                yield _at(site, "count", principle, check, verdict)
 
 
 def _allowed(check: Check) -> int | None:

@@ -50,6 +50,11 @@ class Symbols:
         """The value, or null. A field of it is a field of the value: null has none, and asking fails the step."""
         return symbol if self._nodes[symbol][0] == "or null" else self._number("or null", None, (symbol,))
 
+    def not_null(self, symbol: Symbol) -> Symbol:
+        """What a value is unless it is null; of null nothing is shown to anybody."""
+        kind, _, inner = self._nodes[symbol]
+        return inner[0] if kind == "or null" else symbol
+
     def field(self, symbol: Symbol, name: str) -> Symbol:
         kind, label, inner = self._nodes[symbol]
         if kind == "or null":
