@@ -32,9 +32,9 @@ def size(file: File) -> int:
     summary="A file takes more tokens than its kind should.",
     on="project",
     severity="info",
-    why="Instructions are read in every session, a skill whenever it is used; what they take is not there for the work, "
+    why="Instructions are read in every session, a skill whenever it is used; what they take is not there for work, "
     "and long ones are followed less well. Info from 5,000 tokens of a skill (the specification's advice), 6,000 of "
-    "instructions, 2,000 of a command or agent; a warning from 6,000, 12,000 and 4,000. Counted exactly, with o200k.",
+    "instructions, 2,000 of a command or agent; a warning from 6,000, 12,000 and 4,000. Counted exactly (o200k).",
     mend="Move what is seldom needed into files that are read on request.",
     source=SPECIFICATION,
     verified=VERIFIED,
