@@ -227,6 +227,8 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
 
 def utc(value: datetime) -> datetime:
     """The same instant in UTC."""
+    if value.tzinfo is UTC:
+        return value
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 

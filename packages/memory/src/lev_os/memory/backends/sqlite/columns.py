@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from .writing import counts_of
+
 NEVER = np.iinfo(np.int64).max
 _FIELDS = "row, doc, type, session, speaker, question, trust, terms, begins, ends, retracted, forgotten, sequence"
 _ARRAYS: dict[str, tuple[Any, Any]] = {
@@ -49,6 +51,10 @@ class Columns:
         self.forgotten: dict[int, int] = {}
         self.session_codes: dict[str, int] = {}
         self.speaker_codes: dict[str, int] = {}
+        self.tail: dict[str, list[tuple[int, int]]] = {}
+        """For the docs without postings: a term, and the docs with their counts."""
+        self._indexed = 0
+        self._tail_end = 0
         self._last: dict[int, tuple[int, float]] = {}
         for name, (dtype, empty) in _ARRAYS.items():
             setattr(self, name, np.full(0, empty, dtype))
@@ -58,7 +64,7 @@ class Columns:
         (latest,) = db.execute("SELECT max(cursor) FROM log WHERE space = ?", (self.space,)).fetchone()
         if latest is None or latest == self.cursor:
             return
-        (docs,) = db.execute("SELECT docs FROM space WHERE space = ?", (self.space,)).fetchone()
+        docs, indexed = db.execute("SELECT docs, indexed FROM space WHERE space = ?", (self.space,)).fetchone()
         changed = db.execute(
             "SELECT DISTINCT doc FROM log WHERE space = ? AND cursor > ? AND op > 0 AND doc < ?",
             (self.space, self.cursor, self.n),
@@ -70,7 +76,21 @@ class Columns:
         start = self.n
         self._grow(docs)
         self._take(db, db.execute(f"{select} >= ? ORDER BY doc", (self.space, start)))
+        self._read_tail(db, indexed)
         self.cursor = latest
+
+    def _read_tail(self, db: sqlite3.Connection, indexed: int) -> None:
+        """Count the terms of docs that have no postings yet."""
+        if self._indexed != indexed:
+            self._indexed, self._tail_end = indexed, indexed
+            self.tail.clear()
+        found = db.execute(
+            "SELECT doc, content FROM record WHERE space = ? AND doc >= ? ORDER BY doc", (self.space, self._tail_end)
+        )
+        for doc, content in found:
+            for term, count in counts_of(content).items():
+                self.tail.setdefault(term, []).append((doc, count))
+            self._tail_end = doc + 1
 
     def _grow(self, docs: int) -> None:
         have = len(self.rows)

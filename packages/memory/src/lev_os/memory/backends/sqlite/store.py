@@ -7,6 +7,7 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,14 @@ import msgspec
 
 from ...errors import Conflict, NotRemembered
 from ...lifecycle import changed, changes_it, fold, hash_of, is_visible, matches, record_of
-from ...search import speakers, words
+from ...search import speakers
 from ...types import MEMORY_TYPES, Change, Filter, Hit, Moment, Page, Probe, Record, Scope, Stats
 from . import postings, schema, vectors
 from .columns import Columns
 from .finding import Finder
 from .rows import STATE, in_session, session_value, to_change, to_record, with_embedder, within
 from .times import instant, micros
-from .writing import LOG, Writer
+from .writing import LOG, Writer, counts_of
 
 _MOST_CACHED = 4_000_000
 """Records whose columns are kept in memory, of all spaces together."""
@@ -49,18 +50,21 @@ class SqliteStore:
             writer = Writer(self._db, self._latest())
             ids: list[str] = []
             answered: dict[str | None, str] = {}
-            for change in changes:
-                if change.op == "put":
-                    answered[change.id] = writer.put(change)
-                    ids.append(answered[change.id])
-                else:
+            for puts, some in groupby(changes, key=lambda change: change.op == "put"):
+                group = list(some)
+                if puts:
+                    found = writer.put(group)
+                    answered |= zip((change.id for change in group), found, strict=True)
+                    ids += found
+                    continue
+                writer.flush()
+                for change in group:
                     by = answered.get(change.by, change.by)
                     ids.append(self._change(writer, scope, msgspec.structs.replace(change, by=by)))
             writer.flush()
         return ids
 
     def _change(self, writer: Writer, scope: Scope, change: Change) -> str:
-        writer.flush()
         found = self._rows(scope, [change.id])
         if not found:
             raise NotRemembered(change.id)
@@ -101,9 +105,7 @@ class SqliteStore:
             found = self._rows(scope, ids)
             moment = max(micros(at), self._latest())
             for row, space, doc, id, *_, content in found:
-                record = record_of(content)
-                text = speakers.indexed_text(record, speakers.speaker_of(record))
-                postings.remove(self._db, space, doc, set(words.terms(text)))
+                postings.remove(self._db, space, doc, counts_of(content))
                 for table in ("record", "vector", "sketch"):
                     self._db.execute(f"DELETE FROM {table} WHERE row = ?", (row,))
                 self._db.execute("DELETE FROM log WHERE id = ? AND space = ?", (id, space))
