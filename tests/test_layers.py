@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = {
     "lev_os/core": "packages/core/src/lev_os/core",
     "lev_os/mcp": "packages/mcp/src/lev_os/mcp",
+    "lev_os/memory": "packages/memory/src/lev_os/memory",
     "lev_os/testing": "packages/testing/src/lev_os/testing",
     "lev_os/cli": "packages/cli/src/lev_os/cli",
     "acme_support": "examples/acme_support/src/acme_support",
@@ -22,6 +23,7 @@ SOURCES = {
 PLANTED = {
     "core imports a sibling": ("lev_os/core/errors.py", "import lev_os.mcp", "core imports no sibling"),
     "mcp imports testing": ("lev_os/mcp/tokens.py", "import lev_os.testing", "core imports no sibling"),
+    "memory imports mcp": ("lev_os/memory/types.py", "import lev_os.mcp", "core imports no sibling"),
     "testing imports cli": ("lev_os/testing/plugin.py", "import lev_os.cli", "core imports no sibling"),
     "core imports an example": ("lev_os/core/errors.py", "import acme_support", "no package uses an example"),
     "flowmind speaks to a model": ("lev_os/core/flowmind/model.py", "import pydantic_ai", "Only llm_runtime"),

@@ -26,11 +26,11 @@ class Fix(msgspec.Struct, frozen=True):
     safe: bool = True
 
 
-class Diagnostic(msgspec.Struct, frozen=True, omit_defaults=False):
+class Diagnostic(msgspec.Struct, frozen=True):
     """One finding in a file. Lines and columns count from 1, columns in characters; the end is exclusive.
 
     `code` is stable: a family of three letters and three digits. `confidence` says how often such a finding is
-    right, apart from how bad it is when it is (`severity`).
+    right, apart from how bad it is when it is (`severity`). A `hard` one cannot be suppressed.
     """
 
     code: str
@@ -44,6 +44,7 @@ class Diagnostic(msgspec.Struct, frozen=True, omit_defaults=False):
     help: str | None = None
     confidence: Confidence = "high"
     fix: Fix | None = None
+    hard: bool = False
 
 
 class NotChecked(msgspec.Struct, frozen=True):
@@ -54,11 +55,15 @@ class NotChecked(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """All that a check found, in the order of files and places. `checked` counts the files that were read."""
+    """All that a check found, in the order of files and places. `checked` counts the files that were read.
+
+    `suppressed` counts the findings that a comment, the configuration or a baseline has answered for.
+    """
 
     diagnostics: tuple[Diagnostic, ...]
     checked: int
     not_checked: tuple[NotChecked, ...] = ()
+    suppressed: int = 0
 
     def count(self, severity: Severity) -> int:
         """How many diagnostics are of this severity."""

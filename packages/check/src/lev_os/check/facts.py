@@ -30,6 +30,9 @@ class Fact(Generic[T]):
     extract: Callable[[File], T]
 
 
+NOTHING = object()
+"""In place of a fact of a file that cannot be read as what it should be; rules do not see it."""
+
 FACTS: dict[str, Fact[Any]] = {}
 """Every fact that has been loaded, by name."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,20 +11,33 @@ from typing import Any
 from lev_os.core.documents import Document, read_yaml
 
 from .markdown import Markdown, read_markdown
+from .reading import decode, read_bytes
 from .rule import Span
 
 MARKDOWN_KINDS = frozenset({"skill", "resource", "instructions", "command", "agent", "context"})
 """Markdown that a model reads: skills, their resources, instructions such as AGENTS.md, commands, agents, contexts."""
 
 
-@dataclass(frozen=True)
 class File:
-    """One file. `name` is how it is shown, relative to where the check runs; `text` has `\\n` line ends as written."""
+    """One file. `name` is how it is shown, relative to where the check runs; `text` has line ends as written.
 
-    path: Path
-    name: str
-    kind: str
-    text: str
+    A file whose findings are remembered is not read before a rule asks for its text.
+    """
+
+    def __init__(self, path: Path, name: str, kind: str, text: str | None = None) -> None:
+        self.path = path
+        self.name = name
+        self.kind = kind
+        if text is not None:
+            self.text = text
+
+    def __repr__(self) -> str:
+        return f"<File {self.name} ({self.kind})>"
+
+    @cached_property
+    def text(self) -> str:
+        """All of it; raises `Unreadable` when it has become so since it was found."""
+        return decode(read_bytes(str(self.path))[0])
 
     @cached_property
     def markdown(self) -> Markdown:

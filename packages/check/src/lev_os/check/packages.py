@@ -2,71 +2,110 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from lev_os.core import Constitution, Flow, Package
 from lev_os.core.constitutional.parse import examine
 from lev_os.core.errors import InvalidInput, LevError, Location, Problem
+from lev_os.core.flowmind.parse import examine as examine_flow
 from lev_os.core.packaging import Export
 from lev_os.core.packaging.loading import import_name
 
+from .environment import Environment
 from .files import File
+from .kinds import OF_EXPORTS, sniff
 from .project import FlowSubject, PackageSubject
+from .walk import MANIFEST
 
-Read = Callable[[Path, str], File | None]
-_KINDS = {
-    "context": "context",
-    "personality": "context",
-    "skill": "skill",
-    "flow": "flow",
-    "constitution": "constitution",
-}
+Read = Callable[[str, str], File | None]
+Parsed = tuple[Flow | None, tuple[Problem, ...]]
+"""A flow as far as it can be read, and what is wrong with it."""
+ParseFlow = Callable[[File, Package | None, str | None], Parsed]
 
 
-def read_package(root: Path, files: dict[Path, File], read: Read) -> PackageSubject:
-    """The package in `root`; its files are added to `files`, with the kinds that its exports give them."""
-    package = Package(import_name(root), root)
-    problems: list[Problem] = []
-    flows: list[FlowSubject] = []
-    constitution: Constitution | None = Constitution.baseline()
+@dataclass(frozen=True)
+class Outline:
+    """A package before its files are read: what its exports say each of them is, and what is wrong with that."""
+
+    package: Package
+    exports: Mapping[str, Export]
+    """By path, those that stand for a file."""
+    problems: tuple[Problem, ...]
+    constitution: str | None
+
+    def kinds(self) -> Iterator[tuple[str, str]]:
+        """The path and kind of every file that rules look at."""
+        yield str(self.package.root / MANIFEST), "manifest"
+        for path, export in self.exports.items():
+            yield path, OF_EXPORTS[export.kind]
+        if self.constitution is not None:
+            yield self.constitution, "constitution"
+
+
+def outline(root: str) -> Outline:
+    """What the package in `root` exports; it never raises for what stands in its files."""
+    folder = Path(root)
+    package = Package(import_name(folder), folder)
     try:
-        exports = package.exports()
+        exports, problems = package.exports(), ()
+        constitution = package.constitution_path
     except InvalidInput as error:
-        problems += error.problems
-        exports = ()
-    except LevError as error:
-        problems.append(Problem("MAN401", error.message, Location(str(root / "lev.toml"), 1, 1), error.help))
-        exports = ()
-    own = {root / "lev.toml": files[root / "lev.toml"]} if root / "lev.toml" in files else {}
-    for export, path in _targets(exports):
+        return Outline(package, {}, tuple(error.problems), None)
+    except (LevError, OSError) as error:
+        message = error.message if isinstance(error, LevError) else str(error)
+        help = error.help if isinstance(error, LevError) else None
+        problem = Problem("MAN401", message, Location(str(folder / MANIFEST), 1, 1), help)
+        return Outline(package, {}, (problem,), None)
+    return Outline(package, dict(_targets(exports)), problems, None if constitution is None else str(constitution))
+
+
+def read_package(
+    found: Outline, files: Mapping[str, File], parse: ParseFlow, environment: Environment
+) -> PackageSubject:
+    """The package with its flows parsed; `files` holds those of its files that could be read, by path."""
+    problems = list(found.problems)
+    flows: list[FlowSubject] = []
+    own: dict[Path, File] = {}
+    constitution: Constitution | None = Constitution.baseline()
+    for path, _ in found.kinds():
+        if (file := files.get(path)) is not None:
+            own[Path(path)] = file
+    for path, export in found.exports.items():
         file = files.get(path)
-        if file is None or file.kind != _KINDS[export.kind]:
-            file = read(path, _KINDS[export.kind])
-        if file is None:
+        if export.kind != "flow" or file is None:
             continue
-        own[path] = files[path] = file
-        if export.kind == "flow":
-            try:
-                flow = Flow.parse(file.text, package=package, path=str(path), specifier=export.specifier)
-            except InvalidInput as error:
-                problems += error.problems
-            else:
-                flows.append(FlowSubject(file, flow, export))
-    path = package.constitution_path if not problems or exports else None
-    if path is not None and (file := files.get(path) or read(path, "constitution")) is not None:
-        own[path] = files[path] = file
-        constitution, found = examine(file.text, package=package, path=str(path))
-        problems += found
-    return PackageSubject(package, own, tuple(flows), constitution, tuple(problems))
+        flow, wrong = parse(file, found.package, export.specifier)
+        problems += wrong
+        if flow is not None:
+            flows.append(FlowSubject(file, flow, export, wrong))
+    if found.constitution is not None:
+        constitution = None
+        if (file := files.get(found.constitution)) is not None:
+            constitution, faults = examine(file.text, package=found.package, path=found.constitution)
+            problems += faults
+    return PackageSubject(found.package, own, tuple(flows), constitution, tuple(problems), environment)
 
 
-def _targets(exports: tuple[Export, ...]) -> Iterator[tuple[Export, Path]]:
+def parse_flow(file: File, package: Package | None, specifier: str | None) -> Parsed:
+    """The flow in a file, as far as it can be read."""
+    tree, problems = examine_flow(file.text, path=str(file.path))
+    flow = None if tree is None else Flow(tree, package, specifier, str(file.path))
+    return flow, tuple(problems)
+
+
+def loose_document(file: File) -> str | None:
+    """What a YAML that no export names is, by its first keys; None for one that is nothing of ours."""
+    return sniff(file.text)
+
+
+def _targets(exports: tuple[Export, ...]) -> Iterator[tuple[str, Export]]:
     for export in exports:
-        if export.kind in _KINDS and "llm" in export.conditions:
+        if export.kind in OF_EXPORTS and "llm" in export.conditions:
             try:
                 path = export.package.target(export.subpath, "llm").path
             except LevError:
                 continue
             if path is not None:
-                yield export, path
+                yield str(path), export

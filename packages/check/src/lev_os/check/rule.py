@@ -30,7 +30,7 @@ class Finding:
     """What a rule yields: where in the file's text, what, and how to mend it.
 
     `file` is needed only from rules on packages and projects: the path of the file that is meant.
-    `severity` and `confidence` are the rule's own unless given here.
+    `severity` and `confidence` are the rule's own unless given here. A `hard` finding cannot be suppressed.
     """
 
     span: Span
@@ -40,6 +40,7 @@ class Finding:
     file: str | None = None
     severity: Severity | None = None
     confidence: Confidence | None = None
+    hard: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,109 @@
+"""What a backend must do, and the way from a URL to one.
+
+A backend keeps an append-only log of changes and what it comes to, answers questions about both, and searches. All
+that memory means by a change lies in `lev_os.memory.lifecycle`; ids, hashes of content, clocks and embedding are the
+manager's. So a backend is a store and an index, and the conformance suite (`lev_os.memory.conformance`) tells whether
+it is a right one.
+
+Every call names its scope; records outside of it do not exist for the call. Whatever is answered is on disk. Methods
+are async and are called from one event loop, several at a time. They raise `LevError`s only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from importlib import import_module
+from typing import Any, Literal, Protocol
+
+from lev_os.core.errors import LevError
+
+from ..errors import Unsupported
+from ..types import Change, Filter, Hit, Moment, Page, Probe, Record, Scope, Stats
+
+__all__ = ["BACKENDS", "Capability", "MemoryBackend", "open_backend", "require"]
+
+Capability = Literal["durable", "as_of", "known_at", "restore", "erase", "dense", "concurrent"]
+"""What backends may lack: outliving the process, the two times, undoing, leaving no byte of what was erased, search by
+meaning, and several processes at once."""
+
+
+class MemoryBackend(Protocol):
+    """A store of records. See the module for what holds of every method."""
+
+    @property
+    def capabilities(self) -> Collection[Capability]:
+        """What it can do; the manager refuses the rest with `Unsupported`."""
+        ...
+
+    async def append(self, scope: Scope, changes: Sequence[Change]) -> Sequence[str]:
+        """Carry out `put`s, `supersede`s, `retract`s and `restore`s, all or none, and answer an id for each.
+
+        A `put` whose content is there already (the same hash in the same scope, not retracted, not superseded) does
+        nothing and answers the id of that record; a `by` that names this `put` then means that record too. `at` is
+        raised to the latest in the log. Raises `NotRemembered`, and `Conflict` as `lifecycle.changes_it` says, when
+        an id is taken, and when a record would supersede itself.
+        """
+        ...
+
+    async def erase(self, scope: Scope, ids: Sequence[str], at: Any) -> Sequence[str]:
+        """Leave no byte of these records but an `erase` in the log, and answer the ids that were there."""
+        ...
+
+    async def get(self, scope: Scope, ids: Sequence[str], moment: Moment | None) -> Mapping[str, Record]:
+        """Those of the records that are in the scope and, if a moment is given, visible at it."""
+        ...
+
+    async def query(self, scope: Scope, where: Filter, moment: Moment, after: int | None, limit: int) -> Page:
+        """Records that pass the filter, in the order in which they were recorded, after a page's cursor."""
+        ...
+
+    async def search(self, scope: Scope, probe: Probe) -> Sequence[Hit]:
+        """The best `probe.k` records, best first, of those alone that pass the filter at the moment."""
+        ...
+
+    async def changes(self, scope: Scope, after: int, limit: int, id: str | None = None) -> Sequence[Change]:
+        """The log after a cursor, of one record or of all; erased records show their `erase` alone."""
+        ...
+
+    async def stats(self, scope: Scope, moment: Moment) -> Stats:
+        """What the scope holds."""
+        ...
+
+    async def unembedded(self, limit: int) -> Sequence[tuple[Any, str]]:
+        """Records of all scopes that lack a vector of the embedder the backend was opened with: keys and texts."""
+        ...
+
+    async def embed(self, vectors: Sequence[tuple[Any, Any]]) -> None:
+        """Keep vectors (float32, length one) for keys of `unembedded`; a record that has gone meanwhile is skipped."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of files and connections."""
+        ...
+
+
+BACKENDS: Mapping[str, tuple[str, str]] = {
+    "sqlite": ("sqlite", "sqlite:///memory.db"),
+    "memory": ("sqlite", "memory://"),
+}
+"""Schemes: the module in this folder whose `connect(url, embedder)` opens it, and how its URLs look."""
+
+
+async def open_backend(url: str, embedder: str | None) -> MemoryBackend:
+    """The backend a URL names, for vectors of an embedder (its digest; None for none). Raises `LevError`."""
+    scheme, separator, _ = url.partition("://")
+    entry = BACKENDS.get(scheme)
+    if entry is None or not separator:
+        ways = ", ".join(example for _, example in BACKENDS.values())
+        raise LevError(f"{url!r} names no memory", help=f"write one of {ways}")
+    connect: Callable[[str, str | None], Any] = import_module(f".{entry[0]}", __name__).connect
+    backend: MemoryBackend = await connect(url, embedder)
+    return backend
+
+
+def require(backend: MemoryBackend, capability: Capability, what: str) -> None:
+    """Raise `Unsupported` when the backend cannot do `what`."""
+    if capability not in backend.capabilities:
+        name = type(backend).__name__
+        help = "keep this memory in sqlite, which can do everything; `lev memory migrate` moves it"
+        raise Unsupported(f"{name} cannot {what} (capability `{capability}`)", help=help)

@@ -1,0 +1,281 @@
+"""One search over the spaces of a scope: gates, measures, ranking."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from ...lifecycle import record_of
+from ...search import bm25, ranking, speakers, words
+from ...types import MEMORY_TYPES, Filter, Moment, Probe, Scope
+from . import postings
+from .columns import Columns
+from .times import micros
+from .vectors import EXACT, Vectors
+
+_CANDIDATES = 3_000
+_COMMON = 8
+"""In a large space a term held by more than one record in so many is left out when there are rarer ones."""
+_WORD = re.compile(r"[^\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A record that was found: its row and the parts of its score."""
+
+    row: int
+    score: float
+    parts: dict[str, float]
+
+
+class Finder:
+    """The arrays of one question: those of one space, or of several one behind the other."""
+
+    def __init__(self, db: sqlite3.Connection, spaces: Sequence[tuple[Columns, Vectors | None]]) -> None:
+        self._db = db
+        self._spaces = spaces
+        self._starts = np.cumsum([0, *(columns.n for columns, _ in spaces)])
+        self.n = int(self._starts[-1])
+
+    def search(self, scope: Scope, probe: Probe) -> list[Found]:
+        """The best records, best first."""
+        allowed = self._gate(scope, probe.where, probe.moment)
+        total = int(np.count_nonzero(allowed))
+        if not total:
+            return []
+        lengths = np.where(allowed, self._array("lengths"), np.float32(0))
+        names = self._names(probe.text)
+        asked = speakers.without(probe.text, names)
+        found = self._postings(asked, allowed, total)
+        lexical = bm25.score(found, lengths, total)
+        query = None if probe.embed is None else probe.embed(asked)
+        cosines, candidates = self._meaning(query, allowed, lexical)
+        sessions, count = self._sessions()
+        by_session = bm25.score_sessions(found, np.where(allowed, sessions, -1), lengths, count)
+        by_record = np.append(by_session, np.float32(0))[sessions]
+        before, after = self._neighbours(candidates)
+        features = ranking.Features(
+            words=lexical[candidates],
+            session_words=by_record[candidates],
+            cosine=cosines,
+            before=before,
+            after=after,
+            question=self._array("questions")[candidates],
+            speaker=self._said_by(names[0], candidates) if len(names) == 1 else None,
+            period=self._period(probe.period, candidates),
+        )
+        parts = ranking.rank(features)
+        scores = np.sum(list(parts.values()), axis=0)
+        rows = self._array("rows")
+        raw = {"bm25": features.words} | ({} if features.cosine is None else {"cosine": features.cosine})
+        shown = parts | ({f"raw_{name}": values for name, values in raw.items()} if probe.explain else {})
+        return [
+            Found(
+                int(rows[candidates[at]]),
+                float(scores[at]),
+                {name: float(values[at]) for name, values in shown.items()},
+            )
+            for at in ranking.best(scores, probe.k)
+        ]
+
+    def _array(self, name: str) -> Any:
+        if len(self._spaces) == 1:
+            columns = self._spaces[0][0]
+            return getattr(columns, name)[: columns.n]
+        return np.concatenate([getattr(columns, name)[: columns.n] for columns, _ in self._spaces])
+
+    def _shifted(self, name: str) -> Any:
+        """An array of docs, as places among all spaces."""
+        if len(self._spaces) == 1:
+            return self._array(name)
+        parts = [
+            np.where(getattr(columns, name)[: columns.n] >= 0, getattr(columns, name)[: columns.n] + start, -1)
+            for (columns, _), start in zip(self._spaces, self._starts, strict=False)
+        ]
+        return np.concatenate(parts)
+
+    def _gate(self, scope: Scope, where: Filter, moment: Moment) -> Any:
+        masks = [self._gate_of(columns, scope, where, moment) for columns, _ in self._spaces]
+        return masks[0] if len(masks) == 1 else np.concatenate(masks)
+
+    def _gate_of(self, columns: Columns, scope: Scope, where: Filter, moment: Moment) -> Any:
+        n = columns.n
+        known = micros(moment.known_at or moment.now)
+        begins = columns.begins[:n]
+        mask = ~columns.gone[:n] if not where.retired else columns.rows[:n] >= 0
+        ends = columns.ends
+        if moment.known_at is not None:
+            mask, ends = self._as_known(columns, mask.copy(), known)
+        if not where.retired:
+            at = known if moment.as_of is None else micros(moment.as_of)
+            _close(mask, (doc for doc, end in ends.items() if end <= at))
+            _close(mask, (doc for doc, end in columns.forgotten.items() if end <= known))
+        if moment.as_of is not None:
+            mask = mask & (begins <= micros(moment.as_of))
+        if where.types:
+            mask = mask & np.isin(columns.types[:n], [MEMORY_TYPES.index(kind) for kind in where.types])
+        for session in {scope.session, where.session} - {None}:
+            mask = mask & (columns.sessions[:n] == columns.session_codes.get(session or "", -2))
+        if where.min_trust > 0:
+            mask = mask & (columns.trust[:n] >= np.float32(where.min_trust))
+        if where.since is not None:
+            mask = mask & (begins >= micros(where.since))
+        if where.until is not None:
+            mask = mask & (begins < micros(where.until))
+        return self._gate_facts(columns, mask, where)
+
+    def _gate_facts(self, columns: Columns, mask: Any, where: Filter) -> Any:
+        asked = {
+            name: value
+            for name in ("subject", "predicate", "role", "pinned")
+            if (value := getattr(where, name)) is not None
+        }
+        if not asked:
+            return mask
+        tests = " AND ".join(f"{name} = ?" for name in asked)
+        statement = f"SELECT doc FROM record WHERE space = ? AND doc < ? AND {tests}"
+        docs = [doc for (doc,) in self._db.execute(statement, (columns.space, columns.n, *asked.values()))]
+        passed = np.zeros(columns.n, np.bool_)
+        passed[docs] = True
+        return mask & passed
+
+    def _as_known(self, columns: Columns, mask: Any, known: int) -> tuple[Any, dict[int, int]]:
+        """The gate and the ends as they were known at a time."""
+        later = self._db.execute(
+            "SELECT doc FROM record WHERE space = ? AND recorded > ?", (columns.space, known)
+        ).fetchall()
+        ends = dict(columns.ends)
+        changed = self._db.execute(
+            "SELECT DISTINCT r.doc, r.id FROM log l JOIN record r ON r.id = l.id AND r.space = l.space"
+            " WHERE l.space = ? AND l.op > 0 AND l.at > ?",
+            (columns.space, known),
+        ).fetchall()
+        for doc, id in changed:
+            retracted, end = state_at(self._db, columns.space, id, known)
+            mask[doc] = not retracted
+            ends.pop(doc, None)
+            if end is not None:
+                ends[doc] = end
+        _close(mask, (doc for (doc,) in later if doc < columns.n))
+        return mask, ends
+
+    def _postings(self, text: str, allowed: Any, total: int) -> list[bm25.Posting]:
+        found: list[bm25.Posting] = []
+        for term in dict.fromkeys(words.terms(text)):
+            some = [
+                (docs + start, counts)
+                for (columns, _), start in zip(self._spaces, self._starts, strict=False)
+                for docs, counts in [
+                    postings.read(self._db, columns.space, term, columns.tail.get(term, ()), columns.n)
+                ]
+            ]
+            places, counts = (np.concatenate(arrays) for arrays in zip(*some, strict=True))
+            inside = allowed[places]
+            if inside.any():
+                found.append((places[inside], counts[inside]) if not inside.all() else (places, counts))
+        found.sort(key=lambda posting: len(posting[0]))
+        if total > EXACT:
+            rare = [posting for posting in found if len(posting[0]) * _COMMON <= total]
+            return rare or found[:1]
+        return found
+
+    def _meaning(self, query: Any | None, allowed: Any, lexical: Any) -> tuple[Any | None, Any]:
+        """The cosines of the candidates (None without vectors), and the candidates' places."""
+        if self.n <= EXACT:
+            candidates = np.flatnonzero(allowed)
+            if query is None or all(vectors is None for _, vectors in self._spaces):
+                return None, candidates
+            cosines = [
+                None if vectors is None else vectors.cosines(query, columns.n) for columns, vectors in self._spaces
+            ]
+            if all(found is None for found in cosines):
+                return None, candidates
+            parts = [
+                np.zeros(columns.n, np.float32) if found is None else found
+                for found, (columns, _) in zip(cosines, self._spaces, strict=True)
+            ]
+            return np.concatenate(parts)[candidates], candidates
+        chosen = [ranking.best(lexical, _CANDIDATES)] if lexical.any() else []
+        if query is not None:
+            chosen += [
+                vectors.nearest(query, allowed[start : start + columns.n], columns.n) + start
+                for (columns, vectors), start in zip(self._spaces, self._starts, strict=False)
+                if vectors is not None
+            ]
+        some = np.concatenate(chosen) if chosen else np.flatnonzero(allowed)[-_CANDIDATES:]
+        around = np.concatenate((some, self._shifted("before")[some], self._shifted("after")[some]))
+        candidates = np.unique(around[around >= 0])
+        candidates = candidates[allowed[candidates]]
+        if query is None or all(vectors is None for _, vectors in self._spaces):
+            return None, candidates
+        rows = self._array("rows")[candidates]
+        vectors = next(vectors for _, vectors in self._spaces if vectors is not None)
+        return vectors.exactly(self._db, query, rows), candidates
+
+    def _sessions(self) -> tuple[Any, int]:
+        """The session of every place as a code that is unique among the spaces, and how many there are."""
+        if len(self._spaces) == 1:
+            columns = self._spaces[0][0]
+            return columns.sessions[: columns.n], len(columns.session_codes)
+        parts, count = [], 0
+        for columns, _ in self._spaces:
+            codes = columns.sessions[: columns.n]
+            parts.append(np.where(codes >= 0, codes + count, -1))
+            count += len(columns.session_codes)
+        return np.concatenate(parts), count
+
+    def _neighbours(self, candidates: Any) -> tuple[Any, Any]:
+        """Who comes before and after each candidate, as positions among the candidates."""
+        before, after = self._shifted("before"), self._shifted("after")
+        if len(candidates) == self.n:
+            return before, after
+        place = np.full(self.n + 1, -1, np.int64)
+        place[candidates] = np.arange(len(candidates))
+        return place[before[candidates]], place[after[candidates]]
+
+    def _names(self, text: str) -> list[str]:
+        """The speakers that a question names."""
+        asked = set(_WORD.findall(text.casefold()))
+        names = {name for columns, _ in self._spaces for name in columns.speaker_codes}
+        return sorted(name for name in names if (parts := _WORD.findall(name)) and asked.issuperset(parts))
+
+    def _said_by(self, name: str, candidates: Any) -> Any:
+        masks = [columns.speakers[: columns.n] == columns.speaker_codes.get(name, -2) for columns, _ in self._spaces]
+        return np.concatenate(masks)[candidates]
+
+    def _period(self, period: tuple[datetime, datetime] | None, candidates: Any) -> Any | None:
+        if period is None:
+            return None
+        begins = self._array("begins")[candidates]
+        return (begins >= micros(period[0])) & (begins < micros(period[1]))
+
+
+def state_at(db: sqlite3.Connection, space: int, id: str, known: int) -> tuple[bool, int | None]:
+    """Whether a record was retracted, and its end, as known at a time."""
+    (content,) = db.execute("SELECT content FROM record WHERE space = ? AND id = ?", (space, id)).fetchone()
+    valid_to = record_of(content).valid_to
+    original = None if valid_to is None else micros(valid_to)
+    retracted, ends = False, original
+    changes = db.execute(
+        "SELECT op, ends FROM log WHERE id = ? AND space = ? AND op > 0 AND at <= ? ORDER BY cursor", (id, space, known)
+    )
+    for op, end in changes:
+        if op == 1:
+            ends = end
+        elif op == 2:
+            retracted = True
+        elif op == 3:
+            retracted, ends = False, original
+    return retracted, ends
+
+
+def _close(mask: Any, docs: Any) -> None:
+    closed = list(docs)
+    if closed:
+        mask[closed] = False

@@ -1,0 +1,150 @@
+"""The vectors of a space: all of them in memory up to a size, above it their signs alone.
+
+The sign of every component makes a sketch of one bit a dimension. Its Hamming distance picks a thousand records, whose
+vectors are then read from the store and compared exactly. A million records of 384 dimensions take 48 MB.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import numpy as np
+
+EXACT = 32_768
+"""Up to so many docs, every vector is compared."""
+RERANKED = 1_000
+_BLOCK = 32_768
+_STORED = np.dtype("<f2")
+
+
+def store(db: sqlite3.Connection, embedder: str, rows: list[int], vectors: Any) -> None:
+    """Keep one vector (float32, length one) a row, and its sketch."""
+    half = np.ascontiguousarray(vectors, dtype=_STORED)
+    bits = _sketch(half)
+    db.executemany(
+        "INSERT OR REPLACE INTO vector SELECT row, ?2, ?3 FROM record WHERE row = ?1",
+        ((row, embedder, half[i].tobytes()) for i, row in enumerate(rows)),
+    )
+    db.executemany(
+        "INSERT OR REPLACE INTO sketch SELECT row, ?2 FROM record WHERE row = ?1",
+        ((row, bits[i].tobytes()) for i, row in enumerate(rows)),
+    )
+
+
+class Vectors:
+    """The vectors of one embedder in one space, by doc; `has` tells which docs have one."""
+
+    def __init__(self, space: int, embedder: str) -> None:
+        self._space = space
+        self._embedder = embedder
+        self.has = np.zeros(0, np.bool_)
+        self._matrix: Any = np.zeros((0, 0), np.float32)
+        self._sketches: Any = None
+        self._read = 0
+
+    def catch_up(self, db: sqlite3.Connection, docs: int) -> None:
+        """Read the vectors of docs that have none here yet."""
+        large = docs > EXACT
+        if large and self._sketches is None:
+            self._matrix = np.zeros((0, 0), np.float32)
+            self.has = np.zeros(0, np.bool_)
+        if len(self.has) < docs:
+            room = max(docs, len(self.has) + (len(self.has) >> 3))
+            grown = np.zeros(room, np.bool_)
+            grown[: len(self.has)] = self.has
+            self.has = grown
+        missing = np.flatnonzero(~self.has[:docs])
+        if not len(missing):
+            return
+        table = "sketch" if large else "vector"
+        join = "" if table == "vector" else "JOIN sketch s ON s.row = r.row"
+        body = "s.body" if large else "v.body"
+        found = db.execute(
+            f"SELECT r.doc, {body} FROM record r JOIN vector v ON v.row = r.row {join}"
+            " WHERE r.space = ? AND r.doc BETWEEN ? AND ? AND v.embedder = ? ORDER BY r.doc",
+            (self._space, int(missing[0]), int(missing[-1]), self._embedder),
+        )
+        while rows := found.fetchmany(20_000):
+            places = np.array([row[0] for row in rows], np.int64)
+            joined = b"".join(row[1] for row in rows)
+            if large:
+                self._keep_sketches(places, np.frombuffer(joined, np.uint64).reshape(len(rows), -1))
+            else:
+                self._keep_vectors(places, np.frombuffer(joined, _STORED).reshape(len(rows), -1))
+            self.has[places] = True
+
+    def forget(self, doc: int) -> None:
+        """The doc has gone, or its vector is to be read again."""
+        if doc < len(self.has):
+            self.has[doc] = False
+
+    def cosines(self, query: Any, docs: int) -> Any | None:
+        """The cosine of every doc, 0 where there is no vector; None when there are too many to compare."""
+        if self._sketches is not None or not self._matrix.size:
+            return None
+        found = np.einsum("ij,j->i", self._matrix[:docs], query)  # `@` would start threads, and wait for them
+        found[~self.has[:docs]] = 0
+        return found
+
+    def nearest(self, query: Any, allowed: Any, docs: int) -> Any:
+        """The docs whose sketches are nearest to the query's, among those `allowed` (a mask over docs)."""
+        if self._sketches is None:
+            return np.empty(0, np.int64)
+        wanted = _sketch(query.astype(_STORED)[None])[0]
+        distances = np.empty(docs, np.uint16)
+        scratch = np.empty(_BLOCK, np.uint64)
+        for start in range(0, docs, _BLOCK):
+            end = min(start + _BLOCK, docs)
+            part = distances[start:end]
+            part[:] = 0
+            for word, column in zip(wanted, self._sketches, strict=True):
+                other = scratch[: end - start]
+                np.bitwise_xor(column[start:end], word, out=other)
+                part += np.bitwise_count(other)
+        distances[~(allowed & self.has[:docs])] = np.iinfo(np.uint16).max
+        if docs <= RERANKED:
+            return np.flatnonzero(distances < np.iinfo(np.uint16).max)
+        # Counting how many lie at each distance is several times faster than a partition.
+        tally = np.bincount(distances, minlength=1)[: len(wanted) * 64 + 1]
+        limit = int(np.searchsorted(np.cumsum(tally), RERANKED))
+        return np.flatnonzero(distances <= min(limit, len(wanted) * 64))[: 2 * RERANKED]
+
+    def exactly(self, db: sqlite3.Connection, query: Any, rows: Any) -> Any:
+        """The cosines of rows, read from the store."""
+        found = np.zeros(len(rows), np.float32)
+        places = {int(row): i for i, row in enumerate(rows)}
+        wanted = list(places)
+        for start in range(0, len(wanted), 500):
+            some = wanted[start : start + 500]
+            marks = ",".join("?" * len(some))
+            statement = f"SELECT row, body FROM vector WHERE row IN ({marks}) AND embedder = ?"
+            got = db.execute(statement, (*some, self._embedder)).fetchall()
+            if got:
+                matrix = np.frombuffer(b"".join(row[1] for row in got), _STORED).reshape(len(got), -1)
+                found[[places[row[0]] for row in got]] = matrix.astype(np.float32) @ query
+        return found
+
+    def _keep_vectors(self, places: Any, vectors: Any) -> None:
+        if len(self._matrix) < len(self.has) or self._matrix.shape[1] != vectors.shape[1]:
+            grown = np.zeros((len(self.has), vectors.shape[1]), np.float32)
+            if self._matrix.shape[1] == vectors.shape[1]:
+                grown[: len(self._matrix)] = self._matrix
+            self._matrix = grown
+        self._matrix[places] = vectors
+
+    def _keep_sketches(self, places: Any, sketches: Any) -> None:
+        if self._sketches is None or self._sketches.shape[1] < len(self.has):
+            grown = np.zeros((sketches.shape[1], len(self.has)), np.uint64)
+            if self._sketches is not None:
+                grown[:, : self._sketches.shape[1]] = self._sketches
+            self._sketches = grown
+        self._sketches[:, places] = sketches.T
+
+
+def _sketch(vectors: Any) -> Any:
+    """The signs of vectors as rows of uint64; dimensions are padded to a multiple of 64."""
+    bits = np.packbits(vectors > 0, axis=1)
+    if short := -bits.shape[1] % 8:
+        bits = np.pad(bits, ((0, 0), (0, short)))
+    return np.ascontiguousarray(bits).view(np.uint64)

@@ -1,0 +1,320 @@
+"""What holds of every backend. Override the fixture `memory_url` to run it inside another suite."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from lev_os.memory import Conflict, Filter, MemoryManager, NotRemembered, Record, Scope
+from lev_os.memory.sync import SyncMemory
+
+DAY = timedelta(days=1)
+MAY = datetime(2023, 5, 7, 12, tzinfo=UTC)
+HOSTILE = (
+    "", " ", "\u0000", "'; DROP TABLE record; --", '" OR 1=1 NEAR(', "\u202eevil\u200b", "e\u0301é", "\U0001f468\u200d",
+    "茶" * 50, "---\nid: x\n---\n# Not\r\nfrontmatter", "<|endoftext|>", "../../etc/passwd", "\ufeffbom", "\u2028line",
+)  # fmt: skip
+TENANTS = ("../../x", "a/b", "'; DROP TABLE space; --", "ns:a OR b", "%", "*", "a\u0000b", "Ä", "A\u0308")
+
+
+class Clock:
+    """A clock that moves only when told to."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The time that the memory under test sees."""
+    return Clock()
+
+
+@pytest.fixture
+def memory(memory_url: str, clock: Clock) -> Iterator[SyncMemory]:
+    """The memory under test."""
+    with MemoryManager.open_sync(memory_url, clock=clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def scope() -> Scope:
+    """A tenant that no other test has."""
+    return Scope(tenant=f"tenant-{uuid.uuid4()}", user="ada")
+
+
+def texts(memory: SyncMemory, scope: Scope, question: str = "tea", **options: object) -> list[str]:
+    """The texts found for a question."""
+    return [hit.record.text for hit in memory.search(question, scope=scope, **options)]  # type: ignore[arg-type]
+
+
+def test_what_is_put_comes_back_as_it_was(memory: SyncMemory, scope: Scope) -> None:
+    """Every field of the content survives."""
+    given = Record(
+        type="semantic",
+        text="Ada takes her tea without milk.",
+        data={"n": [1, 2.5, None, True, "é\u0000\U0001f600"], "deep": {"a": {"b": []}}},
+        subject="Ada",
+        predicate="tea",
+        valid_from=MAY,
+        valid_to=MAY + 400 * DAY,
+        sources=("https://example.org/chat", "note 7"),
+        trust=0.25,
+        confidence=0.5,
+        importance=0.75,
+        pinned=True,
+        ttl=1e9,
+        role="user",
+        session="s1",
+        sequence=3,
+    )
+    (id,) = memory.put([given], scope=scope)
+    found = memory.get(id, scope=scope)
+    assert found is not None
+    assert found.id == id
+    assert (found.recorded_at, found.expired_at, found.version) == (datetime(2026, 1, 1, tzinfo=UTC), None, 1)
+    for name in Record.__struct_fields__[:16]:
+        assert getattr(found, name) == getattr(given, name)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_text_is_kept_whatever_it_holds(memory: SyncMemory, scope: Scope, text: str) -> None:
+    """Empty texts, control characters, text that looks like a query or a file: all come back the same."""
+    (id,) = memory.put([Record(text=text)], scope=scope)
+    found = memory.get(id, scope=scope)
+    assert found is not None
+    assert found.text == text
+    memory.search(text, scope=scope)
+
+
+def test_putting_twice_keeps_one(memory: SyncMemory, scope: Scope) -> None:
+    """The same content has the same id, in one call or in several; any other field makes it another record."""
+    tea = Record(text="tea", data={"a": 1, "b": 2})
+    again = Record(text="tea", data={"b": 2, "a": 1})
+    first, second = memory.put([tea, again], scope=scope)
+    assert first == second == memory.put([tea], scope=scope)[0]
+    assert memory.put([Record(text="tea", importance=0.9, data={"a": 1, "b": 2})], scope=scope) != [first]
+    assert memory.stats(scope=scope).records == 2
+
+
+def test_a_scope_shows_what_was_put_into_it_and_nothing_else(memory: SyncMemory) -> None:
+    """Fields that a scope sets must be the record's; fields that it leaves out may be anything. Ids do not help."""
+    tenant = f"t-{uuid.uuid4()}"
+    users = {user: Scope(tenant=tenant, user=user) for user in ("ada", "bob")}
+    ids = {user: memory.put([Record(text=f"tea of {user}")], scope=users[user])[0] for user in users}
+    memory.put([Record(text="tea of everybody")], scope=Scope(tenant=tenant))
+    other = Scope(tenant=tenant + "x")
+
+    assert texts(memory, users["ada"]) == ["tea of ada"]
+    assert sorted(texts(memory, Scope(tenant=tenant))) == ["tea of ada", "tea of bob", "tea of everybody"]
+    assert texts(memory, Scope(tenant=tenant, user="ada", project="p")) == []
+    for stranger in (users["bob"], other):
+        assert memory.get(ids["ada"], scope=stranger) is None
+        assert memory.history(ids["ada"], scope=stranger) == []
+        assert memory.erase(ids["ada"], scope=stranger) == []
+        with pytest.raises(NotRemembered):
+            memory.retract(ids["ada"], scope=stranger)
+        with pytest.raises(NotRemembered):
+            memory.supersede(ids["ada"], Record(text="coffee"), scope=stranger)
+    assert texts(memory, users["ada"]) == ["tea of ada"]
+
+
+@pytest.mark.parametrize("tenant", TENANTS)
+def test_a_tenant_is_a_name_and_never_anything_else(memory: SyncMemory, tenant: str) -> None:
+    """A tenant that looks like a path, a query or SQL is a tenant like any other; lookalikes are others."""
+    unique = f"{uuid.uuid4()}"
+    mine, near = Scope(tenant=tenant + unique), Scope(tenant=tenant + unique + " ")
+    memory.put([Record(text="tea")], scope=mine)
+    assert texts(memory, mine) == ["tea"]
+    assert texts(memory, near) == []
+
+
+def test_a_session_of_the_scope_is_the_records_session(memory: SyncMemory, scope: Scope) -> None:
+    """A record put into a session has it, and is seen from the scope around it too."""
+    session = Scope(tenant=scope.tenant, user="ada", session="s1")
+    memory.put([Record(text="tea in s1")], scope=session)
+    memory.put([Record(text="tea in s2", session="s2")], scope=scope)
+    assert texts(memory, session) == ["tea in s1"]
+    assert sorted(texts(memory, scope)) == ["tea in s1", "tea in s2"]
+
+
+def test_superseding_keeps_the_old_for_its_time(memory: SyncMemory, scope: Scope, clock: Clock) -> None:
+    """The new fact is current; the old one answers for the time before, and history says how it came."""
+    (old,) = memory.put([Record(type="semantic", text="Ada drinks tea", valid_from=MAY)], scope=scope)
+    clock.now += DAY
+    moved = MAY + 30 * DAY
+    new = memory.supersede(
+        old, Record(type="semantic", text="Ada drinks coffee", valid_from=moved), scope=scope, reason="told"
+    )
+
+    assert texts(memory, scope, "Ada drinks") == ["Ada drinks coffee"]
+    assert texts(memory, scope, "Ada drinks", as_of=MAY + DAY) == ["Ada drinks tea"]
+    assert texts(memory, scope, "Ada drinks", as_of=moved) == ["Ada drinks coffee"]
+    assert texts(memory, scope, "Ada drinks", known_at=clock.now - DAY) == ["Ada drinks tea"]
+    found = memory.get(old, scope=scope)
+    assert found is not None
+    assert (found.superseded_by, found.valid_to, found.version) == (new, moved, 2)
+    assert [(change.op, change.by, change.reason) for change in memory.history(old, scope=scope)] == [
+        ("put", None, None),
+        ("supersede", new, "told"),
+    ]
+    with pytest.raises(Conflict):
+        memory.supersede(old, Record(text="Ada drinks water"), scope=scope)
+
+
+def test_retracting_can_be_undone(memory: SyncMemory, scope: Scope, clock: Clock) -> None:
+    """What is retracted is not found, but is there; what was known before remains answerable."""
+    (id,) = memory.put([Record(text="tea")], scope=scope)
+    before = clock.now
+    clock.now += DAY
+    memory.retract(id, scope=scope, reason="a mistake")
+    memory.retract(id, scope=scope)
+    assert texts(memory, scope) == []
+    assert texts(memory, scope, known_at=before) == ["tea"]
+    found = memory.get(id, scope=scope)
+    assert found is not None
+    assert found.expired_at == clock.now
+    assert [record.id for record in memory.query(Filter(retired=True), scope=scope).records] == [id]
+    clock.now += DAY
+    memory.restore(id, scope=scope)
+    assert texts(memory, scope) == ["tea"]
+    assert texts(memory, scope, known_at=clock.now - DAY) == []
+    assert [change.op for change in memory.history(id, scope=scope)] == ["put", "retract", "restore"]
+
+
+def test_what_was_retracted_and_is_said_again_is_new(memory: SyncMemory, scope: Scope) -> None:
+    """Nothing that is put is silently lost."""
+    (first,) = memory.put([Record(text="tea")], scope=scope)
+    memory.retract(first, scope=scope)
+    (second,) = memory.put([Record(text="tea")], scope=scope)
+    assert second != first
+    assert texts(memory, scope) == ["tea"]
+    memory.restore(first, scope=scope)
+    assert memory.put([Record(text="tea")], scope=scope) == [second]
+
+
+def test_erasing_leaves_a_tombstone(memory: SyncMemory, scope: Scope) -> None:
+    """Nothing of the record is answered any more but that it was erased; it may be said again."""
+    one, two = memory.put([Record(text="tea secret"), Record(text="coffee")], scope=scope)
+    memory.retract(one, scope=scope, reason="secret reason")
+    assert memory.erase(one, scope=scope) == [one]
+    assert memory.erase(one, scope=scope) == []
+    assert memory.get(one, scope=scope) is None
+    (tombstone,) = memory.history(one, scope=scope)
+    assert (tombstone.op, tombstone.record, tombstone.reason) == ("erase", None, None)
+    assert texts(memory, scope, "tea secret", where=Filter(retired=True)) == ["coffee"]
+    assert memory.put([Record(text="tea secret")], scope=scope) != [one]
+    assert memory.erase(Filter(), scope=scope)[0] == two
+    assert memory.stats(scope=scope).records == 0
+
+
+def test_a_ttl_ends_a_record(memory: SyncMemory, scope: Scope, clock: Clock) -> None:
+    """After its seconds a record is not found; said again, it lives again."""
+    (first,) = memory.put([Record(type="working", text="tea", ttl=60)], scope=scope)
+    clock.now += timedelta(seconds=59)
+    assert texts(memory, scope) == ["tea"]
+    clock.now += timedelta(seconds=2)
+    assert texts(memory, scope) == []
+    assert memory.query(scope=scope).records == ()
+    (second,) = memory.put([Record(type="working", text="tea", ttl=60)], scope=scope)
+    assert second != first
+    assert texts(memory, scope) == ["tea"]
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        (Filter(types=("semantic",)), ["tea b"]),
+        (Filter(session="s1"), ["tea a"]),
+        (Filter(subject="Ada", predicate="drinks"), ["tea b"]),
+        (Filter(pinned=True), ["tea c"]),
+        (Filter(role="assistant"), ["tea a"]),
+        (Filter(min_trust=0.5), ["tea a", "tea b"]),
+        (Filter(since=MAY, until=MAY + DAY), ["tea a"]),
+    ],
+    ids=["types", "session", "fact", "pinned", "role", "trust", "time"],
+)
+def test_a_filter_is_a_gate(memory: SyncMemory, scope: Scope, where: Filter, expected: list[str]) -> None:
+    """Search and query let the same records through."""
+    memory.put(
+        [
+            Record(text="tea a", session="s1", role="assistant", valid_from=MAY),
+            Record(text="tea b", type="semantic", subject="Ada", predicate="drinks"),
+            Record(text="tea c", type="procedural", pinned=True, trust=0.2),
+        ],
+        scope=scope,
+    )
+    assert sorted(texts(memory, scope, where=where)) == expected
+    assert [record.text for record in memory.query(where, scope=scope).records] == expected
+
+
+def test_trust_is_no_higher_than_that_of_the_sources(memory: SyncMemory, scope: Scope) -> None:
+    """What is derived from a doubtful record is as doubtful, over several steps."""
+    (web,) = memory.put([Record(text="a web page", trust=0.2)], scope=scope)
+    (note,) = memory.put([Record(text="a note on it", sources=(web,))], scope=scope)
+    (fact,) = memory.put([Record(text="a fact from the note", sources=(note, "elsewhere"))], scope=scope)
+    found = memory.get(fact, scope=scope)
+    assert found is not None
+    assert found.trust == 0.2
+
+
+def test_pages_lead_through_everything_once(memory: SyncMemory, scope: Scope) -> None:
+    """Following the cursors of `query` and `changes` shows each record once, in order."""
+    memory.put([Record(text=f"tea {i}") for i in range(25)], scope=scope)
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = memory.query(scope=scope, cursor=cursor, limit=10)
+        seen += [record.text for record in page.records]
+        if (cursor := page.cursor) is None:
+            break
+    assert seen == [f"tea {i}" for i in range(25)]
+    first = memory.changes(scope=scope, limit=20)
+    rest = memory.changes(first[-1].cursor, scope=scope)
+    assert [change.record.text for change in (*first, *rest) if change.record] == seen
+
+
+def test_time_does_not_go_backwards_in_the_log(memory: SyncMemory, scope: Scope, clock: Clock) -> None:
+    """A clock that was set back is raised to the last change's."""
+    memory.put([Record(text="tea")], scope=scope)
+    clock.now -= 365 * DAY
+    (late,) = memory.put([Record(text="coffee")], scope=scope)
+    at = [change.at for change in memory.changes(scope=scope)]
+    assert at == sorted(at)
+    found = memory.get(late, scope=scope)
+    assert found is not None
+    assert found.recorded_at == at[0]
+
+
+def test_search_finds_words_and_says_why(memory: SyncMemory, scope: Scope) -> None:
+    """The best record comes first; the parts of its score add up to it."""
+    memory.put(
+        [Record(text="The opera was long."), Record(text="We talked about gardening."), Record(text="Hello!")],
+        scope=scope,
+    )
+    hits = memory.search("When did we talk about the garden?", scope=scope, k=2, explain=True)
+    assert hits[0].record.text == "We talked about gardening."
+    assert len(hits) == 2
+    assert hits[0].score >= hits[1].score
+    for hit in hits:
+        parts = sum(value for name, value in hit.parts.items() if not name.startswith("raw_"))
+        assert parts == pytest.approx(hit.score, abs=1e-5)
+
+
+def test_what_was_put_is_there_after_reopening(memory_url: str, scope: Scope) -> None:
+    """Everything acknowledged survives the memory's end, its index included."""
+    with MemoryManager.open_sync(memory_url) as memory:
+        if "durable" not in memory.capabilities:
+            return
+        (id,) = memory.put([Record(text="tea with lemon", session="s", sequence=1)], scope=scope)
+        history = memory.history(id, scope=scope)
+    with MemoryManager.open_sync(memory_url) as memory:
+        assert memory.history(id, scope=scope) == history
+        assert texts(memory, scope, "lemon") == ["tea with lemon"]
+        memory.put([Record(text="tea with milk", session="s", sequence=2)], scope=scope)
+        assert sorted(texts(memory, scope)) == ["tea with lemon", "tea with milk"]

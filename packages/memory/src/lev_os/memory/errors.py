@@ -1,0 +1,48 @@
+"""How memory says no."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lev_os.core.errors import InvalidInput, LevError, Problem
+
+
+class NotRemembered(LevError):
+    """The record is not in the scope; whether it is in another one is not said."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(f"there is no record {id!r} in this scope", help="`search` or `query` give ids that there are")
+
+
+class Conflict(LevError):
+    """The record was changed by somebody else in the meantime."""
+
+    exit_code = 3
+
+
+class Unsupported(LevError):
+    """The backend cannot do what was asked; nothing was done instead."""
+
+
+class StoreProblem(LevError):
+    """The store cannot be opened, read or written."""
+
+    exit_code = 3
+
+
+def bad_record(why: str) -> InvalidInput:
+    """A record that cannot be kept."""
+    return InvalidInput([Problem("MEM101", f"this record cannot be kept: {why}")])
+
+
+def bad_data() -> InvalidInput:
+    """`data` that would not come back as it was."""
+    help = "JSON knows null, booleans, finite numbers, text without lone surrogates, lists, and mappings with text keys"
+    return InvalidInput([Problem("MEM102", "this record cannot be kept: `data` is not JSON", help=help)])
+
+
+def bad_scope(name: str, value: Any, limit: int) -> InvalidInput:
+    """A scope that names nobody."""
+    shown = repr(value)[:60]
+    message = f"the scope's `{name}` must be text of 1 to {limit} characters that UTF-8 can hold, not {shown}"
+    return InvalidInput([Problem("MEM103", message)])

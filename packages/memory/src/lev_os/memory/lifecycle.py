@@ -1,0 +1,135 @@
+"""What changes come to: a record's state after its log, and whether it is seen at a moment. Pure functions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from lev_os.core import canonical
+
+from .errors import Conflict, bad_data
+from .types import Change, Filter, Moment, Record
+
+_decode = msgspec.json.Decoder(Record).decode
+_AS_PUT = {
+    "id": "",
+    "hash": "",
+    "recorded_at": None,
+    "expired_at": None,
+    "superseded_by": None,
+    "version": 0,
+    "embedder": None,
+}
+
+
+def content_of(record: Record) -> bytes:
+    """The canonical bytes of a record's content: what is kept, and what its hash is of. Raises `InvalidInput`."""
+    if record.id or record.hash or record.version or record.recorded_at or record.expired_at:
+        record = msgspec.structs.replace(record, **_AS_PUT)
+    try:
+        content = canonical.encode(record)
+        if record.data is None or msgspec.json.decode(content)["data"] == record.data:
+            return content
+    except (TypeError, ValueError, RecursionError, OverflowError, msgspec.MsgspecError):
+        pass
+    raise bad_data()
+
+
+def hash_of(content: bytes) -> str:
+    """The hash of a content."""
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def record_of(content: bytes, **state: object) -> Record:
+    """A record from its content and the fields that memory fills."""
+    record = _decode(content)
+    for name, value in state.items():
+        msgspec.structs.force_setattr(record, name, value)
+    return record
+
+
+def as_put(record: Record) -> Record:
+    """The content alone, as it was given to `put`."""
+    return msgspec.structs.replace(record, **_AS_PUT)
+
+
+def changes_it(record: Record, change: Change) -> bool:
+    """Whether a change still has something to do; raises `Conflict` when it does not fit the record's state."""
+    if change.expects is not None and change.expects != record.version:
+        raise Conflict(
+            f"the record {record.id!r} was changed in the meantime: it is at version {record.version}, "
+            f"not {change.expects}",
+            help="read it again and decide anew",
+        )
+    if change.op == "restore":
+        return record.expired_at is not None or record.superseded_by is not None
+    if change.op == "supersede" and record.superseded_by is not None:
+        help = "supersede that one, or `restore` this one first"
+        raise Conflict(f"the record {record.id!r} was already superseded by {record.superseded_by!r}", help=help)
+    if change.op == "supersede" and record.expired_at is not None:
+        raise Conflict(f"the record {record.id!r} was retracted", help="`restore` it first, or `put` the new one")
+    return record.expired_at is None
+
+
+def changed(record: Record, change: Change, original: Record) -> Record:
+    """The record after `supersede`, `retract` or `restore`; `original` is its content as it was put."""
+    if change.op == "restore":
+        state: dict[str, Any] = {"expired_at": None, "superseded_by": None, "valid_to": original.valid_to}
+    elif change.op == "retract":
+        state = {"expired_at": change.at}
+    else:
+        state = {"superseded_by": change.by, "valid_to": change.valid_to}
+    return record_of(content_of(record), **_state(record) | state | {"version": record.version + 1})
+
+
+def fold(changes: Iterable[Change], known_at: datetime | None = None) -> Record | None:
+    """The record that the log of one id comes to, as known at a time; None before its `put` and once it is erased."""
+    record: Record | None = None
+    original: Record | None = None
+    for change in changes:
+        if known_at is not None and change.at > known_at:
+            break
+        if change.op == "put" and change.record is not None:
+            original = as_put(change.record)
+            content = content_of(original)
+            record = record_of(content, id=change.id, hash=hash_of(content), recorded_at=change.at, version=1)
+        elif change.op == "erase":
+            record = original = None
+        elif record is not None and original is not None:
+            record = changed(record, change, original)
+    return record
+
+
+def is_visible(record: Record, moment: Moment) -> bool:
+    """Whether a record holds at a moment; with `known_at` it must be the state that was known then."""
+    known = moment.known_at or moment.now
+    forgotten = record.forgotten_at
+    if record.expired_at is not None or (forgotten is not None and forgotten <= known):
+        return False
+    if moment.as_of is None:
+        return record.valid_to is None or record.valid_to > known
+    begins = record.begins
+    return (begins is None or begins <= moment.as_of) and (record.valid_to is None or record.valid_to > moment.as_of)
+
+
+def matches(record: Record, where: Filter) -> bool:
+    """Whether a record passes a filter, `retired` aside."""
+    begins = record.begins
+    return (
+        (not where.types or record.type in where.types)
+        and (where.session is None or record.session == where.session)
+        and (where.subject is None or record.subject == where.subject)
+        and (where.predicate is None or record.predicate == where.predicate)
+        and (where.role is None or record.role == where.role)
+        and (where.pinned is None or record.pinned == where.pinned)
+        and record.trust >= where.min_trust
+        and (where.since is None or (begins is not None and begins >= where.since))
+        and (where.until is None or (begins is not None and begins < where.until))
+    )
+
+
+def _state(record: Record) -> dict[str, object]:
+    return {name: getattr(record, name) for name in _AS_PUT}

@@ -1,0 +1,259 @@
+"""`MemoryManager`: what a program talks to. It checks scopes, makes ids, keeps time, embeds, and asks the backend."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from . import backends
+from .backends import Capability, MemoryBackend, require
+from .embedding import EmbedderChoice, Indexer, choose_embedder
+from .errors import NotRemembered, bad_record
+from .search.times import period_in
+from .types import ANY, Change, Filter, Hit, Moment, Operation, Page, Probe, Record, Scope, Stats
+
+if TYPE_CHECKING:
+    from .sync import SyncMemory
+
+_PAGE = 1_000
+
+
+class MemoryManager:
+    """One memory. Open it with `open` or `open_sync`; every method takes the scope it is for.
+
+    Times default to now; `now`, where a method takes it, is the time from which the question is asked.
+    Errors are `LevError`s: `InvalidInput`, `NotRemembered`, `Conflict`, `Unsupported`, `StoreProblem`, `NoModel`.
+    """
+
+    def __init__(
+        self, backend: MemoryBackend, indexer: Indexer | None, clock: Callable[[], datetime] | None = None
+    ) -> None:
+        self.backend = backend
+        self._indexer = indexer
+        self._clock = clock or (lambda: datetime.now(UTC))
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(
+        cls, url: str, *, embedder: EmbedderChoice = "static", clock: Callable[[], datetime] | None = None
+    ) -> AsyncIterator[MemoryManager]:
+        """Open the memory that a URL names (`sqlite:///memory.db`, `memory://`) and close it at the end.
+
+        `embedder` makes search understand meaning: `static` (fast, needs nothing), `minilm` (better, an extra), a
+        name of Pydantic AI's, an `Embedder`, or None for words alone. After a change of embedder, vectors are made
+        anew in the background while search goes on.
+        """
+        chosen = choose_embedder(embedder)
+        backend = await backends.open_backend(url, None if chosen is None else chosen.digest)
+        try:
+            indexer = None if chosen is None else Indexer(chosen, backend)
+            if indexer is not None:
+                await indexer.start()
+            try:
+                yield cls(backend, indexer, clock)
+            finally:
+                if indexer is not None:
+                    await indexer.close()
+        finally:
+            await backend.close()
+
+    @classmethod
+    def open_sync(
+        cls, url: str, *, embedder: EmbedderChoice = "static", clock: Callable[[], datetime] | None = None
+    ) -> SyncMemory:
+        """The same without `await`: a context manager whose methods block."""
+        from .sync import SyncMemory
+
+        return SyncMemory(lambda: cls.open(url, embedder=embedder, clock=clock))
+
+    @property
+    def capabilities(self) -> Collection[Capability]:
+        """What the backend can do; the rest is refused with `Unsupported`."""
+        return self.backend.capabilities
+
+    async def put(self, records: Iterable[Record], *, scope: Scope) -> list[str]:
+        """Remember records, all or none, and return their ids in order.
+
+        A record that is there already, with every field the same, is not kept twice: its id is returned. What was
+        retracted or superseded and is said again becomes a new record.
+        """
+        given = await self._traced([self._placed(record, scope) for record in records], scope)
+        at = self._clock()
+        changes = [
+            Change(op="put", id=id, scope=scope_of(record, scope), at=at, record=record)
+            for id, record in zip(new_ids(len(given)), given, strict=True)
+        ]
+        ids = list(await self.backend.append(scope, changes)) if changes else []
+        if self._indexer is not None:
+            await self._indexer.take_in()
+        return ids
+
+    async def get(
+        self, id: str, *, scope: Scope, as_of: datetime | None = None, known_at: datetime | None = None
+    ) -> Record | None:
+        """The record with an id, retracted or not; with a time, only if it held then. None when there is none."""
+        moment = None
+        if as_of is not None or known_at is not None:
+            moment = self._moment(as_of, known_at)
+        return (await self.backend.get(scope, [id], moment)).get(id)
+
+    async def query(
+        self,
+        where: Filter = ANY,
+        *,
+        scope: Scope,
+        as_of: datetime | None = None,
+        known_at: datetime | None = None,
+        cursor: int | None = None,
+        limit: int = 100,
+    ) -> Page:
+        """Records that pass a filter, in the order of recording; `Page.cursor` leads to the next page."""
+        return await self.backend.query(scope, where, self._moment(as_of, known_at), cursor, limit)
+
+    async def search(
+        self,
+        text: str,
+        *,
+        scope: Scope,
+        k: int = 10,
+        where: Filter = ANY,
+        as_of: datetime | None = None,
+        known_at: datetime | None = None,
+        now: datetime | None = None,
+        explain: bool = False,
+    ) -> list[Hit]:
+        """The `k` records that answer a question best, best first.
+
+        Only records that are in the scope, pass the filter and hold at the moment are looked at. Expressions such as
+        "last week" or "in May 2023" are understood from `now`.
+        """
+        moment = self._moment(as_of, known_at, now)
+        probe = Probe(
+            text=text,
+            k=k,
+            moment=moment,
+            where=where,
+            embed=None if self._indexer is None else self._indexer.embed_query,
+            period=period_in(text, moment.now),
+            explain=explain,
+        )
+        return list(await self.backend.search(scope, probe)) if k > 0 else []
+
+    async def supersede(self, id: str, new: Record, *, scope: Scope, reason: str | None = None) -> str:
+        """Put a new record in the place of one that is no longer true from `new.valid_from` (or now) on; its id.
+
+        The old one stays: it is found when the question is about the time before. Raises `NotRemembered`, and
+        `Conflict` when it is no longer current.
+        """
+        old = await self._current(id, scope)
+        at = self._clock()
+        (record,) = await self._traced([self._placed(new, scope)], scope)
+        ends = max(record.valid_from or at, old.begins or at)
+        (fresh,) = new_ids(1)
+        put = Change(op="put", id=fresh, scope=scope_of(record, scope), at=at, record=record)
+        change = msgspec.structs.replace(self._change("supersede", old, scope, at, reason), by=fresh, valid_to=ends)
+        by, _ = await self.backend.append(scope, [put, change])
+        if self._indexer is not None:
+            await self._indexer.take_in()
+        return by
+
+    async def retract(self, id: str, *, scope: Scope, reason: str | None = None) -> None:
+        """Take back a record that should not be believed; `restore` undoes it. Raises `NotRemembered`."""
+        old = await self._current(id, scope)
+        await self.backend.append(scope, [self._change("retract", old, scope, self._clock(), reason)])
+
+    async def restore(self, id: str, *, scope: Scope, reason: str | None = None) -> None:
+        """Undo that a record was retracted or superseded. Raises `NotRemembered`."""
+        require(self.backend, "restore", "restore records")
+        old = await self._current(id, scope)
+        await self.backend.append(scope, [self._change("restore", old, scope, self._clock(), reason)])
+
+    async def erase(self, which: str | Sequence[str] | Filter, *, scope: Scope) -> list[str]:
+        """Destroy records for good, by id or by filter (everything it matches, retracted or not); the ids that went.
+
+        No file of the backend holds a byte of them afterwards; the log keeps that there was something, and when it
+        went. Records that were derived from them name them in `sources` and stay.
+        """
+        require(self.backend, "erase", "erase without a trace")
+        if isinstance(which, Filter):
+            everything = msgspec.structs.replace(which, retired=True)
+            gone: list[str] = []
+            while page := (await self.query(everything, scope=scope, limit=_PAGE)).records:
+                gone += await self.backend.erase(scope, [record.id for record in page], self._clock())
+            return gone
+        return list(await self.backend.erase(scope, [which] if isinstance(which, str) else which, self._clock()))
+
+    async def history(self, id: str, *, scope: Scope) -> list[Change]:
+        """Everything that happened to a record, in order. Of an erased one only its erasure is left."""
+        return list(await self.backend.changes(scope, 0, 1 << 31, id))
+
+    async def changes(self, cursor: int = 0, *, scope: Scope, limit: int = _PAGE) -> list[Change]:
+        """The log after a cursor (that of the last change seen), oldest first."""
+        return list(await self.backend.changes(scope, cursor, limit))
+
+    async def stats(self, *, scope: Scope) -> Stats:
+        """What the scope holds."""
+        return await self.backend.stats(scope, self._moment(None, None))
+
+    async def settle(self) -> None:
+        """Wait until every record has its vector."""
+        if self._indexer is not None:
+            await self._indexer.settle()
+
+    def _moment(self, as_of: datetime | None, known_at: datetime | None, now: datetime | None = None) -> Moment:
+        if as_of is not None:
+            require(self.backend, "as_of", "tell what was true at a time")
+        if known_at is not None:
+            require(self.backend, "known_at", "tell what was known at a time")
+        return Moment(now=now or self._clock(), as_of=as_of, known_at=known_at)
+
+    def _change(self, op: Operation, old: Record, scope: Scope, at: datetime, reason: str | None) -> Change:
+        return Change(op=op, id=old.id, scope=scope, at=at, reason=reason, expects=old.version)
+
+    async def _current(self, id: str, scope: Scope) -> Record:
+        found = (await self.backend.get(scope, [id], None)).get(id)
+        if found is None:
+            raise NotRemembered(id)
+        return found
+
+    @staticmethod
+    def _placed(record: Record, scope: Scope) -> Record:
+        """The record with the scope's session; one of another session cannot be put here."""
+        if scope.session is None or record.session == scope.session:
+            return record
+        if record.session is not None:
+            raise bad_record(f"its session {record.session!r} is not the scope's, {scope.session!r}")
+        return msgspec.structs.replace(record, session=scope.session)
+
+    async def _traced(self, records: list[Record], scope: Scope) -> list[Record]:
+        """Records trusted no more than the records they come from."""
+        named = {source for record in records for source in record.sources}
+        if not named:
+            return records
+        known = await self.backend.get(scope, list(named), None)
+        return [
+            _at_most(record, min((known[source].trust for source in record.sources if source in known), default=1.0))
+            for record in records
+        ]
+
+
+def scope_of(record: Record, scope: Scope) -> Scope:
+    """The scope that a record put into `scope` belongs to: its own session counts."""
+    return scope if record.session == scope.session else msgspec.structs.replace(scope, session=record.session)
+
+
+def new_ids(count: int) -> list[str]:
+    """Ids that nobody can guess, in the order in which they are made."""
+    prefix = f"{time.time_ns() // 1_000_000:012x}"
+    noise = os.urandom(10 * count).hex()
+    return [prefix + noise[20 * i : 20 * i + 20] for i in range(count)]
+
+
+def _at_most(record: Record, trust: float) -> Record:
+    return record if record.trust <= trust else msgspec.structs.replace(record, trust=trust)

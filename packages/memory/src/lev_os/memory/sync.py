@@ -1,0 +1,119 @@
+"""`MemoryManager` without `await`: an event loop on a thread of its own, and the same methods."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from types import TracebackType
+from typing import Any, TypeVar
+
+from .backends import Capability
+from .manager import MemoryManager
+from .types import ANY, Change, Filter, Hit, Page, Record, Scope, Stats
+
+T = TypeVar("T")
+
+
+class SyncMemory:
+    """What `MemoryManager.open_sync` gives; `with` opens and closes it. Each method is the manager's of that name."""
+
+    def __init__(self, opened: Callable[[], AbstractAsyncContextManager[MemoryManager]]) -> None:
+        self._opened = opened()
+        self._loop = asyncio.new_event_loop()
+        self._memory: MemoryManager
+
+    def __enter__(self) -> SyncMemory:
+        threading.Thread(target=self._loop.run_forever, daemon=True, name="lev-memory-sync").start()
+        try:
+            self._memory = self._run(self._opened.__aenter__())
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._run(self._opened.__aexit__(None, None, None))
+        finally:
+            self._stop()
+
+    @property
+    def capabilities(self) -> Collection[Capability]:
+        return self._memory.capabilities
+
+    def put(self, records: Iterable[Record], *, scope: Scope) -> list[str]:
+        return self._run(self._memory.put(records, scope=scope))
+
+    def get(
+        self, id: str, *, scope: Scope, as_of: datetime | None = None, known_at: datetime | None = None
+    ) -> Record | None:
+        return self._run(self._memory.get(id, scope=scope, as_of=as_of, known_at=known_at))
+
+    def query(
+        self,
+        where: Filter = ANY,
+        *,
+        scope: Scope,
+        as_of: datetime | None = None,
+        known_at: datetime | None = None,
+        cursor: int | None = None,
+        limit: int = 100,
+    ) -> Page:
+        query = self._memory.query
+        return self._run(query(where, scope=scope, as_of=as_of, known_at=known_at, cursor=cursor, limit=limit))
+
+    def search(
+        self,
+        text: str,
+        *,
+        scope: Scope,
+        k: int = 10,
+        where: Filter = ANY,
+        as_of: datetime | None = None,
+        known_at: datetime | None = None,
+        now: datetime | None = None,
+        explain: bool = False,
+    ) -> list[Hit]:
+        return self._run(
+            self._memory.search(
+                text, scope=scope, k=k, where=where, as_of=as_of, known_at=known_at, now=now, explain=explain
+            )
+        )
+
+    def supersede(self, id: str, new: Record, *, scope: Scope, reason: str | None = None) -> str:
+        return self._run(self._memory.supersede(id, new, scope=scope, reason=reason))
+
+    def retract(self, id: str, *, scope: Scope, reason: str | None = None) -> None:
+        self._run(self._memory.retract(id, scope=scope, reason=reason))
+
+    def restore(self, id: str, *, scope: Scope, reason: str | None = None) -> None:
+        self._run(self._memory.restore(id, scope=scope, reason=reason))
+
+    def erase(self, which: str | Sequence[str] | Filter, *, scope: Scope) -> list[str]:
+        return self._run(self._memory.erase(which, scope=scope))
+
+    def history(self, id: str, *, scope: Scope) -> list[Change]:
+        return self._run(self._memory.history(id, scope=scope))
+
+    def changes(self, cursor: int = 0, *, scope: Scope, limit: int = 1_000) -> list[Change]:
+        return self._run(self._memory.changes(cursor, scope=scope, limit=limit))
+
+    def stats(self, *, scope: Scope) -> Stats:
+        return self._run(self._memory.stats(scope=scope))
+
+    def settle(self) -> None:
+        self._run(self._memory.settle())
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        while self._loop.is_running():
+            threading.Event().wait(0.001)
+        self._loop.close()

@@ -1,0 +1,28 @@
+"""Every backend of ours passes the conformance suite."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from lev_os.memory.conformance.suite import *  # noqa: F403  # the tests and their fixtures
+
+URLS = {"memory": "memory://", "sqlite": "sqlite:///{tmp}/folder/memory.db"}
+
+
+@pytest.fixture(params=URLS)
+def memory_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of one of our backends."""
+    return URLS[request.param].replace("{tmp}", str(tmp_path))
+
+
+@pytest.mark.slow
+def test_others_run_the_suite_with_an_option(tmp_path: Path) -> None:
+    """`pytest --lev-memory-backend=URL` runs the suite, and nothing else, in any folder."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--lev-memory-backend=memory://"]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "passed" in found.stdout
+    assert "skipped" not in found.stdout
