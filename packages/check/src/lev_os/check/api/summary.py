@@ -105,8 +105,9 @@ class _Body:
                     self.read(case.body)
             case ast.Try() | ast.TryStar() | ast.While():
                 pass
-            case _ if isinstance(node, getattr(ast, "TypeAlias", ())):
-                self._bind(node.name.id, Variable(Name("TypeAlias"), read_annotation(node.value)))
+            case _ if type(node).__name__ == "TypeAlias":  # Python 3.12 and later
+                parts = vars(node)
+                self._bind(parts["name"].id, Variable(Name("TypeAlias"), read_annotation(parts["value"])))
         for part in ("body", "orelse", "finalbody"):
             self.read(getattr(node, part, []))
         for handler in getattr(node, "handlers", []):

@@ -89,7 +89,7 @@ class Types:
                     return SpecialValue(_CONTEXT_MANAGERS[name])
                 return ClassValue(home, f"{owner.name}.{name}" if owner else name, binding)
             case Alias(module=module, name=""):
-                return ModuleValue(module)
+                return ModuleValue(module) if self.index.finder.find(module) is not None else None
             case Alias(module=module, name=name):
                 answer = self.in_module(module, name)
                 return answer.value if isinstance(answer, Found) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from difflib import get_close_matches
 
@@ -56,6 +57,8 @@ def unknown_flag(project: Project) -> Iterator[Finding]:
                         f"did you mean `{close[0]}`?" if close else None,
                         file=str(file.path),
                     )
+    installed = tuple(os.path.join(path, "") for path in project.environment.paths)
+    project.uses(*(path for path in commands.rests_on if not path.startswith(installed)))
 
 
 def _module(command: Command, script: str | None) -> str | None:

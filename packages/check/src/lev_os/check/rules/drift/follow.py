@@ -78,11 +78,11 @@ class Follower:
                 self._quiet += quiet
                 self.run(body, inner)
                 self._quiet -= quiet
-                for name, value in inner.items():
+                for name, after in inner.items():
                     if name not in scope:
-                        scope[name] = value
-                    elif scope[name] is not value:
-                        scope[name] = one_of([scope[name], value])
+                        scope[name] = after
+                    elif scope[name] is not after:
+                        scope[name] = one_of([scope[name], after])
             case Define(function=function, body=body):
                 scope[function.name] = FunctionValue("", (function,)) if _plain(function.decorators) else None
                 self.run(body, self._parameters(function.parameters, scope, None))

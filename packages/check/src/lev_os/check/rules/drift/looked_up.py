@@ -64,6 +64,7 @@ def looked_up(project: Project) -> LookedUp:
         if told := tuple(drift for drift in found if not line_denied(_line(file.text, drift.at))):
             drifts.append((file, told))
     index.store.save()
+    project.uses(*index.finder.rested_on(project.environment.paths))
     distributions = Distributions(paths)
     return LookedUp(
         every, tuple(drifts), count, classes, distributions, Commands(index, distributions, own), own
@@ -96,14 +97,12 @@ def _line(text: str, at: int) -> str:
 def _of_file(named: Mentions, calls: Calls) -> tuple[list[Drift], int]:
     """The drifts of one document, in order of place, and how much was there."""
     drifts: list[Drift] = []
-    scopes: list[Scope] = []
     shared: Scope = {}
     looked = 0
     for fence in named.fences:
         follower = Follower(calls)
-        scope = {name: value for name, value in shared.items() if value is not None}
+        scope: Scope = {name: value for name, value in shared.items() if value is not None}
         follower.run(fence.body, scope)
-        scopes.append(scope)
         bound = set(_bound(fence.body))
         for name in bound:
             shared[name] = _agreed(shared, name, scope.get(name))
@@ -111,12 +110,12 @@ def _of_file(named: Mentions, calls: Calls) -> tuple[list[Drift], int]:
         if not fence.denied:
             drifts += follower.drifts
     for spoken in named.spans:
-        scope = {name: value for name, value in shared.items() if value is not None}
+        spoken_in: Scope = {name: value for name, value in shared.items() if value is not None}
         top = dotted(spoken.value).partition(".")[0]
         if top not in shared and _is_module_path(spoken.value, calls):
-            scope[top] = ModuleValue(top)
+            spoken_in[top] = ModuleValue(top)
         follower = Follower(calls)
-        follower.value(spoken.value, scope)
+        follower.value(spoken.value, spoken_in)
         looked += len(follower.looked)
         if not spoken.denied:
             drifts += follower.drifts
