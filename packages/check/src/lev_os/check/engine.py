@@ -115,7 +115,7 @@ class Checker:
         self._files[place] = file
         found = list(self.memory.files[place].diagnostics)
         root = package_around(place)
-        if root is not None:
+        if root is not None and (kind == "manifest" or place in self._packages.kinds(root)):
             found += self._packages.about_one(root, file, self._files, self.selection, self._locate)
         elif kind in ("flow", "constitution"):
             found += self._packages.about_loose(file, self.selection, self._locate)

@@ -14,7 +14,6 @@ from typing import Any, Literal
 from lev_os.core.documents import Path, read_yaml
 from lev_os.core.errors import InvalidInput
 from lev_os.core.flowmind.names import names_in
-from lev_os.core.formats import schema as schema_of_format
 
 from ..files import MARKDOWN_KINDS, File
 from . import schema_walk
@@ -205,7 +204,7 @@ def _step_kinds(holder: Mapping[str, Any], path: Path) -> dict[str, Mapping[str,
     """The kinds of steps, for a step that has none yet."""
     if not isinstance(path[-2], int):
         return {}
-    definitions: Mapping[str, Any] = schema_of_format("flow")["$defs"]
+    definitions: Mapping[str, Any] = schema_walk.schema_of_format("flow")["$defs"]
     kinds = {name: found for name, found in definitions.items() if name in found.get("properties", ())}
     return {} if holder.keys() & kinds.keys() else {"id": {"description": "The name of the result."}, **kinds}
 

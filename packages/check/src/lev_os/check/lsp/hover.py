@@ -7,7 +7,6 @@ from typing import Any
 
 from lev_os.core import Constitution, Package
 from lev_os.core.errors import LevError
-from lev_os.core.formats import schema as schema_of_format
 from lev_os.core.packaging import Export
 from lev_os.core.packaging.for_llm import parsed
 
@@ -59,6 +58,8 @@ def _details(export: Export) -> list[str]:
         return [card.description, f"takes `{in_words(card.input_schema)}`, gives `{returns}`", f"effects: {said}"]
     if "llm" not in export.conditions and "llm-first" not in export.conditions:
         return []
+    if export.kind == "file":
+        return [f"{export.for_llm()['tokens']:,} tokens"]
     value = parsed(export, "llm" if "llm" in export.conditions else "llm-first")
     if export.kind == "flow":
         tree = value.tree
@@ -122,7 +123,7 @@ def _key(opened: Open, path: tuple[str | int, ...]) -> str | None:
 
 def _kinds() -> Mapping[str, str]:
     """The kinds of steps with what each does."""
-    definitions: Mapping[str, Any] = schema_of_format("flow")["$defs"]
+    definitions: Mapping[str, Any] = schema_walk.schema_of_format("flow")["$defs"]
     return {name: found["description"] for name, found in definitions.items() if name in found.get("properties", ())}
 
 

@@ -13,16 +13,11 @@ from lev_os.core.errors import InvalidInput, LevError
 from lev_os.core.packaging import Export, Resolver, environment_paths
 from lev_os.core.packaging.loading import import_name
 
-from ..engine import Checker
 from ..files import MARKDOWN_KINDS, File
-from ..kinds import kind_of
+from ..kinds import OF_EXPORTS, kind_of, kind_of_named, sniff
 from .outline import Outline
 from .positions import Lines
 from .yaml_view import YamlView
-
-_BY_EXPORT = {"context": "context", "personality": "context", "skill": "skill", "flow": "flow"}
-_BY_EXPORT["constitution"] = "constitution"
-YAML_KINDS = frozenset({"flow", "constitution", "document"})
 
 
 @dataclass(frozen=True)
@@ -65,7 +60,6 @@ class Workspace:
     roots: tuple[Path, ...] = ()
     encoding: str = "utf-16"
     files: dict[Path, Open] = field(default_factory=dict)
-    _checker: Checker | None = None
     _packages: dict[Path, Package | None] = field(default_factory=dict)
     _kinds: dict[Path, dict[Path, str]] = field(default_factory=dict)
     _resolver: Resolver | None = None
@@ -74,13 +68,6 @@ class Workspace:
     def root(self) -> Path:
         """The folder that paths in messages are relative to."""
         return self.roots[0] if self.roots else Path.cwd()
-
-    @property
-    def checker(self) -> Checker:
-        """What checks the files, and remembers what it has read."""
-        if self._checker is None:
-            self._checker = Checker(self.root)
-        return self._checker
 
     def open(self, path: Path, text: str, version: int | None = None) -> Open:
         """Note the text of a file as it is written now."""
@@ -144,25 +131,30 @@ class Workspace:
         opened = self.files.get(path)
         return opened.lines if opened else Lines(path.read_text("utf-8"), self.encoding)
 
+    def read(self, path: Path) -> Open | None:
+        """A file that is not open, as it is on disk; None when it cannot be read."""
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, ValueError):
+            return None
+        package = self.package_of(path)
+        return Open(File(path, self.shown(path), self._kind(path, text, package), text), None, self.encoding, package)
+
     def _kind(self, path: Path, text: str, package: Package | None) -> str:
         if package is not None and (kind := self._exported(package).get(path)):
             return kind
-        if kind := kind_of(path.name, path.parent.parts):
-            return kind
-        if path.suffix in {".yaml", ".yml"}:
-            head = text[:4096]
-            if head.startswith("flowmind:") or "\nflowmind:" in head or (package and path.parent.name == "flows"):
-                return "flow"
-            return "constitution" if head.startswith("constitution:") or "\nconstitution:" in head else "other"
-        return "context" if path.suffix == ".md" and package is not None else "other"
+        kind = kind_of(path.name, path.parent.parts) or kind_of_named(path.name)
+        if kind == "document":
+            kind = sniff(text) or ("flow" if package is not None and path.parent.name == "flows" else None)
+        return kind or "other"
 
     def _exported(self, package: Package) -> dict[Path, str]:
         """The kinds of a package's files, by what its exports say."""
         if package.root not in self._kinds:
             found: dict[Path, str] = {}
-            for export in self.exports(package, *_BY_EXPORT):
+            for export in self.exports(package, *OF_EXPORTS):
                 if path := file_of(export):
-                    found[path] = _BY_EXPORT[export.kind]
+                    found[path] = OF_EXPORTS[export.kind]
             try:
                 if path := package.constitution_path:
                     found[path] = "constitution"
