@@ -36,6 +36,7 @@ from lev_os.core.flowmind.model import (
 )
 
 from . import types
+from .counting import Cost, count
 from .expressions import Complaint, Reading
 from .narrowing import among, assume, assume_in, neither
 from .reading import Reads, handed_over, reads
@@ -105,6 +106,11 @@ class Analysis:
     def reads(self) -> Reads:
         """What is read anywhere."""
         return reads(self.linked)
+
+    @cached_property
+    def cost(self) -> Cost:
+        """How often a run asks models and calls tools."""
+        return count(self.linked)
 
     @cached_property
     def handed_over(self) -> frozenset[str]:
