@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..flowmind.model import Ask
 from ..schemas import Schema
+from ..tools import tool_labels
 from ._answers import Accept, anything, fitted
 from ._perform import REVISIONS, Frame, Host, Performer, Revise, Wanted
-from ._scope import CLEAN, Labels, tool_labels
+from ._scope import CLEAN, Labels
 from ._tasks import Fork, RunEnded, StepFailed, Strand
 from .effects import Failure
 
