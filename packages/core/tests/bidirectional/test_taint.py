@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from lev_os.core.bidirectional import Effect, Machine
-from lev_os.core.constitutional import Constitution, Gate
+from lev_os.core.constitutional import Check, Constitution, Gate, Principle
 from machines import card, drive, machine
 
 MAIL = card("mail", "ingests_untrusted")
@@ -89,6 +89,27 @@ def test_a_call_without_arguments_is_tainted_by_what_its_model_has_read() -> Non
     step = m.submit(m.start().effects[0].token, "ring, now!")
     step = m.submit(step.effects[0].token, {"tool_calls": [{"tool": "ring", "arguments": {}}]})
     assert [effect.kind for effect in step.effects] == ["wait"]
+
+
+@pytest.mark.parametrize(
+    ("catch", "status"),
+    [
+        ('[{return: "${error.message}"}]', "done"),
+        ('[{ask: "What does this mean: ${error.message}"}]', "denied"),
+        ('[{call: ./tools/pure, with: {text: "${error.message}"}}]', "denied"),
+        ('[{ask: Do it., tools: [./tools/pure], about: "${error.message}"}]', "denied"),
+    ],
+)
+def test_what_an_error_says_is_judged_where_it_goes(catch: str, status: str) -> None:
+    """Its text has no verdict of its own; a prompt or a call that holds it has, and who called the flow may read it."""
+    hush = Principle(id="T-1", statement="Hush.", checks=(Check(kind="regex", argument="hush"),))
+    gate = Gate(Constitution.of((hush,), name="hush"))
+    m = machine(f"  - try: [{{call: ./tools/files, with: {{}}}}]\n    catch: {catch}\n", tools=(FILES, PURE), gate=gate)
+    step = m.fail(m.start().effects[0].token, "hush, it failed")
+    assert [record.type for record in step.records][:1] == ["failure"]
+    assert m.outcome is not None
+    assert m.outcome.status == status
+    assert m.outcome.output == ("hush, it failed" if status == "done" else None)
 
 
 def test_what_a_private_tool_says_when_it_fails_is_private() -> None:

@@ -110,6 +110,15 @@ def test_without_a_text_nothing_is_judged(about: str | None) -> None:
     assert (result["label"], result["evidence"]) == (None, "there is no text to judge")
 
 
+def test_half_a_character_is_left_to_the_model() -> None:
+    """A lone surrogate, as JSON may bring it, is no text; the texts beside it are judged all the same."""
+    broken, whole = Classifier("wordllama").decide(request(""), ["I was charged \ud83d twice", "I lost my card"])
+    assert broken["label"] is None
+    assert broken["evidence"] == "character 15 is half of a character (a lone surrogate)"
+    assert whole["label"] == "card"
+    assert judge("\udc00")["label"] is None
+
+
 def test_a_text_between_two_labels_is_left_to_the_model() -> None:
     """Below the threshold there is no label, but the evidence says which was nearest."""
     result = judge("my card was charged", confidence=0.99)

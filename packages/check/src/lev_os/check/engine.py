@@ -78,7 +78,7 @@ class Checker:
         self._unreadable: dict[str, str] = {}
         self._begun = 0
         self._kept: set[str] = set()
-        self._around: Mapping[str, int] | None = None
+        self._around: dict[str, int] | None = None
         self._packages = Packages(self.root, self.environment)
 
     def check(self, paths: Iterable[str | os.PathLike[str]]) -> Report:
@@ -104,7 +104,7 @@ class Checker:
     def check_text(self, path: str | os.PathLike[str], text: str) -> tuple[Diagnostic, ...]:
         """The findings in one file, as if `text` stood in it: of the file itself, its package and the project."""
         place = os.path.abspath(path)
-        self._texts[place] = text
+        self.hold(place, text)
         kind = self._kind_in_editor(place, text)
         if kind is None:
             return ()
@@ -127,6 +127,10 @@ class Checker:
             ran=self.selection.ran,
         )
         return tuple(sorted(filter(self.selection.shows, left), key=_order))
+
+    def hold(self, path: str | os.PathLike[str], text: str) -> None:
+        """Let a file count as if `text` stood in it, until `close`."""
+        self._texts[os.path.abspath(path)] = text
 
     def close(self, path: str | os.PathLike[str]) -> None:
         """The editor no longer holds the file: it counts as it is on disk."""
@@ -222,7 +226,7 @@ class Checker:
         return kept.diagnostics
 
     @property
-    def _surroundings(self) -> Mapping[str, int]:
+    def _surroundings(self) -> dict[str, int]:
         if self._around is None:
             self._around = self._packages.surroundings(self._begun)
         return self._around

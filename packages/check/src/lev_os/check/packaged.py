@@ -101,7 +101,7 @@ class Packages:
             flow, problems = self._parse(file, package, None)
             found = of_problems(problems, file, locate)
             if flow is not None:
-                found += _about_flow(FlowSubject(file, flow, whole=not problems), selection, locate)
+                found += _about_flow(FlowSubject(file, flow, problems=problems), selection, locate)
             return found
 
     def surroundings(self, begun: int) -> dict[str, int]:

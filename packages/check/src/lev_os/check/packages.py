@@ -79,7 +79,7 @@ def read_package(
         flow, wrong = parse(file, found.package, export.specifier)
         problems += wrong
         if flow is not None:
-            flows.append(FlowSubject(file, flow, export, whole=not wrong))
+            flows.append(FlowSubject(file, flow, export, wrong))
     if found.constitution is not None:
         constitution = None
         if (file := files.get(found.constitution)) is not None:

@@ -13,6 +13,8 @@ COMMANDS = {
     "new": (f"{_HERE}.new", "Make a package that works from the first minute."),
     "dev": (f"{_HERE}.dev", "Watch a package: check it, refresh its stubs."),
     "check": (f"{_HERE}.check", "Everything that can be said of a package before a model runs."),
+    "explain": (f"{_HERE}.explain", "What a finding's code means and how to mend it."),
+    "rules": (f"{_HERE}.rules", "Every rule of `lev check`."),
     "list": (f"{_HERE}.list", "Packages of this project and what they export."),
     "show": (f"{_HERE}.show", "What a model gets for a specifier."),
     "resolve": (f"{_HERE}.resolve", "Which file or object a specifier stands for."),

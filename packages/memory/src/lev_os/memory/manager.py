@@ -134,13 +134,12 @@ class MemoryManager:
         "last week" or "in May 2023" are understood from `now`.
         """
         moment = self._moment(as_of, known_at, now)
-        vector = None if self._indexer is None else await self._indexer.embed_query(text)
         probe = Probe(
             text=text,
             k=k,
             moment=moment,
             where=where,
-            vector=vector,
+            embed=None if self._indexer is None else self._indexer.embed_query,
             period=period_in(text, moment.now),
             explain=explain,
         )

@@ -8,7 +8,7 @@ can answer both. Times are UTC; a naive datetime is taken for UTC.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Any, Literal, get_args
@@ -192,7 +192,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
-    """What a backend searches for. `vector` is the text embedded by the backend's embedder, None without one.
+    """What a backend searches for. `embed` makes a vector of text by the backend's embedder; None without one.
 
     `period` is the time that the text speaks of, found by `search.times`.
     """
@@ -201,7 +201,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     k: int
     moment: Moment
     where: Filter = ANY
-    vector: Any = None
+    embed: Callable[[str], Any] | None = None
     period: tuple[datetime, datetime] | None = None
     explain: bool = False
 
@@ -227,6 +227,8 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
 
 def utc(value: datetime) -> datetime:
     """The same instant in UTC."""
+    if value.tzinfo is UTC:
+        return value
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 

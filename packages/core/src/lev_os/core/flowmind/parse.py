@@ -77,6 +77,8 @@ def _build(reader: Reader, data: Mapping[str, Any]) -> FlowTree:
     input_schema = reader.schema(data, (), "input")
     if input_schema is None:
         input_schema = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+    if not reader.problems:
+        _check_input(reader, data)
     output_schema = reader.schema(data, (), "output")
     scope = Scope()
     scope.define("input", input_schema)
@@ -99,6 +101,17 @@ def _build(reader: Reader, data: Mapping[str, Any]) -> FlowTree:
         text=text,
         digest=digest_bytes(text.encode()),
     )
+
+
+def _check_input(reader: Reader, data: Mapping[str, Any]) -> None:
+    """A flow is started with an object, whatever schema is written for it."""
+    schema = data.get("input_schema")
+    kinds = schema.get("type", "object") if isinstance(schema, dict) else "object"
+    if kinds != "object" and (not isinstance(kinds, list) or "object" not in kinds):
+        said = " or ".join(f"`{kind}`" for kind in (kinds if isinstance(kinds, list) else [kinds]))
+        message = f"the input of a flow is an object with named fields, and this is of type {said}"
+        help = "give it a name: `input: {items: {type: array}}`"
+        reader.report("FLW302", ("input_schema", "type"), message, help)
 
 
 def _as_identifier(name: str) -> str:

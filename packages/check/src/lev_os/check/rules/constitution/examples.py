@@ -28,7 +28,8 @@ _FILE = "acme/constitution.yaml"
 
 def package(text: str = SOUND, *, at: str | None = None, files: Mapping[str, str] | None = None) -> Example:
     """A package with this constitution; the finding is where `at` stands in it first."""
-    return Example({"acme/lev.toml": MANIFEST, _FILE: text, **(files or {})}, place(_FILE, text, at) if at else None)
+    where = None if at is None else place(_FILE, text, at)
+    return Example({"acme/lev.toml": MANIFEST, _FILE: text, **(files or {})}, where)
 
 
 def changed(old: str, new: str, *, at: str | None = None, files: Mapping[str, str] | None = None) -> Example:

@@ -135,7 +135,9 @@ def mcp_command_missing(project: Project) -> Iterator[Finding]:
             command = server.get("command")
             if isinstance(command, str) and command.startswith(("./", "../")) and "cwd" not in server:
                 folder = file.path.parent
-                roots = (folder, folder.parent)  # .cursor/mcp.json runs in the folder above
-                if not any(os.path.exists(os.path.join(root, command)) for root in roots):
+                # .cursor/mcp.json runs in the folder above
+                places = [os.path.join(root, command) for root in (folder, folder.parent)]
+                project.uses(*places)
+                if not any(map(os.path.exists, places)):
                     span = json_span(file, *place, "command")
                     yield Finding(span, f"`{command}` does not exist", file=str(file.path))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...lifecycle import record_of
-from ...search import bm25, ranking, words
+from ...search import bm25, ranking, speakers, words
 from ...types import MEMORY_TYPES, Filter, Moment, Probe, Scope
 from . import postings
 from .columns import Columns
@@ -50,12 +50,26 @@ class Finder:
         if not total:
             return []
         lengths = np.where(allowed, self._array("lengths"), np.float32(0))
-        found = self._postings(probe.text, allowed, total)
+        names = self._names(probe.text)
+        asked = speakers.without(probe.text, names)
+        found = self._postings(asked, allowed, total)
         lexical = bm25.score(found, lengths, total)
-        cosines, candidates = self._meaning(probe, allowed, lexical)
+        query = None if probe.embed is None else probe.embed(asked)
+        cosines, candidates = self._meaning(query, allowed, lexical)
         sessions, count = self._sessions()
         by_session = bm25.score_sessions(found, np.where(allowed, sessions, -1), lengths, count)
-        features = self._features(probe, candidates, lexical, cosines, np.append(by_session, 0)[sessions], allowed)
+        by_record = np.append(by_session, np.float32(0))[sessions]
+        before, after = self._neighbours(candidates)
+        features = ranking.Features(
+            words=lexical[candidates],
+            session_words=by_record[candidates],
+            cosine=cosines,
+            before=before,
+            after=after,
+            question=self._array("questions")[candidates],
+            speaker=self._said_by(names[0], candidates) if len(names) == 1 else None,
+            period=self._period(probe.period, candidates),
+        )
         parts = ranking.rank(features)
         scores = np.sum(list(parts.values()), axis=0)
         rows = self._array("rows")
@@ -157,7 +171,9 @@ class Finder:
             some = [
                 (docs + start, counts)
                 for (columns, _), start in zip(self._spaces, self._starts, strict=False)
-                for docs, counts in [postings.read(self._db, columns.space, term, columns.n)]
+                for docs, counts in [
+                    postings.read(self._db, columns.space, term, columns.tail.get(term, ()), columns.n)
+                ]
             ]
             places, counts = (np.concatenate(arrays) for arrays in zip(*some, strict=True))
             inside = allowed[places]
@@ -169,9 +185,8 @@ class Finder:
             return rare or found[:1]
         return found
 
-    def _meaning(self, probe: Probe, allowed: Any, lexical: Any) -> tuple[Any | None, Any]:
+    def _meaning(self, query: Any | None, allowed: Any, lexical: Any) -> tuple[Any | None, Any]:
         """The cosines of the candidates (None without vectors), and the candidates' places."""
-        query = probe.vector
         if self.n <= EXACT:
             candidates = np.flatnonzero(allowed)
             if query is None or all(vectors is None for _, vectors in self._spaces):
@@ -215,37 +230,24 @@ class Finder:
             count += len(columns.session_codes)
         return np.concatenate(parts), count
 
-    def _features(
-        self, probe: Probe, candidates: Any, lexical: Any, cosines: Any, session: Any, allowed: Any
-    ) -> ranking.Features:
-        everything = len(candidates) == self.n
+    def _neighbours(self, candidates: Any) -> tuple[Any, Any]:
+        """Who comes before and after each candidate, as positions among the candidates."""
         before, after = self._shifted("before"), self._shifted("after")
-        if not everything:
-            place = np.full(self.n + 1, -1, np.int64)
-            place[candidates] = np.arange(len(candidates))
-            before, after = place[before[candidates]], place[after[candidates]]
-        return ranking.Features(
-            words=lexical[candidates],
-            session_words=session[candidates],
-            cosine=cosines,
-            before=before,
-            after=after,
-            speaker=self._named(probe.text, candidates),
-            period=self._period(probe.period, candidates),
-        )
+        if len(candidates) == self.n:
+            return before, after
+        place = np.full(self.n + 1, -1, np.int64)
+        place[candidates] = np.arange(len(candidates))
+        return place[before[candidates]], place[after[candidates]]
 
-    def _named(self, text: str, candidates: Any) -> Any | None:
-        """Which candidates are said by the speaker that the question names; None unless it names one."""
+    def _names(self, text: str) -> list[str]:
+        """The speakers that a question names."""
         asked = set(_WORD.findall(text.casefold()))
-        masks, names = [], set()
-        for columns, _ in self._spaces:
-            codes = []
-            for name, code in columns.speaker_codes.items():
-                if asked.issuperset(_WORD.findall(name)) and _WORD.search(name):
-                    names.add(name)
-                    codes.append(code)
-            masks.append(np.isin(columns.speakers[: columns.n], codes))
-        return np.concatenate(masks)[candidates] if len(names) == 1 else None
+        names = {name for columns, _ in self._spaces for name in columns.speaker_codes}
+        return sorted(name for name in names if (parts := _WORD.findall(name)) and asked.issuperset(parts))
+
+    def _said_by(self, name: str, candidates: Any) -> Any:
+        masks = [columns.speakers[: columns.n] == columns.speaker_codes.get(name, -2) for columns, _ in self._spaces]
+        return np.concatenate(masks)[candidates]
 
     def _period(self, period: tuple[datetime, datetime] | None, candidates: Any) -> Any | None:
         if period is None:

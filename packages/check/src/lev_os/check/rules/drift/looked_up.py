@@ -1,0 +1,158 @@
+"""All that a project's documents name, looked up in the APIs of its environment: once for every rule on drift."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...api.calls import Calls
+from ...api.classes import Classes
+from ...api.commands import Commands
+from ...api.distributions import Distributions
+from ...api.expressions import Expression, dotted
+from ...api.finder import Finder
+from ...api.index import Index
+from ...api.types import Types
+from ...api.values import InstanceValue, ModuleValue, OneOf, Value
+from ...files import File
+from ...project import Project
+from .fences import Bind, Block, FromImport, Import, Statement
+from .follow import Drift, Follower, Scope
+from .mentions import Mentions, mentions
+
+_NOT_MODULES = frozenset(
+    {
+        "py", "pyi", "md", "mdx", "rst", "txt", "json", "jsonl", "toml", "yaml", "yml", "cfg", "ini", "js",
+        "ts", "tsx", "jsx", "css", "html", "htm", "xml", "svg", "png", "jpg", "csv", "sh", "lock", "log",
+        "env", "db", "sqlite", "sql", "com", "org", "io", "dev", "net", "ai", "app", "co", "me", "rs",
+        "go", "c", "h", "cpp", "java", "rb", "ipynb", "pdf", "exe", "zip", "gz", "whl", "tar", "pth", "so",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LookedUp:
+    """The drifts of each file; `index` and `distributions` for what messages say about them."""
+
+    drifts: tuple[tuple[File, tuple[Drift, ...]], ...]
+    index: Index
+    distributions: Distributions
+    own: tuple[str, ...]
+    commands: Commands
+    found: int
+    """How many names were looked up and are there."""
+
+
+def looked_up(project: Project) -> LookedUp:
+    """Look everything up; reads the environment, imports nothing."""
+    own = source_folders(project)
+    paths = tuple(dict.fromkeys([*own, *project.environment.paths]))
+    index = Index(Finder(paths))
+    calls = Calls(Classes(Types(index)))
+    drifts: list[tuple[File, tuple[Drift, ...]]] = []
+    count = 0
+    for file, named in project.facts(mentions):
+        if named.fences or named.spans:
+            found, looked = _of_file(named, calls)
+            count += looked
+            if found:
+                drifts.append((file, tuple(found)))
+    index.store.save()
+    distributions = Distributions(paths)
+    return LookedUp(tuple(drifts), index, distributions, own, Commands(index, distributions, own), count)
+
+
+def source_folders(project: Project) -> tuple[str, ...]:
+    """The folders that the project's own packages lie in: `src`, or beside `pyproject.toml`; for what lies in a
+    site-packages, that."""
+    found: dict[str, None] = {}
+    seen: set[Path] = set()
+    for folder in [project.root, *(parent for file in project.files for parent in file.path.parents)]:
+        if folder in seen:
+            continue
+        seen.add(folder)
+        if folder.name == "site-packages":
+            found[str(folder)] = None
+        elif (folder / "pyproject.toml").is_file() or (folder / "setup.py").is_file():
+            for place in (folder / "src", folder):
+                if place.is_dir():
+                    found[str(place)] = None
+    return tuple(found)
+
+
+def _of_file(named: Mentions, calls: Calls) -> tuple[list[Drift], int]:
+    """The drifts of one document, in order of place, and how much was there."""
+    drifts: list[Drift] = []
+    scopes: list[Scope] = []
+    shared: Scope = {}
+    looked = 0
+    for fence in named.fences:
+        follower = Follower(calls)
+        scope = {name: value for name, value in shared.items() if value is not None}
+        follower.run(fence.body, scope)
+        scopes.append(scope)
+        bound = set(_bound(fence.body))
+        for name in bound:
+            shared[name] = _agreed(shared, name, scope.get(name))
+        looked += len(follower.looked)
+        if not fence.denied:
+            drifts += follower.drifts
+    for spoken in named.spans:
+        scope = {name: value for name, value in shared.items() if value is not None}
+        top = dotted(spoken.value).partition(".")[0]
+        if top not in shared and _is_module_path(spoken.value, calls):
+            scope[top] = ModuleValue(top)
+        follower = Follower(calls)
+        follower.value(spoken.value, scope)
+        looked += len(follower.looked)
+        if not spoken.denied:
+            drifts += follower.drifts
+    unique = {(drift.what, drift.at): drift for drift in drifts}
+    return sorted(unique.values(), key=lambda drift: drift.at), looked
+
+
+def _agreed(shared: Scope, name: str, value: Value) -> Value:
+    """What a name means in the whole document: nothing, as soon as two fences disagree."""
+    if name not in shared:
+        return value
+    before = shared[name]
+    if isinstance(before, InstanceValue) and isinstance(value, InstanceValue) and before.of.shape is value.of.shape:
+        return before
+    if isinstance(before, OneOf) or isinstance(value, OneOf):
+        return None
+    same = before == value or (getattr(before, "shape", 0) is getattr(value, "shape", 1))
+    return before if same else None
+
+
+def _bound(statements: tuple[Statement, ...]) -> Iterator[str]:
+    """The names that a fence binds itself, at its top level."""
+    for statement in statements:
+        match statement:
+            case Import(bound=name) | FromImport(bound=name):
+                yield name
+            case Bind(names=names):
+                yield from names
+            case Block(body=body):
+                yield from _bound(body)
+            case _:
+                name = getattr(getattr(statement, "function", None) or getattr(statement, "shape", None), "name", "")
+                if name:
+                    yield name
+
+
+def _is_module_path(expression: Expression, calls: Calls) -> bool:
+    """Whether a dotted name in a span means an installed package, though no fence binds its first part.
+
+    `mcp.tool` is as often a variable as a module, `config.yaml` a file and `acme.dev` a host. So the second part must
+    be a module of the package, or look like a class.
+    """
+    top, _, rest = dotted(expression).partition(".")
+    second, _, deeper = rest.partition(".")
+    if not rest or rest.rpartition(".")[2] in _NOT_MODULES:
+        return False
+    finder = calls.types.index.finder
+    source = finder.find(top)
+    if finder.is_standard(top) or source is None or not source.is_package:
+        return False
+    return second[:1].isupper() or bool(deeper and finder.find(f"{top}.{second}"))

@@ -1,0 +1,96 @@
+"""What a document says about APIs: the Python and the commands in its fences and code spans, taken from it once."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import msgspec
+
+from ...api.expressions import Expression, read_expression
+from ...facts import fact
+from ...files import MARKDOWN_KINDS, File
+from ...markdown import Code
+from .denied import fence_denied, is_history, span_denied
+from .fences import Statement, read_fence
+from .shell import SHELL, Command, commands_in, commands_of, words_of
+
+PYTHON = frozenset({"python", "py", "python3", "py3", "pycon", "ipython", "{.python", "{.py"})
+_SPAN = re.compile(r"@?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(.*\))?")
+
+
+class Spoken(msgspec.Struct, frozen=True, array_like=True):
+    """An expression in a code span. `denied`: the text around it says that it is not so, or no longer."""
+
+    value: Expression
+    denied: bool
+
+
+class Fence(msgspec.Struct, frozen=True, array_like=True):
+    """The program in a fence; `denied` as for spans."""
+
+    body: tuple[Statement, ...]
+    denied: bool
+
+
+class Mentions(msgspec.Struct, frozen=True, array_like=True):
+    """Fences and spans, each in order of place."""
+
+    fences: tuple[Fence, ...] = ()
+    spans: tuple[Spoken, ...] = ()
+    commands: tuple[Command, ...] = ()
+
+
+@fact("drift-mentions", kinds=MARKDOWN_KINDS, type=Mentions)
+def mentions(file: File) -> Mentions:
+    """Everything in a document that could be looked up in an API."""
+    if "`" not in file.text and "    " not in file.text:
+        return Mentions()
+    fences: list[Fence] = []
+    spans: list[Spoken] = []
+    commands: list[Command] = []
+    old = is_history(file)
+    for code in file.markdown.code:
+        if code.form == "fence":
+            if code.language in PYTHON:
+                body = read_fence(code.text, _line_places(file.text, code))
+                if body:
+                    fences.append(Fence(body, old or fence_denied(file, code)))
+            elif code.language in SHELL and not old and not fence_denied(file, code):
+                commands += commands_in(code.text, _line_places(file.text, code))
+        elif code.form == "span" and "\n" not in code.text:
+            value = _span(code)
+            if value is not None:
+                spans.append(Spoken(value, old or span_denied(file.text, code)))
+            elif " " in code.text and not old and not span_denied(file.text, code):
+                commands += commands_of(words_of(code.text, code.inside[0]))
+    return Mentions(tuple(fences), tuple(spans), tuple(commands))
+
+
+def _line_places(text: str, code: Code) -> list[int]:
+    """Where each line of a fence begins in the file: behind the marks of a list or a quotation it stands in."""
+    start, end = code.inside
+    places = []
+    for line, raw in zip(code.text.split("\n"), [*text[start:end].split("\n"), ""], strict=False):
+        places.append(start + max(raw.find(line), 0))
+        start += len(raw) + 1
+    return places
+
+
+def _span(code: Code) -> Expression:
+    """The expression in a code span, if it is one that says something of an API."""
+    text = code.text
+    if ("." not in text and "(" not in text) or len(text) > 400 or not _SPAN.fullmatch(text):
+        return None
+    skip = 1 if text[0] == "@" else 0
+    try:
+        tree = ast.parse(text[skip:], mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    start = code.inside[0] + skip
+    ascii_only = text.isascii()
+
+    def place(line: int, column: int) -> int:
+        return start + (column if ascii_only else len(text[skip:].encode()[:column].decode("utf-8", "ignore")))
+
+    return read_expression(tree.body, place)
