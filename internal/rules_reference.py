@@ -35,7 +35,8 @@ INDEX = """# Rules
 
 Everything that `lev check` can find. Each rule has a code that stays, examples that the project's tests run (the bad
 one is found at the place that is named, the good one is left alone), and the source of its facts with the day on which
-it was last looked at. `lev explain CODE` shows the same in a terminal; [Checking](../check.md) says how to choose rules.
+it was last looked at. `lev explain CODE` shows the same in a terminal; [Checking](../check.md) says how to choose
+rules.
 
 - *severity*: how bad a finding is when it is right. An error makes `lev check` fail.
 - *confidence*: how often such a finding is right, where that is not nearly always.
