@@ -28,7 +28,8 @@ _FLAG = re.compile(r"--[A-Za-z][\w-]*")
 _PARAMETER = re.compile(r"\b([a-z]\w*)\s*:\s*[\w\"']")
 _WORD = re.compile(r"[\"']([A-Za-z][\w:.-]*)[\"']|\bdef (\w+)|\bclass (\w+)")
 _IMPORTED = re.compile(r"^[ \t]*(?:from|import) (\w+)", re.MULTILINE)
-_FRAMEWORK = re.compile(r"\b(?:import|from) (?:argparse|click|typer|rich_click|asyncclick)\b")
+_FRAMEWORKS = frozenset({"argparse", "click", "typer", "rich_click", "asyncclick"})
+_FRAMEWORK = re.compile(rf"\b(?:import|from) (?:{'|'.join(sorted(_FRAMEWORKS))})\b")
 _SUBCOMMANDS = re.compile(r"\badd_subparsers\(|\.group\(|\.add_typer\(|\.add_command\(|\.command\(")
 _OPEN = re.compile(
     r"parse_known_args|allow_extra_args|ignore_unknown_options|unknown_options|UNPROCESSED|entry_points\(|"
@@ -141,11 +142,8 @@ class Commands:
 
     def _others(self, tops: Iterable[str], known: list[str]) -> list[str]:
         finder = self.index.finder
-        return [
-            top
-            for top in dict.fromkeys(tops)
-            if top not in known and not finder.is_standard(top) and finder.find(top) is not None
-        ]
+        new = (top for top in dict.fromkeys(tops) if top not in known and top not in _FRAMEWORKS)
+        return [top for top in new if not finder.is_standard(top) and finder.find(top) is not None]
 
     def _packages(self, module: str) -> list[str]:
         """The package of the entry point, and those that its module takes names from: a command may be only a door."""
@@ -155,7 +153,7 @@ class Commands:
             for binding in bindings:
                 if isinstance(binding, Alias):
                     tops.append(binding.module.partition(".")[0])
-        return [top for top in dict.fromkeys(tops) if not self.index.finder.is_standard(top)]
+        return [tops[0], *self._others(tops[1:], tops[:1])]
 
     def _files(self, package: str) -> Iterator[tuple[str, int, int]]:
         source = self.index.finder.find(package)
