@@ -11,7 +11,7 @@ from lev_os.core.packaging import Export
 from ..files import File
 from ..project import PackageSubject
 from ..rule import Span
-from .modules import Module
+from .modules import Module, find_module
 
 
 def tools_of(subject: PackageSubject) -> Iterator[Export]:
@@ -26,7 +26,7 @@ def module_of(subject: PackageSubject, export: Export) -> Module | None:
     except LevError:
         return None
     name = "" if target.object is None else target.object.partition(":")[0]
-    return findmodule_of(subject.package.name, subject.package.root, name) if name else None
+    return find_module(subject.package.name, subject.package.root, name) if name else None
 
 
 def function_of(subject: PackageSubject, export: Export) -> tuple[File, Span] | None:
