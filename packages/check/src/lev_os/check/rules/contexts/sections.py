@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ...files import MARKDOWN_KINDS, File
 from ...rule import Example, Finding, rule
+from ...triggers import Trigger
 from .._head import skill
 from .names import VERIFIED
 
@@ -45,19 +46,7 @@ _LEFT = re.compile(
     r"|\b[Ll]orem ipsum dolor\b|\[(?:TODO|TBD|FIXME)\b|Replace with description of the skill"
     r"|\[(?:[Ii]nsert|INSERT|[Yy]our|YOUR) [A-Za-z ]{3,40}(?: here| HERE)\]"
 )
-_WORDS = (
-    "TODO",
-    "FIXME",
-    "TBD",
-    "XXX",
-    "orem ipsum",
-    "[Insert ",
-    "[insert ",
-    "[INSERT ",
-    "our ",
-    "OUR ",
-    "Replace with d",
-)
+_LIKE_LEFT = Trigger(r"TODO|FIXME|TBD|XXX|orem ipsum|\[(?:[Ii]nsert|INSERT|[Yy]our|YOUR) |Replace with description")
 
 
 @rule(
@@ -82,7 +71,7 @@ _WORDS = (
 def placeholder(file: File) -> Iterator[Finding]:
     """Marks of unfinished text, outside code and comments."""
     text = file.text
-    if not any(word in text for word in _WORDS):
+    if not _LIKE_LEFT.fires(file):
         return
     hidden = [code.span for code in file.markdown.code] + list(file.markdown.html)
     for found in _LEFT.finditer(text):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from ...files import File
 from ...rule import Example, Finding, Span, rule
+from ...triggers import Trigger
 from .hidden import VERIFIED
 
 MARKDOWN = frozenset({"skill", "resource", "instructions", "command", "agent", "context"})
@@ -138,6 +139,7 @@ def dynamic_command(file: File) -> Iterator[Finding]:
             yield Finding(found.span(), f"`{risk[0]}` runs when the page is loaded, before anybody approves it")
 
 
+_LONG_RUN = Trigger(r"[A-Za-z0-9+/]{40}|\\x[0-9a-fA-F]{2}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
 _HEX = re.compile(r"(?:\\x[0-9a-fA-F]{2}){8,}|\b(?:[0-9a-fA-F]{2}){24,}\b")
 _SHELLY = re.compile(
@@ -170,6 +172,8 @@ _SENTENCE = re.compile(
 )  # fmt: skip
 def encoded_payload(file: File) -> Iterator[Finding]:
     """Base64 and hex of text that commands something."""
+    if not _LONG_RUN.fires(file):
+        return
     for found in _BASE64.finditer(file.text):
         if (said := _decoded(found[0])) is not None:
             yield Finding(found.span(), f"base64 that decodes to {said!r}")

@@ -10,6 +10,7 @@ from math import log2
 
 from ...files import File
 from ...rule import Example, Finding, rule
+from ...triggers import Trigger
 from .hidden import READ, VERIFIED
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -59,6 +60,10 @@ _FORMS: tuple[tuple[str, str, re.Pattern[str], Callable[[str], bool]], ...] = (
      re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\s+[A-Za-z0-9+/=\s]{200,}?-----END"), lambda _: True),
 )  # fmt: skip
 """A piece that any such secret holds, its name, its form, and a further test."""
+_LIKE_SECRET = Trigger(
+    r"gh[pousr]_[A-Za-z0-9]{36}|github_pat_|npm_[A-Za-z0-9]{36}|pypi-AgE|A[KS]IA[A-Z2-7]{16}|sk-ant-|T3BlbkFJ|_live_|"
+    r"xox[abprs]-\d|hooks\.slack|AIza|glpat-|hf_[A-Za-z]{34}|SG\.[\w-]{22}|PRIVATE KEY"
+)
 
 
 @rule(
@@ -78,6 +83,8 @@ _FORMS: tuple[tuple[str, str, re.Pattern[str], Callable[[str], bool]], ...] = (
 )
 def secret(file: File) -> Iterator[Finding]:
     """Each secret of a known form; the message does not repeat it."""
+    if not _LIKE_SECRET.fires(file):
+        return
     text = file.text
     for piece, name, form, further in _FORMS:
         if piece in text:
