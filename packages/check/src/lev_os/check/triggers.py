@@ -9,7 +9,8 @@ names a pattern without which it cannot find anything, and asks whether it occur
         if _SECRET.fires(file):
             ...
 
-All patterns of all rules are one automaton (RE2's `Set`), which reads a file once.
+All patterns of all rules are one automaton (RE2's `Set`), which reads a file once. A pattern that counts (`{40}` of a
+wide class) would multiply its states, so it is searched for `alone`.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ if TYPE_CHECKING:
 
 SPACE = r"(?:\s|[^\x00-\x7F])+"
 """At least one space of any kind, for patterns: RE2's own `\\s` is only those of ASCII."""
-_PATTERNS: list[str] = []
+_PATTERNS: list[tuple[str, bool]] = []
 
 
 class Trigger:
     """One pattern, in RE2's syntax. It may occur where the rule finds nothing, and never the other way round."""
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, *, alone: bool = False) -> None:
         self._number = len(_PATTERNS)
-        _PATTERNS.append(pattern)
+        _PATTERNS.append((pattern, alone))
 
     def fires(self, file: File) -> bool:
         """Whether the pattern occurs in the file's text."""
@@ -39,15 +40,24 @@ class Trigger:
 
 def search(text: str, count: int) -> frozenset[int]:
     """The numbers of those of the first `count` patterns that occur in a text."""
-    return frozenset(_automaton(count).Match(text.encode("utf-8", "replace")) or ())
+    data = text.encode("utf-8", "replace")
+    together, numbers, alone = _automata(count)
+    found = [numbers[index] for index in together.Match(data) or ()]
+    return frozenset([*found, *(number for number, pattern in alone if pattern.search(data))])
 
 
 @cache
-def _automaton(count: int) -> Any:
+def _automata(count: int) -> tuple[Any, list[int], list[tuple[int, Any]]]:
     import re2  # type: ignore[import-untyped]
 
-    made = re2.Set.SearchSet()
-    for pattern in _PATTERNS[:count]:
-        made.Add(pattern)
-    made.Compile()
-    return made
+    together = re2.Set.SearchSet()
+    numbers: list[int] = []
+    alone: list[tuple[int, Any]] = []
+    for number, (pattern, by_itself) in enumerate(_PATTERNS[:count]):
+        if by_itself:
+            alone.append((number, re2.compile(pattern)))
+        else:
+            together.Add(pattern)
+            numbers.append(number)
+    together.Compile()
+    return together, numbers, alone

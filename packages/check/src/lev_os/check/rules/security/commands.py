@@ -139,7 +139,7 @@ def dynamic_command(file: File) -> Iterator[Finding]:
             yield Finding(found.span(), f"`{risk[0]}` runs when the page is loaded, before anybody approves it")
 
 
-_LONG_RUN = Trigger(r"[A-Za-z0-9+/]{40}|\\x[0-9a-fA-F]{2}")
+_LONG_RUN = Trigger(r"[A-Za-z0-9+/]{40}|\\x[0-9a-fA-F]{2}", alone=True)
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
 _HEX = re.compile(r"(?:\\x[0-9a-fA-F]{2}){8,}|\b(?:[0-9a-fA-F]{2}){24,}\b")
 _SHELLY = re.compile(
