@@ -60,6 +60,8 @@ class Commands:
     index: Index
     distributions: Distributions
     own: tuple[str, ...] = ()
+    rests_on: set[str] = field(default_factory=set)
+    """The files that answers came from."""
     _read: dict[str, Vocabulary | None] = field(default_factory=dict)
 
     @cached_property
@@ -70,6 +72,7 @@ class Commands:
             found |= _entry_points(os.path.join(distribution.folder, "entry_points.txt"))
         for folder in self.own:
             for place in (Path(folder), Path(folder).parent):
+                self.rests_on.add(str(place / "pyproject.toml"))
                 found |= _project_scripts(place / "pyproject.toml")
         return found
 
@@ -159,12 +162,15 @@ class Commands:
         if source is None:
             return
         if source.path and not source.folders:
+            self.rests_on.add(source.path)
             yield source.path, *_stat(source.path)
         for root in source.folders:
             for folder, _, names in os.walk(root):
+                self.rests_on.add(folder)
                 for name in names:
                     if name.endswith(".py"):
                         path = os.path.join(folder, name)
+                        self.rests_on.add(path)
                         yield path, *_stat(path)
 
 

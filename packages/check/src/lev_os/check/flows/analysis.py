@@ -36,6 +36,7 @@ from lev_os.core.flowmind.model import (
 )
 
 from . import types
+from .counting import Cost, count
 from .expressions import Complaint, Reading
 from .narrowing import among, assume, assume_in, neither
 from .reading import Reads, handed_over, reads
@@ -100,11 +101,18 @@ class Analysis:
     """Steps with a test that is written out, and the key of the branch that is never taken because of it."""
     results: dict[str, Type] = field(default_factory=dict)
     """By the path of a step, what is bound to its id."""
+    read_as: dict[tuple[int, int], Type] = field(default_factory=dict)
+    """By the line and column of an expression, what it gives."""
 
     @cached_property
     def reads(self) -> Reads:
         """What is read anywhere."""
         return reads(self.linked)
+
+    @cached_property
+    def cost(self) -> Cost:
+        """How often a run asks models and calls tools."""
+        return count(self.linked)
 
     @cached_property
     def handed_over(self) -> frozenset[str]:
@@ -166,7 +174,9 @@ class _Walker:
             for name in sorted(expr.names):
                 if names.get(name) is UNBOUND:
                     self.analysis.unbound.append(Unbound(step, expr, name))
-        return ANY if found.kinds & types.MORE else found
+        found = ANY if found.kinds & types.MORE else found
+        self.analysis.read_as[expr.at.line, expr.at.column or 1] = found
+        return found
 
     def expression(self, step: Step, expr: Expr, names: Names) -> Type:
         return self._read(step, expr, names, lambda reading, node: reading.of(node, names))
@@ -373,7 +383,8 @@ def _listed(reading: Reading, node: cel.Node, names: Names) -> Type:
 def _locals(inner: Names) -> Type:
     """What a body of `for_each` or `parallel` gives: the names that it has bound, if it came by them."""
     found = {name: inner.get(name) for name in inner.bound()}
-    return record(found, optional=[name for name, type_ in found.items() if "null" in type_.kinds])
+    # `error` may be the one of a `catch` around the body; every other name can only have been bound inside.
+    return record(found, optional=[name for name, type_ in found.items() if "null" in type_.kinds or name == "error"])
 
 
 def _parsed(expr: Expr) -> cel.Node | None:

@@ -31,6 +31,7 @@ from lev_os.core.flowmind.model import (
     Wait,
     While,
 )
+from lev_os.core.flowmind.walk import bodies
 
 UNBOUNDED = math.inf
 
@@ -167,15 +168,7 @@ class _Counter:
         return Ways(rounds, ended)
 
     def _for_each(self, step: ForEach) -> Ways:
-        rounds = Range(0, UNBOUNDED)
-        try:
-            written = cel.parse(step.items.source)
-        except ExpressionError:
-            written = None
-        if isinstance(written, cel.ListOf):
-            size = len(written.items)
-            rounds = Range(0 if step.where is not None else size, size)
-        return Ways((self.block(step.do).on or _NOTHING).times(rounds))
+        return Ways((self.block(step.do).on or _NOTHING).times(_items(step)))
 
     def _parallel(self, step: Parallel) -> Ways:
         costs = [self.block(branch).whole for branch in step.branches.values()]
@@ -188,6 +181,17 @@ class _Counter:
 
     def _return(self, step: Return) -> Ways:
         return Ways(None, _NOTHING)
+
+
+def _items(step: ForEach) -> Range:
+    """How many items a loop has; known for a list that is written out."""
+    try:
+        written = cel.parse(step.items.source)
+    except ExpressionError:
+        return Range(0, UNBOUNDED)
+    if not isinstance(written, cel.ListOf):
+        return Range(0, UNBOUNDED)
+    return Range(0 if step.where is not None else len(written.items), len(written.items))
 
 
 _JUDGED = Ways(Cost(asks=Range(0, 1)))
@@ -208,3 +212,26 @@ _STEPS: Mapping[type, Callable[[_Counter, Any], Ways]] = {
     Try: _Counter._try,
     Return: _Counter._return,
 }
+
+
+def heaviest(linked: LinkedFlow, what: Callable[[Cost], Range]) -> list[tuple[Step, float]]:
+    """The steps that may add most to a count, each with how often, the heaviest first."""
+    counter = _Counter(linked, {})
+    found: list[tuple[Step, float]] = []
+
+    def visit(steps: Sequence[Step], factor: float) -> None:
+        for step in steps:
+            inner = factor
+            if isinstance(step, Ask | Call | SubFlow):
+                own = what(counter.block([step]).whole).high
+                if own:
+                    found.append((step, own * factor))
+            elif isinstance(step, While):
+                inner = factor * step.max_iterations
+            elif isinstance(step, ForEach):
+                inner = factor * (_items(step).high or 1)
+            for body in bodies(step):
+                visit(body, inner)
+
+    visit(linked.tree.steps, 1)
+    return sorted(found, key=lambda item: -item[1])

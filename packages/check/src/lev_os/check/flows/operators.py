@@ -63,7 +63,7 @@ _FUNCTIONS: Mapping[str, Signature] = {
     "uint": Signature((_CONVERTIBLE,), Type(frozenset({"uint"})), "a number or text"),
     "double": Signature((_CONVERTIBLE,), DOUBLE, "a number or text"),
     "string": Signature((_SHOWN,), STRING, "a number or text"),
-    "type": Signature((_ANYTHING,), STRING, "anything"),
+    "type": Signature((_ANYTHING,), ANY, "anything"),
     "timestamp": Signature((_TEXT,), Type(frozenset({"timestamp"})), "text"),
     "duration": Signature((_TEXT,), Type(frozenset({"duration"})), "text"),
     "matches": Signature((_TEXT, _TEXT), BOOL, "text"),
