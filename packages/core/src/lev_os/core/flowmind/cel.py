@@ -235,22 +235,15 @@ class _Parser:
         return node
 
     def _unary(self) -> Node:
-        operators = []
+        """Signs before a value; two of a kind cancel out, whatever the value is."""
+        signs = []
         while self.peek() in ("!", "-"):
-            operators.append(self._next())
+            signs.append(self._next())
         node = self._member()
-        for operator in reversed(operators):
-            if (
-                operator.text == "-"
-                and isinstance(node, Constant)
-                and isinstance(node.value, int | float)
-                and node.kind in ("int", "double")
-                and node.start == operator.start + 1
-            ):
-                node = Constant(operator.start, node.end, -node.value, node.kind)
-            else:
-                node = Unary(operator.start, node.end, operator.text, node)
-        return node
+        if signs and signs[-1].text == "-" and isinstance(node, Constant) and node.kind in ("int", "double"):
+            assert isinstance(node.value, int | float), "its kind says so"
+            node = Constant(signs.pop().start, node.end, -node.value, node.kind)
+        return node if len(signs) % 2 == 0 else Unary(signs[0].start, node.end, signs[0].text, node)
 
     def _member(self) -> Node:
         node = self._primary()
