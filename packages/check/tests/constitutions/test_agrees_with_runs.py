@@ -233,7 +233,7 @@ def _trail(effect: Effect) -> str:
     return ">".join(part.rpartition("|")[2] for part in effect.path.split(">"))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**32))
 def test_what_the_gate_holds_against_a_call_was_known_before(seed: int) -> None:
     """Every objection of a run is among the findings; every sure finding is an objection wherever a run gets."""

@@ -197,6 +197,7 @@ class Checker:
         try:
             if text is not None:
                 data = text.encode("utf-8", "surrogatepass")
+                file.text = text  # what an editor holds may be on no disk
             else:
                 data, status = read_bytes(path)
                 now = settled(status, self._begun)
@@ -205,7 +206,8 @@ class Checker:
             if kept is not None and kept.digest == digest:
                 kept.state = now
             else:
-                file.text = decode(data) if text is None else text
+                if text is None:
+                    file.text = decode(data)
                 found = apply(self.selection.on_files(kind), file, file, lambda _: file)
                 self.memory.files[path] = FileMemory(kind, now, digest, tuple(found), suppressions_of(file), {})
         except Unreadable as problem:

@@ -14,6 +14,7 @@ from .reading import Unreadable, decode, read_bytes
 from .writing import replace
 
 _ROUNDS = 10
+_CANNOT_BE_READ = ("YML", "CTX410", "FLW1", "CON1", "MAN1")
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class Fixed:
 def work_out(checker: Checker, paths: Sequence[str], *, unsafe: bool = False) -> list[Fixed]:
     """What every file would become; nothing is written.
 
-    Fixes that overlap wait for the next round. Fixes after which a file has more errors than before are left out
-    together, whatever they are.
+    Fixes that overlap wait for the next round. Fixes after which a file can no longer be read as what it is are left
+    out together.
     """
     report = checker.check(paths)
     before: dict[str, str] = {}
@@ -58,12 +59,11 @@ def work_out(checker: Checker, paths: Sequence[str], *, unsafe: bool = False) ->
                 texts[path] = changed, count
         if not texts:
             break
-        errors = _errors(report)
         for path, (changed, _count) in texts.items():
             checker.hold(path, changed)
         after = checker.check(paths)
-        later = _errors(after)
-        worse = {path for path in texts if later.get(names[path], 0) > errors.get(names[path], 0)}
+        broken = _broken(after) - _broken(report)
+        worse = {path for path in texts if names[path] in broken}
         for path, (changed, count) in texts.items():
             if path in worse:
                 stuck.add(path)
@@ -126,12 +126,8 @@ def _fixes(report: Report, unsafe: bool) -> dict[str, list[Fix]]:
     return found
 
 
-def _errors(report: Report) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for item in report.diagnostics:
-        if item.severity == "error":
-            found[item.file] = found.get(item.file, 0) + 1
-    return found
+def _broken(report: Report) -> set[str]:
+    return {item.file for item in report.diagnostics if item.code.startswith(_CANNOT_BE_READ)}
 
 
 def _text(path: str) -> str | None:

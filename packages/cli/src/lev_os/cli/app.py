@@ -23,6 +23,7 @@ COMMANDS = {
     "calibrate": (f"{_HERE}.calibrate", "How well conditions are judged, and which thresholds they need."),
     "mcp": (f"{_HERE}.mcp", "Serve packages and flows to an MCP host."),
     "lsp": (f"{_HERE}.lsp", "Serve an editor: findings, completion, renaming."),
+    "lint-eval": (f"{_HERE}.lint_eval", "How right the rules are, over labelled files."),
     "schema": (f"{_HERE}.schema", "The JSON Schema of a file format."),
     "demo": (f"{_HERE}.demo", "See it all work, without a key."),
     "doctor": (f"{_HERE}.doctor", "What works here, and how to get the rest."),

@@ -21,7 +21,7 @@ def exported(tree: ast.Module) -> tuple[str, ...] | None:
             value = node.value
         else:
             continue
-        strings = _strings(value)
+        strings = literal_strings(value)
         if strings is None:
             return None
         names += strings
@@ -45,13 +45,24 @@ def lazily_bound(tree: ast.Module, exports: tuple[str, ...] | None) -> tuple[tup
 
 
 def _binds_getattr(node: ast.stmt) -> bool:
-    """`__getattr__ = …`, alone or in a tuple, and one that a branch defines."""
-    for inner in ast.walk(node) if isinstance(node, ast.Assign | ast.If | ast.Try) else ():
-        if isinstance(inner, ast.Name) and inner.id == "__getattr__" and isinstance(inner.ctx, ast.Store):
-            return True
-        if isinstance(inner, ast.FunctionDef) and inner.name == "__getattr__":
-            return not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
-    return False
+    """`__getattr__ = …`, alone or in a tuple, and one that a branch defines; not one kept from type checkers."""
+    if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+        return False
+    return any(
+        (isinstance(inner, ast.Name) and inner.id == "__getattr__" and isinstance(inner.ctx, ast.Store))
+        or (isinstance(inner, ast.FunctionDef) and inner.name == "__getattr__")
+        for inner in (ast.walk(node) if isinstance(node, ast.Assign | ast.If | ast.Try) else ())
+    )
+
+
+def hides_getattr(tree: ast.Module) -> bool:
+    """Whether a `__getattr__` is kept from type checkers: it answers what should not be asked for."""
+    return any(
+        isinstance(node, ast.If)
+        and ast.unparse(node.test).endswith("not TYPE_CHECKING")
+        and "__getattr__" in ast.unparse(node)
+        for node in tree.body
+    )
 
 
 def _answers(function: ast.FunctionDef, parameter: str, tables: dict[str, tuple[str, ...]]) -> tuple[set[str], bool]:
@@ -74,7 +85,7 @@ def _use(node: ast.Name, parents: dict[ast.AST, ast.AST], tables: dict[str, tupl
     parent = parents[node]
     match parent:
         case ast.Compare(left=left, ops=[ast.Eq() | ast.In() | ast.NotIn()], comparators=[other]) if left is node:
-            strings = _strings(other) if not isinstance(other, ast.Constant) else _one(other)
+            strings = literal_strings(other) if not isinstance(other, ast.Constant) else _one(other)
             return set(strings) if strings is not None else _table(other, tables)
         case ast.Subscript(value=table, slice=index) if index is node:
             if isinstance(table, ast.Call):  # `globals()[name] = …`
@@ -100,7 +111,7 @@ def _tables(tree: ast.Module) -> dict[str, tuple[str, ...]]:
     """The module's literal dictionaries (their keys) and collections of strings, by name."""
     found: dict[str, tuple[str, ...]] = {}
     for name, value in _assignments(tree):
-        strings = _strings(value)
+        strings = literal_strings(value)
         if strings is not None:
             found[name] = tuple(strings)
     return found
@@ -114,7 +125,7 @@ def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
             yield node.target.id, node.value
 
 
-def _strings(node: ast.expr | None) -> list[str] | None:
+def literal_strings(node: ast.expr | None) -> list[str] | None:
     """The strings of a literal list, tuple, set or of the keys of a literal dictionary; None for anything else."""
     match node:
         case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
@@ -122,9 +133,9 @@ def _strings(node: ast.expr | None) -> list[str] | None:
         case ast.Dict(keys=keys) if all(key is not None for key in keys):
             items = [key for key in keys if key is not None]
         case ast.Call(func=ast.Name(id="frozenset" | "set" | "tuple" | "list"), args=[inner], keywords=[]):
-            return _strings(inner)
+            return literal_strings(inner)
         case ast.BinOp(left=left, op=ast.Add(), right=right):
-            before, after = _strings(left), _strings(right)
+            before, after = literal_strings(left), literal_strings(right)
             return None if before is None or after is None else before + after
         case _:
             return None

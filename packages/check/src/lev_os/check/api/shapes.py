@@ -64,7 +64,8 @@ Binding = Function | Variable | Alias | Class
 
 class Module(msgspec.Struct, frozen=True, array_like=True):
     """`stars`: the modules of its star imports. `exports`: a literal `__all__`. `lazy`: the names that its
-    `__getattr__` answers, where that is told by a literal table. `dynamic`: it may have any name."""
+    `__getattr__` answers, where that is told by a literal table. `dynamic`: it may have any name.
+    `hidden`: it may answer names that type checkers are not shown."""
 
     name: str
     path: str = ""
@@ -74,3 +75,6 @@ class Module(msgspec.Struct, frozen=True, array_like=True):
     exports: tuple[str, ...] | None = None
     lazy: tuple[str, ...] = ()
     dynamic: bool = False
+    hidden: bool = False
+    removed: str | None = None
+    """The first line of its docstring, when importing it does nothing but raise: it says where its names went."""

@@ -17,7 +17,7 @@ from lev_os.core.caches import cache_folder, replace_cache
 from .shapes import Module
 from .summary import summarise
 
-_FORMAT = 1
+_FORMAT = 3
 """Changes with the shapes, and with what `summarise` makes of the same source."""
 _MAX_SOURCE = 8 * 1024 * 1024
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from .expressions import Name, Place, read_annotation, read_expression
-from .lazy import exported, lazily_bound
+from .lazy import exported, hides_getattr, lazily_bound, literal_strings
 from .shapes import Alias, Binding, Class, Function, Module, Parameter, Variable
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
@@ -33,7 +33,15 @@ def summarise(source: str, name: str, path: str = "", *, is_package: bool = Fals
         exports,
         lazy,
         opaque or reader.dynamic,
+        hides_getattr(tree),
+        _removed(tree),
     )
+
+
+def _removed(tree: ast.Module) -> str | None:
+    if not any(isinstance(node, ast.Raise) for node in tree.body):
+        return None
+    return (ast.get_docstring(tree) or "").partition("\n")[0]
 
 
 class _Body:
@@ -97,8 +105,9 @@ class _Body:
                     self.read(case.body)
             case ast.Try() | ast.TryStar() | ast.While():
                 pass
-            case _ if isinstance(node, getattr(ast, "TypeAlias", ())):
-                self._bind(node.name.id, Variable(Name("TypeAlias"), read_annotation(node.value)))
+            case _ if type(node).__name__ == "TypeAlias":  # Python 3.12 and later
+                parts = vars(node)
+                self._bind(parts["name"].id, Variable(Name("TypeAlias"), read_annotation(parts["value"])))
         for part in ("body", "orelse", "finalbody"):
             self.read(getattr(node, part, []))
         for handler in getattr(node, "handlers", []):
@@ -160,25 +169,52 @@ class _Body:
     def _attributes(self, node: Definition, function: Function) -> None:
         """What a method sets on its first parameter."""
         first = node.args.args[0].arg
+        loops: dict[str, list[str]] = {}
         for inner in _walk(node.body):
-            if isinstance(inner, ast.Assign):
-                for target in inner.targets:
-                    for each in target.elts if isinstance(target, ast.Tuple) else (target,):
-                        if (name := _attribute_of(each, first)) is not None:
+            match inner:
+                case ast.Assign(targets=targets):
+                    for target in targets:
+                        for each in target.elts if isinstance(target, ast.Tuple) else (target,):
                             value = read_expression(inner.value) if each is target else None
-                            self._attribute(name, Variable(value=value, parameters=function.parameters))
-            elif isinstance(inner, ast.AnnAssign):
-                if (name := _attribute_of(inner.target, first)) is not None:
-                    self._attribute(name, Variable(read_annotation(inner.annotation), parameters=function.parameters))
-            elif isinstance(inner, ast.Call) and _adds_attributes(inner, first):
-                self.dynamic = True
-            elif isinstance(inner, ast.With | ast.AsyncWith | ast.For | ast.AsyncFor | ast.AugAssign):
-                targets = [item.optional_vars for item in inner.items] if hasattr(inner, "items") else [inner.target]
-                for target in targets:
-                    if target is not None and (name := _attribute_of(target, first)) is not None:
-                        self._attribute(name, Variable())
+                            self._attribute(each, first, Variable(value=value, parameters=function.parameters))
+                case ast.AnnAssign(target=target):
+                    annotation = read_annotation(inner.annotation)
+                    self._attribute(target, first, Variable(annotation, parameters=function.parameters))
+                case ast.AugAssign(target=target):
+                    self._attribute(target, first, Variable())
+                case ast.For(target=target) | ast.AsyncFor(target=target):
+                    self._attribute(target, first, Variable())
+                    strings = literal_strings(inner.iter)
+                    if isinstance(target, ast.Name) and strings is not None:
+                        loops[target.id] = strings
+                case ast.With(items=items) | ast.AsyncWith(items=items):
+                    for item in items:
+                        self._attribute(item.optional_vars, first, Variable())
+                case ast.Call():
+                    self._call(inner, first, loops)
 
-    def _attribute(self, name: str, variable: Variable) -> None:
+    def _call(self, call: ast.Call, first: str, loops: dict[str, list[str]]) -> None:
+        """`setattr(self, name, …)` and `self.__dict__.update(…)`."""
+        match call:
+            case ast.Call(func=ast.Name(id="setattr"), args=[ast.Name(id=owner), name, _]) if owner == first:
+                names = loops.get(name.id) if isinstance(name, ast.Name) else literal_strings(ast.List([name]))
+                if names is None:
+                    self.dynamic = True
+                for each in names or ():
+                    self.attributes.setdefault(each, Variable())
+            case ast.Call(
+                func=ast.Attribute(value=ast.Attribute(value=ast.Name(id=owner), attr="__dict__"), attr="update")
+            ):
+                self.dynamic |= owner == first
+            case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="vars")), attr="update")):
+                self.dynamic = True
+
+    def _attribute(self, target: ast.expr | None, first: str, variable: Variable) -> None:
+        match target:
+            case ast.Attribute(value=ast.Name(id=owner), attr=name) if owner == first:
+                pass
+            case _:
+                return
         before = self.attributes.get(name)
         if before is None or (before.annotation is None and variable.annotation is not None):
             self.attributes[name] = variable
@@ -252,30 +288,12 @@ def _walk(body: list[ast.stmt]) -> Iterator[ast.AST]:
         todo.extend(ast.iter_child_nodes(node))
 
 
-def _attribute_of(target: ast.expr, name: str) -> str | None:
-    if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == name:
-        return target.attr
-    return None
-
-
 def _adds_names(call: ast.Call) -> bool:
     """`globals().update(…)`, `setattr(module, …)`, `exec(…)` and their like."""
     match call.func:
         case ast.Name(id="exec" | "setattr"):
             return True
         case ast.Attribute(value=ast.Call(func=ast.Name(id="globals" | "vars" | "locals")), attr="update"):
-            return True
-    return False
-
-
-def _adds_attributes(call: ast.Call, first: str) -> bool:
-    """`setattr(self, name, …)` and `self.__dict__.update(…)`."""
-    match call.func:
-        case ast.Name(id="setattr"):
-            return bool(call.args) and isinstance(call.args[0], ast.Name) and call.args[0].id == first
-        case ast.Attribute(value=ast.Attribute(value=ast.Name(id=owner), attr="__dict__"), attr="update"):
-            return owner == first
-        case ast.Attribute(value=ast.Call(func=ast.Name(id="vars")), attr="update"):
             return True
     return False
 

@@ -52,7 +52,9 @@ class Types:
             return Found(SpecialValue(name))
         bound = self.index.bound(module, name)
         if isinstance(bound, bool):
-            return None if bound else Missing(tuple(self.index.names(module)))
+            shape = self.index.module(module)
+            sure = shape is None or not shape.hidden
+            return None if bound else Missing(tuple(self.index.names(module)), sure)
         if not bound.bindings:
             return Found(ModuleValue(bound.home))
         return Found(self._value(name, bound), deprecated(bound.bindings))
@@ -87,7 +89,7 @@ class Types:
                     return SpecialValue(_CONTEXT_MANAGERS[name])
                 return ClassValue(home, f"{owner.name}.{name}" if owner else name, binding)
             case Alias(module=module, name=""):
-                return ModuleValue(module)
+                return ModuleValue(module) if self.index.finder.find(module) is not None else None
             case Alias(module=module, name=name):
                 answer = self.in_module(module, name)
                 return answer.value if isinstance(answer, Found) else None

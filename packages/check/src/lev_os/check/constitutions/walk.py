@@ -112,11 +112,15 @@ class Walk:
         if not ends:  # it can only fail
             state.names = outer
             return state, self.symbols.unknown("never", flow.trail), CLEAN
-        end, output, mark = ends[0]
+        nothing = self.symbols.literal(None)
+        outputs = {value for _, value, _ in ends} - {nothing}
+        output = next(iter(outputs)) if len(outputs) == 1 else self.symbols.unknown("output", flow.trail)
+        if any(value == nothing for _, value, _ in ends):
+            output = self.symbols.or_null(output) if outputs else nothing
+        end, _, mark = ends[0]
         end.names = outer
-        for other, value, also in ends[1:]:
+        for other, _, also in ends[1:]:
             other.names = outer
-            output = output if output == value else self.symbols.unknown("output", flow.trail)
             end, mark = join(end, other, self.symbols, flow.trail), mark.either(also)
         return end, output, mark
 

@@ -10,7 +10,7 @@ from ...constitutions.places import span_of
 from ...diagnostics import Severity
 from ...project import FlowSubject
 from ...rule import Example, Finding, rule
-from .examples import place
+from .._place import place
 
 _SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
 _MANIFEST = """\

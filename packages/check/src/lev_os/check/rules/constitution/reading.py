@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from ...rule import Example, reported
-from .examples import MANIFEST, SOUND, changed, package, place
+from .._place import place
+from .examples import MANIFEST, SOUND, changed, package
 
 _reported = partial(reported, on="package", severity="error", good=package())
 

@@ -7,49 +7,58 @@ import re
 from ...files import File
 from ...markdown import Code
 
-_GONE = (
-    r"\b(?:removed?|removes|removing|no longer|renam(?:e|es|ed|ing)|replac(?:e|es|ed|ing)|deprecat\w+|obsolete|legacy|"
-    r"formerly|previously|wrong|incorrect|invalid|hallucinat\w+|imaginary|hypothetical|pseudo-?code|migrat\w+|"
-    r"does(?: not|n.t) exist|do(?:es)?(?: not|n.t)|never|avoid|instead of|rather than|there is no|no such|isn.t|"
-    r"is not|are not|was|were|without|old|fails|raises `?(?:AttributeError|ImportError|TypeError))\b|[❌🚫✗✘⛔]|~~"
+_STEM = re.compile(
+    r"history|news|changes|change.?log.*|releases?|release.?notes.*|migrat\w*(?:[-_ ].*)?|.*[-_ ]migration|"
+    r"upgrad\w*(?:[-_ ].*)?|what.?s.?new.*|breaking.*|deprecat\w*",
+    re.IGNORECASE,
 )
-_SPAN = re.compile(rf"{_GONE}|→|->|=>|\bv\d\b", re.IGNORECASE)
-_FENCE = re.compile(
-    r"\b(?:removed|no longer|renamed|replaced|deprecated|obsolete|legacy|formerly|previously|wrong|incorrect|invalid|"
-    r"bad|before|old|imaginary|hypothetical|pseudo-?code|does(?: not|n.t) exist|do(?: not|n.t)|never|avoid|"
-    r"instead of|rather than|won.t work|fails)\b|[❌🚫✗✘⛔]",
+_HEADING = re.compile(
+    r"\b(?:migrat\w+|upgrad\w+|change ?log|release notes|breaking changes?|deprecat\w+|removed|legacy|before|wrong|"
+    r"anti-?patterns?|don.t)\b",
+    re.IGNORECASE,
+)
+_ABOVE = re.compile(
+    r"^\W*(?:before|old|bad|wrong|incorrect|don.t|do not|never|avoid|not)\b|"
+    r"\bno longer (?:work|support|valid|exist|avail)|"
+    r"\b(?:old|wrong|bad|incorrect|legacy|previous|outdated) (?:way|code|usage|api|style|version|form)|"
+    r"\b(?:removed|obsolete|formerly|hypothetical|imaginary|pseudo-?code|does(?: not|n.t) exist|won.t work|fails?)\b|"
+    r"[❌🚫✗✘⛔]",
     re.IGNORECASE,
 )
 _COMMENT = re.compile(
     r"#.*(?:[❌🚫✗✘⛔]|\b(?:wrong|bad|don.t|do not|never|removed|deprecated|old|before|error|fails|raises|invalid)\b)",
     re.IGNORECASE,
 )
-_HISTORY = re.compile(
-    r"migrat|upgrad|change.?log|\bchanges\b|release.?notes|\breleases\b|breaking|deprecat|what.?s.?new|history|"
-    r"\bnews\b|\bbefore\b",
+_SENTENCE = re.compile(
+    r"\b(?:removed?|removes|removing|no longer|renam(?:e|es|ed|ing)|replac(?:e|es|ed|ing)|deprecat\w+|obsolete|legacy|"
+    r"formerly|previously|wrong|incorrect|invalid|hallucinat\w+|imaginary|hypothetical|migrat\w+|exists?|"
+    r"do(?:es)?(?: not|n.t)|never|avoid|instead of|rather than|in place of|there.s no|there is no|no such|has no|"
+    r"have no|isn.t|aren.t|not|nor|was|were|old|until|misspell\w*|typo)\b|[❌🚫✗✘⛔]|~~",
     re.IGNORECASE,
 )
-_REACH = 240
+_STOP = re.compile(r"[.!?](?=\s)|\n[ \t]*(?:\n|[-*+] |\d+[.)] |\||#|>)")
+_ARROW = re.compile(r"→|->|=>")
+_REACH = 400
 
 
 def is_history(file: File) -> bool:
     """Whether a document is about other versions than the one that is installed: a change log, a migration guide."""
-    return _HISTORY.search(file.path.stem) is not None
+    return _STEM.fullmatch(file.path.stem) is not None
 
 
 def fence_denied(file: File, code: Code) -> bool:
-    """Whether the line above a fence, or its heading, says that the code is not how to do it."""
+    """Whether the sentence above a fence, or its heading, says that the code is not how to do it."""
     text, start = file.text, code.span[0]
     before = text[max(0, start - _REACH) : start].rstrip()
     line = before[before.rfind("\n") + 1 :]
-    if _FENCE.search(line[max(line.rstrip(".: *").rfind(". "), 0) :]):
+    if _ABOVE.search(line[max(line[:-1].rfind(". ") + 2, 0) if ". " in line[:-1] else 0 :]):
         return True
     heading = ""
     for each in file.markdown.headings:
         if each.span[0] > start:
             break
         heading = each.text
-    return _HISTORY.search(heading) is not None or _FENCE.search(heading) is not None
+    return _HEADING.search(heading) is not None
 
 
 def line_denied(line: str) -> bool:
@@ -58,12 +67,15 @@ def line_denied(line: str) -> bool:
 
 
 def span_denied(text: str, code: Code) -> bool:
-    """Whether the line that a code span stands in speaks of what is not, or no longer, there."""
-    start = text.rfind("\n", 0, code.span[0]) + 1
-    end = text.find("\n", code.span[1])
-    end = end if end >= 0 else len(text)
-    line = text[max(start, code.span[0] - _REACH) : min(end, code.span[1] + _REACH)]
-    if _SPAN.search(line):
-        return True
-    above = text[text.rfind("\n", 0, max(start - 1, 0)) + 1 : max(start - 1, 0)]
-    return bool(above.strip()) and _SPAN.search(above[-_REACH:]) is not None
+    """Whether the sentence that a code span stands in speaks of what is not, or no longer, there."""
+    first = max(0, code.span[0] - _REACH)
+    before = text[first : code.span[0]]
+    stops = [stop.end() for stop in _STOP.finditer(before)]
+    following = _STOP.search(text, code.span[1], code.span[1] + _REACH)
+    end = following.start() if following else min(len(text), code.span[1] + _REACH)
+    after = text[code.span[1] : end]
+    return (
+        _SENTENCE.search(before[stops[-1] if stops else 0 :]) is not None
+        or _SENTENCE.search(after) is not None
+        or _ARROW.search(after) is not None
+    )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from difflib import get_close_matches
 
 from ...project import Project
 from ...rule import Example, Finding, rule
 from .looked_up import looked_up
-from .mentions import mentions
-from .shell import Command
 
 _ACME = {
     "pyproject.toml": '[project]\nname = "acme"\nversion = "2.9"\nscripts = {acme = "acme.cli:main"}\n',
@@ -35,11 +34,11 @@ _ACME = {
 )
 def unknown_flag(project: Project) -> Iterator[Finding]:
     """Long flags and subcommands of Python commands made with argparse, Click or Typer."""
-    commands = project.once(looked_up).commands
-    for file, named in project.facts(mentions):
+    known = project.once(looked_up)
+    commands = known.commands
+    for file, named in known.mentions:
         for command in named.commands:
-            module = _module(command, commands.module(command.program))
-            vocabulary = commands.vocabulary(module) if module is not None else None
+            vocabulary = commands.vocabulary(command.program, as_module=command.module)
             if vocabulary is None:
                 continue
             second = command.second
@@ -56,8 +55,5 @@ def unknown_flag(project: Project) -> Iterator[Finding]:
                         f"did you mean `{close[0]}`?" if close else None,
                         file=str(file.path),
                     )
-
-
-def _module(command: Command, script: str | None) -> str | None:
-    """The module that reads the command line."""
-    return f"{command.program}.__main__" if command.module else script
+    installed = tuple(os.path.join(path, "") for path in project.environment.paths)
+    project.uses(*(path for path in commands.rests_on if not path.startswith(installed)))

@@ -78,11 +78,11 @@ class Follower:
                 self._quiet += quiet
                 self.run(body, inner)
                 self._quiet -= quiet
-                for name, value in inner.items():
+                for name, after in inner.items():
                     if name not in scope:
-                        scope[name] = value
-                    elif scope[name] is not value:
-                        scope[name] = one_of([scope[name], value])
+                        scope[name] = after
+                    elif scope[name] is not after:
+                        scope[name] = one_of([scope[name], after])
             case Define(function=function, body=body):
                 scope[function.name] = FunctionValue("", (function,)) if _plain(function.decorators) else None
                 self.run(body, self._parameters(function.parameters, scope, None))
@@ -126,30 +126,31 @@ class Follower:
 
     def _module(self, name: str, at: int) -> bool:
         """Whether a module is there, with a note of the first part that is not."""
-        finder = self.calls.types.index.finder
-        if finder.find(name) is not None:
+        index = self.calls.types.index
+        if index.finder.find(name) is not None:
+            shape = index.module(name)
+            if shape is not None and shape.removed is not None:
+                self._add(
+                    Drift("module", at, name, name, name, ModuleValue(name), note=shape.removed or "it only raises")
+                )
+                return False
             self.looked.append(at)
             return True
-        parts = name.split(".")
-        if finder.is_standard(name):
+        top, *rest = name.split(".")
+        if index.finder.is_standard(top):
             return False
-        if finder.find(parts[0]) is None:
-            self._add(Drift("absent", at, parts[0], name, parts[0]))
+        if index.finder.find(top) is None:
+            self._add(Drift("absent", at, top, name, top))
             return False
-        for index in range(1, len(parts)):
-            parent = ".".join(parts[:index])
-            if finder.find(f"{parent}.{parts[index]}") is None:
-                above = finder.find(parent)
-                if above is not None and above.compiled:
-                    return False
-                answer = self.calls.types.in_module(parent, parts[index])
-                if isinstance(answer, Missing) or (isinstance(answer, Found) and index == len(parts) - 1):
-                    sure = isinstance(answer, Missing)
-                    if sure:
-                        names = tuple(finder.submodules(parent))
-                        offset = at + len(parent) + 1
-                        self._add(Drift("module", offset, parts[index], name, parent, ModuleValue(parent), names))
+        parent = top
+        for part in rest:
+            if index.finder.find(f"{parent}.{part}") is None:
+                if isinstance(self.calls.types.in_module(parent, part), Missing):
+                    names = tuple(index.finder.submodules(parent))
+                    offset = at + len(parent) + 1
+                    self._add(Drift("module", offset, part, f"{parent}.{part}", parent, ModuleValue(parent), names))
                 return False
+            parent = f"{parent}.{part}"
         return False
 
     def _bind(self, statement: Bind, scope: Scope) -> None:

@@ -17,6 +17,7 @@ from ...api.types import Types
 from ...api.values import InstanceValue, ModuleValue, OneOf, Value
 from ...files import File
 from ...project import Project
+from .denied import line_denied
 from .fences import Bind, Block, FromImport, Import, Statement
 from .follow import Drift, Follower, Scope
 from .mentions import Mentions, mentions
@@ -29,19 +30,22 @@ _NOT_MODULES = frozenset(
         "go", "c", "h", "cpp", "java", "rb", "ipynb", "pdf", "exe", "zip", "gz", "whl", "tar", "pth", "so",
     }
 )  # fmt: skip
+_NOTHING = Mentions()
 
 
 @dataclass(frozen=True)
 class LookedUp:
-    """The drifts of each file; `index` and `distributions` for what messages say about them."""
+    """What each file names, and what of it is not there; the rest is for what messages say about it."""
 
+    mentions: tuple[tuple[File, Mentions], ...]
     drifts: tuple[tuple[File, tuple[Drift, ...]], ...]
-    index: Index
-    distributions: Distributions
-    own: tuple[str, ...]
-    commands: Commands
     found: int
     """How many names were looked up and are there."""
+    classes: Classes
+    distributions: Distributions
+    commands: Commands
+    own: tuple[str, ...]
+    """The folders that the project's own packages lie in."""
 
 
 def looked_up(project: Project) -> LookedUp:
@@ -49,18 +53,22 @@ def looked_up(project: Project) -> LookedUp:
     own = source_folders(project)
     paths = tuple(dict.fromkeys([*own, *project.environment.paths]))
     index = Index(Finder(paths))
-    calls = Calls(Classes(Types(index)))
+    classes = Classes(Types(index))
+    calls = Calls(classes)
+    every = tuple((file, named) for file, named in project.facts(mentions) if named != _NOTHING)
     drifts: list[tuple[File, tuple[Drift, ...]]] = []
     count = 0
-    for file, named in project.facts(mentions):
-        if named.fences or named.spans:
-            found, looked = _of_file(named, calls)
-            count += looked
-            if found:
-                drifts.append((file, tuple(found)))
+    for file, named in every:
+        found, looked = _of_file(named, calls)
+        count += looked
+        if told := tuple(drift for drift in found if not line_denied(_line(file.text, drift.at))):
+            drifts.append((file, told))
     index.store.save()
+    project.uses(*index.finder.rested_on(project.environment.paths))
     distributions = Distributions(paths)
-    return LookedUp(tuple(drifts), index, distributions, own, Commands(index, distributions, own), count)
+    return LookedUp(
+        every, tuple(drifts), count, classes, distributions, Commands(index, distributions, own), own
+    )  # fmt: skip
 
 
 def source_folders(project: Project) -> tuple[str, ...]:
@@ -81,17 +89,20 @@ def source_folders(project: Project) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _line(text: str, at: int) -> str:
+    end = text.find("\n", at)
+    return text[text.rfind("\n", 0, at) + 1 : end if end >= 0 else len(text)]
+
+
 def _of_file(named: Mentions, calls: Calls) -> tuple[list[Drift], int]:
     """The drifts of one document, in order of place, and how much was there."""
     drifts: list[Drift] = []
-    scopes: list[Scope] = []
     shared: Scope = {}
     looked = 0
     for fence in named.fences:
         follower = Follower(calls)
-        scope = {name: value for name, value in shared.items() if value is not None}
+        scope: Scope = {name: value for name, value in shared.items() if value is not None}
         follower.run(fence.body, scope)
-        scopes.append(scope)
         bound = set(_bound(fence.body))
         for name in bound:
             shared[name] = _agreed(shared, name, scope.get(name))
@@ -99,12 +110,12 @@ def _of_file(named: Mentions, calls: Calls) -> tuple[list[Drift], int]:
         if not fence.denied:
             drifts += follower.drifts
     for spoken in named.spans:
-        scope = {name: value for name, value in shared.items() if value is not None}
+        spoken_in: Scope = {name: value for name, value in shared.items() if value is not None}
         top = dotted(spoken.value).partition(".")[0]
         if top not in shared and _is_module_path(spoken.value, calls):
-            scope[top] = ModuleValue(top)
+            spoken_in[top] = ModuleValue(top)
         follower = Follower(calls)
-        follower.value(spoken.value, scope)
+        follower.value(spoken.value, spoken_in)
         looked += len(follower.looked)
         if not spoken.denied:
             drifts += follower.drifts

@@ -17,6 +17,7 @@ from .shell import SHELL, Command, commands_in, commands_of, words_of
 
 PYTHON = frozenset({"python", "py", "python3", "py3", "pycon", "ipython", "{.python", "{.py"})
 _SPAN = re.compile(r"@?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(.*\))?")
+_PIN = re.compile(r"(?<![\w.$/-])([A-Za-z][\w.-]*)(?:\[[\w, -]*\])?==(\d+(?:\.\d+)*)(?![\w+!])")
 
 
 class Spoken(msgspec.Struct, frozen=True, array_like=True):
@@ -33,12 +34,21 @@ class Fence(msgspec.Struct, frozen=True, array_like=True):
     denied: bool
 
 
+class Pin(msgspec.Struct, frozen=True, array_like=True):
+    """`name==version` in code."""
+
+    name: str
+    version: str
+    at: int
+
+
 class Mentions(msgspec.Struct, frozen=True, array_like=True):
     """Fences and spans, each in order of place."""
 
     fences: tuple[Fence, ...] = ()
     spans: tuple[Spoken, ...] = ()
     commands: tuple[Command, ...] = ()
+    pins: tuple[Pin, ...] = ()
 
 
 @fact("drift-mentions", kinds=MARKDOWN_KINDS, type=Mentions)
@@ -50,7 +60,12 @@ def mentions(file: File) -> Mentions:
     spans: list[Spoken] = []
     commands: list[Command] = []
     old = is_history(file)
+    pins: list[Pin] = []
     for code in file.markdown.code:
+        if "==" in code.text and code.language not in PYTHON and not old:
+            start = code.inside[0]
+            raw = file.text[start : code.inside[1]]
+            pins += (Pin(match[1], match[2], start + match.start()) for match in _PIN.finditer(raw))
         if code.form == "fence":
             if code.language in PYTHON:
                 body = read_fence(code.text, _line_places(file.text, code))
@@ -64,7 +79,7 @@ def mentions(file: File) -> Mentions:
                 spans.append(Spoken(value, old or span_denied(file.text, code)))
             elif " " in code.text and not old and not span_denied(file.text, code):
                 commands += commands_of(words_of(code.text, code.inside[0]))
-    return Mentions(tuple(fences), tuple(spans), tuple(commands))
+    return Mentions(tuple(fences), tuple(spans), tuple(commands), tuple(pins))
 
 
 def _line_places(text: str, code: Code) -> list[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from ...diagnostics import Severity
 from ...files import File
@@ -11,6 +10,7 @@ from ...project import Project
 from ...rule import Example, Finding, rule
 from .follow import Drift
 from .looked_up import LookedUp, looked_up
+from .suggestions import suggestion
 
 _ACME = {
     "pyproject.toml": '[project]\nname = "acme"\nversion = "2.9"\n',
@@ -50,7 +50,7 @@ def unknown_symbol(project: Project) -> Iterator[Finding]:
     for file, drift in _of(known, "attribute", "name"):
         message = f"`{drift.written}` does not exist in {_package(known, drift)}"
         severity: Severity | None = None if drift.sure else "warning"
-        yield Finding(_span(drift), message, _suggestion(known, drift), file=str(file.path), severity=severity)
+        yield Finding(_span(drift), message, suggestion(drift, known.classes), file=str(file.path), severity=severity)
 
 
 @rule(
@@ -73,7 +73,8 @@ def unknown_module(project: Project) -> Iterator[Finding]:
     for file, drift in _of(known, "module", "absent"):
         if drift.what == "module":
             message = f"`{drift.written}` does not exist in {_package(known, drift)}"
-            yield Finding(_span(drift), message, _suggestion(known, drift), file=str(file.path))
+            help_ = drift.note or suggestion(drift, known.classes)
+            yield Finding(_span(drift), message, help_, file=str(file.path))
         elif drift.name not in absent:
             absent.add(drift.name)
             message = f"`{drift.name}` is not installed, so what the documents say of it is not checked"
@@ -99,7 +100,7 @@ def unknown_parameter(project: Project) -> Iterator[Finding]:
         verb = "takes no parameter" if drift.sure else "ignores the parameter"
         message = f"`{drift.written}` {verb} `{drift.name}` in {_package(known, drift)}"
         severity: Severity | None = None if drift.sure else "warning"
-        yield Finding(_span(drift), message, _nearest(drift), file=str(file.path), severity=severity)
+        yield Finding(_span(drift), message, suggestion(drift, known.classes), file=str(file.path), severity=severity)
 
 
 @rule(
@@ -140,7 +141,7 @@ def _span(drift: Drift) -> tuple[int, int]:
 
 def _package(known: LookedUp, drift: Drift) -> str:
     """`acme 2.9 (installed)`, or the project's own package."""
-    source = known.index.finder.find(drift.module)
+    source = known.classes.types.index.finder.find(drift.module)
     place = source.path or (source.folders[0] if source.folders else "") if source else ""
     installed = known.distributions.of_module(drift.module)
     if installed is not None:
@@ -151,28 +152,3 @@ def _package(known: LookedUp, drift: Drift) -> str:
         if place.startswith(known.own) and "site-packages" not in place
         else f"{top} (installed)"
     )
-
-
-def _nearest(drift: Drift) -> str | None:
-    close = get_close_matches(drift.name, drift.names, 1, 0.6)
-    return f"did you mean `{close[0]}`?" if close else None
-
-
-def _suggestion(known: LookedUp, drift: Drift) -> str | None:
-    """The place that the name has moved to, or the name that is nearest."""
-    moved = _moved(known, drift)
-    if moved is not None:
-        return f"did you mean `{moved}`?"
-    close = get_close_matches(drift.name, drift.names, 1, 0.6)
-    if not close:
-        return None
-    before = drift.written.rpartition(".")[0]
-    return f"did you mean `{before}.{close[0]}`?" if before else f"did you mean `{close[0]}`?"
-
-
-def _moved(known: LookedUp, drift: Drift) -> str | None:
-    """For a name of an instance: the attribute whose own member it is (`client.stream_events`: `client.events.stream`).
-
-    For a name of a module: another module of the package that has it.
-    """
-    return None

@@ -53,6 +53,8 @@ class Columns:
         self.speaker_codes: dict[str, int] = {}
         self.tail: dict[str, list[tuple[int, int]]] = {}
         """For the docs without postings: a term, and the docs with their counts."""
+        self._session_lengths: Any = np.zeros(0, np.float32)
+        self._lengths_at = 0
         self._indexed = 0
         self._tail_end = 0
         self._last: dict[int, tuple[int, float]] = {}
@@ -78,6 +80,15 @@ class Columns:
         self._take(db, db.execute(f"{select} >= ? ORDER BY doc", (self.space, start)))
         self._read_tail(db, indexed)
         self.cursor = latest
+
+    def session_lengths(self) -> Any:
+        """The terms of each session, by code."""
+        if self._lengths_at != self.cursor:
+            inside = self.sessions[: self.n] >= 0
+            codes, lengths = self.sessions[: self.n][inside], self.lengths[: self.n][inside]
+            found = np.bincount(codes, weights=lengths, minlength=len(self.session_codes))
+            self._session_lengths, self._lengths_at = found.astype(np.float32), self.cursor
+        return self._session_lengths
 
     def _read_tail(self, db: sqlite3.Connection, indexed: int) -> None:
         """Count the terms of docs that have no postings yet."""

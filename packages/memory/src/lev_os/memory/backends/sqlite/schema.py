@@ -97,6 +97,7 @@ def _prepare(db: sqlite3.Connection, path: str) -> None:
         "secure_delete = ON",
         "temp_store = MEMORY",
         "wal_autocheckpoint = 4000",
+        "cache_size = -8000",
     ):
         db.execute(f"PRAGMA {pragma}")
     if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone() is None:
