@@ -13,7 +13,6 @@ from lev_os.core.documents import Document, read_yaml
 from .markdown import Markdown, read_markdown
 from .reading import decode, read_bytes
 from .rule import Span
-from .triggers import search
 
 MARKDOWN_KINDS = frozenset({"skill", "resource", "instructions", "command", "agent", "context"})
 """Markdown that a model reads: skills, their resources, instructions such as AGENTS.md, commands, agents, contexts."""
@@ -29,7 +28,6 @@ class File:
         self.path = path
         self.name = name
         self.kind = kind
-        self._triggers: tuple[int, frozenset[int]] | None = None
         if text is not None:
             self.text = text
 
@@ -40,6 +38,11 @@ class File:
     def text(self) -> str:
         """All of it; raises `Unreadable` when it has become so since it was found."""
         return decode(read_bytes(str(self.path))[0])
+
+    @cached_property
+    def data(self) -> bytes:
+        """The text as UTF-8."""
+        return self.text.encode("utf-8", "surrogatepass")
 
     @cached_property
     def markdown(self) -> Markdown:
@@ -62,12 +65,6 @@ class File:
         """The frontmatter's keys and values; empty without frontmatter, or with one that is no mapping."""
         head = self.frontmatter
         return head.data if head is not None and isinstance(head.data, Mapping) else {}
-
-    def triggers(self, count: int) -> frozenset[int]:
-        """Which of the first `count` triggers of all rules occur in the text; see `triggers`."""
-        if self._triggers is None or self._triggers[0] != count:
-            self._triggers = count, search(self.text, count)
-        return self._triggers[1]
 
     @cached_property
     def _starts(self) -> list[int]:

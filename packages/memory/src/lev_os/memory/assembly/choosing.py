@@ -65,7 +65,8 @@ class _Spending:
 
     def value(self, one: Candidate) -> float:
         """The score, a little less for a longer text."""
-        return one.score / float(max(one.tokens, 1)) ** self._plan.length
+        length: float = max(one.tokens, 1) ** self._plan.length
+        return one.score / length
 
     def take(self, candidates: Sequence[Candidate], why: Why, room: int, value: Callable[[Candidate], float]) -> None:
         """Take what fits into `room` and into the budget, best first; likeness to the chosen lowers a value."""

@@ -9,11 +9,11 @@ our own labelled texts is measured by the tests, which hold its precision at nin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ...files import File
 from ...rule import Example, Finding, rule
-from ...triggers import SPACE, Trigger
+from .._hint import hint
 from .commands import MARKDOWN
 from .hidden import VERIFIED
 
@@ -48,28 +48,18 @@ _STEAL = re.compile(
 )
 
 
-_OVERRIDE_LIKE = Trigger(
-    rf"(?i)(?:ignore|disregard|forget|override|bypass){SPACE}(?:(?:all|any|the|your|of|every|these|those){SPACE})*"
-    r"(?:previous|prior|above|earlier|preceding|existing|system|original|safety)"
-    r"|you are (?:now )?(?:DAN|in d|jail|unres)|pretend (?:that )?(?:you have|there are) no|new system prompt"
-)
-_CONCEAL_LIKE = Trigger(
-    rf"(?i)(?:do not|don't|never|without){SPACE}(?:tell|inform|mention|alert|notify|reveal|show)"
-    rf"(?:ing)?{SPACE}(?:(?:this|it|to|the){SPACE})*(?:user|human|developer|operator|reviewer)"
-    r"|(?:hide|conceal) (?:this|it|these) "
-    r"|(?:secret|silent|covert)ly (?:send|upload|post|copy|forward|run|exec|ap|ad|in)"
-)
-_STEAL_LIKE = Trigger(
-    r"(?i)(?:send|upload|post|forward|exfiltrate|transmit|leak|append|submit|curl)[^\n]*"
-    r"(?:/\.ssh|id_rsa|\.env|\.aws/cred|/etc/passwd|\.netrc|\.npmrc|(?:api|secret|private|access) (?:key|token)|"
-    r"credential|password|environment variable|conversation|system prompt)[^\n]*"
-    r"(?:https?://|@|attacker|webhook|pastebin|our server)"
+_MAY_OVERRIDE = hint(_OVERRIDE.pattern)
+_MAY_CONCEAL = hint(_CONCEAL.pattern.replace("(?!['’]s)", ""))
+_MAY_STEAL = hint(
+    r"(?i)\b(?:send|upload|post|forward|exfiltrate|transmit|leak|append|submit|curl)\b[^.\n]*"
+    r"(?:\.ssh|id_rsa|\.env|credentials|/etc/passwd|\.netrc|\.npmrc|"
+    r"(?:api|secret|private|access) (?:key|token)|passwords?|environment variables|conversation|system prompt)"
 )
 
 
-def _found(file: File, trigger: Trigger, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
+def _found(file: File, pattern: re.Pattern[str], may_match: Callable[[File], bool]) -> Iterator[re.Match[str]]:
     """Matches outside code, quotations and sentences that speak about attacks."""
-    if not trigger.fires(file):
+    if not may_match(file):
         return
     text = file.text
     for found in pattern.finditer(text):
@@ -105,7 +95,7 @@ def _found(file: File, trigger: Trigger, pattern: re.Pattern[str]) -> Iterator[r
 )
 def instruction_override(file: File) -> Iterator[Finding]:
     """Orders to ignore other orders."""
-    for found in _found(file, _OVERRIDE_LIKE, _OVERRIDE):
+    for found in _found(file, _OVERRIDE, _MAY_OVERRIDE):
         yield Finding(found.span(), f"the text says {' '.join(found[0].split())!r}")
 
 
@@ -127,7 +117,7 @@ def instruction_override(file: File) -> Iterator[Finding]:
 )
 def concealment(file: File) -> Iterator[Finding]:
     """Orders not to tell."""
-    for found in _found(file, _CONCEAL_LIKE, _CONCEAL):
+    for found in _found(file, _CONCEAL, _MAY_CONCEAL):
         yield Finding(found.span(), f"the text says {' '.join(found[0].split())!r}")
 
 
@@ -148,10 +138,11 @@ def concealment(file: File) -> Iterator[Finding]:
 )
 def exfiltration(file: File) -> Iterator[Finding]:
     """Secrets and an address in one order."""
-    for found in _found(file, _STEAL_LIKE, _STEAL):
-        before = file.text[max(0, found.start() - 30) : found.start()].lower()
-        if not re.search(r"\b(?:never|not|don't|avoid)\b[^.]*$", before):
-            yield Finding(found.span(), f"the text says {' '.join(found[0].split())[:80]!r}")
+    if "//" in file.text or "@" in file.text or "webhook" in file.text or "attacker" in file.text:
+        for found in _found(file, _STEAL, _MAY_STEAL):
+            before = file.text[max(0, found.start() - 30) : found.start()].lower()
+            if not re.search(r"\b(?:never|not|don't|avoid)\b[^.]*$", before):
+                yield Finding(found.span(), f"the text says {' '.join(found[0].split())[:80]!r}")
 
 
 _REMOTE = re.compile(r"https?://[^\s?#]+\?[^\s#]*(?:\$\{?\w|\{\{?\w|%7B|<\w+>|\[[A-Z_]+\])", re.IGNORECASE)
