@@ -8,6 +8,7 @@ from ...diagnostics import Severity
 from ...files import File
 from ...project import Project
 from ...rule import Example, Finding, rule
+from .denied import stands_for_any
 from .follow import Drift
 from .looked_up import LookedUp, looked_up
 from .suggestions import suggestion
@@ -132,7 +133,12 @@ def deprecated_symbol(project: Project) -> Iterator[Finding]:
 
 
 def _of(known: LookedUp, *kinds: str) -> Iterator[tuple[File, Drift]]:
-    return ((file, drift) for file, drifts in known.drifts for drift in drifts if drift.what in kinds)
+    return (
+        (file, drift)
+        for file, drifts in known.drifts
+        for drift in drifts
+        if drift.what in kinds and not stands_for_any(drift.name)
+    )
 
 
 def _span(drift: Drift) -> tuple[int, int]:
