@@ -7,12 +7,12 @@ from textwrap import dedent
 
 import pytest
 from lev_os.check.api.library import Library
+from lev_os.check.drift.documents import drifts_in
+from lev_os.check.drift.follow import Drift
+from lev_os.check.drift.looked_up import source_folders
+from lev_os.check.drift.mentions import mentions
 from lev_os.check.files import File
 from lev_os.check.project import Project
-from lev_os.check.rules.drift.documents import drifts_in
-from lev_os.check.rules.drift.follow import Drift
-from lev_os.check.rules.drift.looked_up import source_folders
-from lev_os.check.rules.drift.mentions import mentions
 
 DATACLASS = "@dataclasses.dataclass(frozen=True)"
 OVERLOAD = "from typing import overload\n@overload\n"

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
+
 _COMPILED = (".so", ".pyd")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """Where a module is. `path` is its source or stub, and nothing when only a compiled file or a folder is there.
 
     `folders` are those that its submodules lie in; empty for a plain module. `beside` is the source of a stub.

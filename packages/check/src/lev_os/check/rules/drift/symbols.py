@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...drift import findings
 from ...project import Project
 from ...rule import Example, Finding, rule
-from .looked_up import findings
 
 _ACME = {
     "pyproject.toml": '[project]\nname = "acme"\nversion = "2.9"\n',

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...drift import findings
 from ...project import Project
 from ...rule import Example, Finding, rule
-from .looked_up import findings
 
 _INSTALLED = {
     "pyproject.toml": '[project]\nname = "shop"\n',

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ...api.calls import Calls
-from ...api.expressions import Expression, dotted
-from ...api.values import InstanceValue, ModuleValue, OneOf, Value
-from ...files import File
+from ..api.calls import Calls
+from ..api.expressions import Expression, dotted
+from ..api.values import InstanceValue, ModuleValue, OneOf, Value
+from ..files import File
 from .denied import line_denied, span_denied
 from .fences import Bind, Block, FromImport, Import, Statement
 from .follow import Drift, Follower, Scope

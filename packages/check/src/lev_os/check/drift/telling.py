@@ -7,10 +7,10 @@ from difflib import get_close_matches
 
 import msgspec
 
-from ...api.distributions import normalised
-from ...api.library import Library
-from ...diagnostics import Severity
-from ...rule import Span
+from ..api.distributions import normalised
+from ..api.library import Library
+from ..diagnostics import Severity
+from ..rule import Span
 from .follow import Drift
 from .mentions import Mentions, Pin
 from .shell import Command, Word

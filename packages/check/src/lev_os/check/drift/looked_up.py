@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 from lev_os.core.caches import replace_cache
 
-from ...api.library import Library
-from ...files import File
-from ...memory import holds, states
-from ...project import Project
-from ...rule import Finding
+from ..api.library import Library
+from ..files import File
+from ..memory import holds, states
+from ..project import Project
 from .documents import drifts_in
 from .mentions import mentions
 from .telling import Told, tell
@@ -32,16 +30,6 @@ class _Memory(msgspec.Struct, array_like=True):
     code: str
     rests_on: dict[str, int]
     told: dict[str, tuple[Told, ...]]
-
-
-def findings(project: Project, code: str) -> Iterator[Finding]:
-    """What one rule has to say."""
-    said: set[str] = set()
-    for file, every in project.once(looked_up):
-        for told in every:
-            if told.code == code and told.package not in said:
-                said.update((told.package,) if told.package else ())
-                yield Finding(told.span, told.message, told.help, file=str(file.path), severity=told.severity)
 
 
 def looked_up(project: Project) -> _Told:
