@@ -272,7 +272,7 @@ class Checker:
         return Project(
             self.root, tuple(self._files.values()), self.environment,
             lambda: tuple(self._packages.subject(root, self._files) for root in self._roots),
-            self._fact,
+            self._fact, lambda file: self.memory.files[str(file.path)].digest, self._begun,
         )  # fmt: skip
 
     def _fact(self, fact: Fact[Any], file: File) -> Any:
