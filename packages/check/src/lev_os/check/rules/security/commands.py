@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from ...files import File
 from ...rule import Example, Finding, Span, rule
+from .._text import has_base64, has_hexadecimal
 from .hidden import VERIFIED
 
 MARKDOWN = frozenset({"skill", "resource", "instructions", "command", "agent", "context"})
@@ -170,10 +171,10 @@ _SENTENCE = re.compile(
 )  # fmt: skip
 def encoded_payload(file: File) -> Iterator[Finding]:
     """Base64 and hex of text that commands something."""
-    for found in _BASE64.finditer(file.text):
+    for found in _BASE64.finditer(file.text) if has_base64(file.text, 40) else ():
         if (said := _decoded(found[0])) is not None:
             yield Finding(found.span(), f"base64 that decodes to {said!r}")
-    if "\\x" in file.text or _HEX.search(file.text):
+    if "\\x" in file.text or has_hexadecimal(file.text, 48):
         for found in _HEX.finditer(file.text):
             data = binascii.unhexlify(found[0].replace("\\x", ""))
             if (said := _orders(data)) is not None:
