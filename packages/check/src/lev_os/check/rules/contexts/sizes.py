@@ -23,7 +23,9 @@ _DENSEST = 3
 @fact("tokens", kinds=_LIMITS, type=int)
 def size(file: File) -> int:
     """The o200k tokens of a file that may reach a limit; 0 for one that cannot."""
-    return tokens.count(file.text) if len(file.text.encode()) >= _LIMITS[file.kind][0] * _DENSEST else 0
+    return (
+        tokens.count(file.text) if len(file.text.encode("utf-8", "replace")) >= _LIMITS[file.kind][0] * _DENSEST else 0
+    )
 
 
 @rule(
