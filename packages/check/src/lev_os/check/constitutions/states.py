@@ -7,7 +7,7 @@ kin do not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -85,7 +85,9 @@ class Names:
 
     def _own(self, name: str, source: str) -> Mark:
         whole = self.marks.get(name, CLEAN)
-        fields = {path: mark for path, mark in self.marks.items() if path.startswith(name + ".")}
+        if name != "input":  # nothing else has labels of single fields
+            return whole
+        fields = {path: mark for path, mark in self.marks.items() if path.startswith("input.")}
         if not fields:
             return whole
         if source.replace(".", "").replace("_", "").isalnum():
@@ -148,7 +150,9 @@ class State:
 
     def spend_all(self) -> None:
         """Whatever was approved may have been used by something else."""
-        self.approvals = {answer: replace(approval, spent=True) for answer, approval in self.approvals.items()}
+        for answer, approval in self.approvals.items():
+            if not approval.spent:
+                self.approvals[answer] = replace(approval, spent=True)
 
     def become(self, other: State) -> None:
         """Go on from another state of the same scope."""
@@ -162,6 +166,8 @@ def join(one: State, other: State, symbols: Symbols, place: str) -> State:
     approvals = dict(one.approvals)
     for answer, approval in other.approvals.items():
         known = approvals.get(answer)
+        if known is approval:
+            continue
         # One that was asked for on one way only has to be looked at again: its answer is null on the other.
         granted = known is not None and known.granted and approval.granted
         approvals[answer] = replace(approval, granted=granted, spent=approval.spent or bool(known and known.spent))
@@ -175,20 +181,27 @@ def join(one: State, other: State, symbols: Symbols, place: str) -> State:
 
 
 def _join_names(one: Names, other: Names, symbols: Symbols, place: str) -> Names:
-    marks = {
-        name: one.marks.get(name, CLEAN).either(other.marks.get(name, CLEAN))
-        for name in one.marks.keys() | other.marks.keys()
-    }
-    values: dict[str, Symbol] = {}
+    """Nearly all names are the very same on both ways; only the others are looked at."""
+    marks = dict(one.marks)
+    for name in _unlike(one.marks, other.marks):
+        marks[name] = one.marks.get(name, CLEAN).either(other.marks.get(name, CLEAN))
+    values = dict(one.values)
     unsure = one.unsure | other.unsure
-    for name in one.values.keys() | other.values.keys():
+    for name in _unlike(one.values, other.values):
         here, there = one.values.get(name), other.values.get(name)
-        if here is None or there is None:
-            unsure.add(name)
-            values[name] = there if here is None else here  # type: ignore[assignment]
-        else:
-            values[name] = here if here == there else symbols.unknown("meets", place, name)
+        if here is not None and there is not None:
+            values[name] = symbols.unknown("meets", place, name)
+            continue
+        unsure.add(name)
+        if there is not None:
+            values[name] = there
     return Names(one.scope, one.parent, one.control.either(other.control), marks, values, unsure)
+
+
+def _unlike(one: Mapping[str, object], other: Mapping[str, object]) -> list[str]:
+    """The keys whose values are not one and the same."""
+    found = [key for key, value in other.items() if one.get(key) is not value and one.get(key) != value]
+    return found if len(one) == len(other) and not found else found + [key for key in one if key not in other]
 
 
 def same_labels(one: State, other: State) -> bool:

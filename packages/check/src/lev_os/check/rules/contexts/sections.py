@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from ...files import MARKDOWN_KINDS, File
-from ...rule import Example, Finding, Span, rule
+from ...rule import Example, Finding, rule
 from .._head import skill
-from .._text import begins, lowered
+from .._hint import hint
 from .names import VERIFIED
 
 _READ = MARKDOWN_KINDS - {"resource"}
@@ -40,33 +40,15 @@ def empty_section(file: File) -> Iterator[Finding]:
             yield Finding(heading.span, f"nothing stands below the heading {heading.text[:60]!r}")
 
 
-_UNWRITTEN = re.compile(
-    r"[ \t]*(?:[-*+][ \t]+|\d+\.[ \t]+|>[ \t]*|#+[ \t]+)?(?:\*\*|__|\[|\()?"
+_LEFT = re.compile(
+    r"(?m)^[ \t]*(?:[-*+][ \t]+|\d+\.[ \t]+|>[ \t]*|#+[ \t]+)?(?:\*\*|__|\[|\()?"
     r"(?:TODO|FIXME|TBD|XXX)\b(?:\*\*|__)?(?=[ \t]*(?:[:\])]|$))"
+    r"|\b[Ll]orem ipsum dolor\b|\[(?:TODO|TBD|FIXME)\b|Replace with description of the skill"
+    r"|\[(?:[Ii]nsert|INSERT|[Yy]our|YOUR) [A-Za-z ]{3,40}(?: here| HERE)\]"
 )
-"""A line that is a mark of unfinished text, or begins with one."""
-_INSERT = re.compile(r"\[(?:insert|your) [a-z ]{3,40} here\]")
-_BRACKETED = re.compile(r"\[(?:TODO|TBD|FIXME)\b")
-_MARKS = ("TODO", "FIXME", "TBD", "XXX")
-_TEXTS = ("lorem ipsum dolor", "replace with description of the skill")
-
-
-def _left(text: str) -> Iterator[tuple[int, int]]:
-    for mark in _MARKS:
-        for at in begins(text, (mark,)):
-            start = text.rfind("\n", 0, at) + 1
-            end = text.find("\n", at)
-            line = text[start : end if end >= 0 else len(text)].rstrip("\r")
-            if (found := _UNWRITTEN.match(line)) is not None and start + found.end() > at:
-                yield start + len(line) - len(line.lstrip()), start + found.end()
-            elif _BRACKETED.match(text, at - 1):
-                yield at - 1, at + len(mark)
-    lower = lowered(text)
-    for at in begins(lower, ("[insert ", "[your ")):
-        if (whole := _INSERT.match(lower, at)) is not None:
-            yield at, whole.end()
-    for words in _TEXTS:
-        yield from ((at, at + len(words)) for at in begins(lower, (words,)))
+_MAY_BE_LEFT = hint(
+    r"TODO|FIXME|TBD|XXX|orem ipsum dolor|Replace with description|\[(?:[Ii]nsert|INSERT|[Yy]our|YOUR) "
+)
 
 
 @rule(
@@ -91,13 +73,11 @@ def _left(text: str) -> Iterator[tuple[int, int]]:
 def placeholder(file: File) -> Iterator[Finding]:
     """Marks of unfinished text, outside code and comments."""
     text = file.text
-    hidden: list[Span] | None = None
-    said: set[int] = set()
-    for start, end in _left(text):
-        if hidden is None:
-            hidden = [code.span for code in file.markdown.code] + list(file.markdown.html)
-        line = text.count("\n", 0, start)
-        if line not in said and not any(first <= end - 1 < last for first, last in hidden):
-            said.add(line)
-            shown = text[start : start + 60].partition("\n")[0]
-            yield Finding((start, end), f"a placeholder was left: {shown.strip()!r}")
+    if not _MAY_BE_LEFT(file):
+        return
+    hidden = [code.span for code in file.markdown.code] + list(file.markdown.html)
+    for found in _LEFT.finditer(text):
+        start = found.start() + len(found[0]) - len(found[0].lstrip(" \t"))
+        if not any(begin <= found.end() - 1 < end for begin, end in hidden):
+            line = text[start : text.find("\n", start)] if "\n" in text[start:] else text[start:]
+            yield Finding((start, found.end()), f"a placeholder was left: {line.strip()[:60]!r}")

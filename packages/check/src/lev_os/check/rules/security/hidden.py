@@ -60,7 +60,7 @@ def _removal(start: int, end: int) -> Fix:
 def tag_characters(file: File) -> Iterator[Finding]:
     """Runs of tags and of selectors, with what they spell."""
     text = file.text
-    if not any("\ufe00" <= c <= "\ufe0f" or "\U000e0000" <= c <= "\U000e01ef" for c in wide(text)):
+    if not any("\ufe00" <= c <= "\ufe0f" or "\U000e0000" <= c <= "\U000e01ef" for c in wide(file)):
         return
     flags = [found.span() for found in _FLAG.finditer(text)] if "\U0001f3f4" in text else []
     for found in _TAGS.finditer(text):
@@ -92,7 +92,7 @@ def tag_characters(file: File) -> Iterator[Finding]:
 )
 def bidirectional_controls(file: File) -> Iterator[Finding]:
     """Each control that changes the direction."""
-    if wide(file.text).isdisjoint(_REORDERING):
+    if wide(file).isdisjoint(_REORDERING):
         return
     for found in _BIDI.finditer(file.text):
         line = file.text[file.text.rfind("\n", 0, found.start()) + 1 : found.start() + 200].partition("\n")[0]
@@ -122,7 +122,7 @@ def bidirectional_controls(file: File) -> Iterator[Finding]:
 def zero_width_characters(file: File) -> Iterator[Finding]:
     """Each run of characters without width that the writing around does not need."""
     text = file.text
-    if not any(map(_ZERO_WIDTH.match, wide(text))):
+    if not any(map(_ZERO_WIDTH.match, wide(file))):
         return
     for found in _ZERO_WIDTH.finditer(text):
         start, end = found.span()
@@ -169,7 +169,7 @@ def _joins(character: str) -> bool:
 )
 def control_characters(file: File) -> Iterator[Finding]:
     """Runs of control characters, but for tabs, line ends and form feeds."""
-    if not has_control(file.text) and not any("\x80" <= c <= "\x9f" for c in wide(file.text)):
+    if not has_control(file) and not any("\x80" <= c <= "\x9f" for c in wide(file)):
         return
     for found in _CONTROL.finditer(file.text):
         yield Finding(found.span(), f"the control character {_named(found[0][0])}", fix=_removal(*found.span()))
@@ -205,7 +205,7 @@ _WORD = re.compile(r"[\w./:@-]*[A-Za-z][\w./:@-]*")
 def confusable_characters(file: File) -> Iterator[Finding]:
     """Words with at least two Latin letters and a look-alike, but no other letter of that script."""
     text = file.text
-    if wide(text).isdisjoint(_CONFUSABLE):
+    if wide(file).isdisjoint(_CONFUSABLE):
         return
     last = -1
     for found in _LOOKALIKE.finditer(text):

@@ -9,11 +9,11 @@ labelled texts 18 of 24 attacks are found, and none of 32 harmless ones is flagg
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ...files import File
 from ...rule import Example, Finding, rule
-from .._text import begins, lowered
+from .._hint import hint
 from .commands import MARKDOWN
 from .hidden import VERIFIED
 
@@ -31,7 +31,6 @@ _OVERRIDE = re.compile(
     r"|\bpretend (?:that )?(?:you have|there are) no (?:restrictions|rules|guidelines|limits)\b"
     r"|\bnew system prompt\s*:"
 )
-_OVERRIDING = ("ignore", "disregard", "forget", "override", "bypass", "you are", "pretend", "new system prompt")
 _CONCEAL = re.compile(
     r"(?i)\b(?:do not|don't|never|without)\s+(?:tell(?:ing)?|inform(?:ing)?|mention(?:ing)?(?: (?:this|it))? to|"
     r"alert(?:ing)?|notify(?:ing)?|reveal(?:ing)? (?:this |it )?to|show(?:ing)? (?:this |it )?to)\s+(?:the\s+)?"
@@ -39,7 +38,6 @@ _CONCEAL = re.compile(
     r"|\b(?:hide|conceal) (?:this|it|these (?:steps|actions))\b[^.\n]{0,30} from (?:the )?(?:user|human|reviewer)"
     r"|\b(?:secretly|silently|covertly) (?:send|upload|post|copy|forward|run|execute|append|add|include)\b"
 )
-_CONCEALING = ("do not", "don't", "never", "without", "hide", "conceal", "secretly", "silently", "covertly")
 _STEAL = re.compile(
     r"(?i)\b(?:send|upload|post|forward|exfiltrate|transmit|leak|append|submit|curl)\b[^.\n]{0,80}"
     r"(?:~?/\.ssh\b|id_rsa\b|\.env\b|\.aws/credentials|/etc/passwd|\.netrc\b|\.npmrc\b|"
@@ -48,16 +46,23 @@ _STEAL = re.compile(
     r"[^.\n]{0,60}\b(?:to|at|via)\b[^.\n]{0,30}"
     r"(?:https?://(?!localhost|127\.)|\b[\w.+-]+@[\w-]+\.[a-z]{2,}|\b(?:attacker|webhook|pastebin|our server)\b)"
 )
-_STEALING = ("send", "upload", "post", "forward", "exfiltrate", "transmit", "leak", "append", "submit", "curl")
 
 
-def _found(file: File, pattern: re.Pattern[str], words: tuple[str, ...]) -> Iterator[re.Match[str]]:
-    """Matches that begin with one of `words`, outside code, quotations and sentences that speak about attacks."""
+_MAY_OVERRIDE = hint(_OVERRIDE.pattern)
+_MAY_CONCEAL = hint(re.sub(r"\(\?!.*?\)", "", _CONCEAL.pattern))
+_MAY_STEAL = hint(
+    r"(?i)\b(?:send|upload|post|forward|exfiltrate|transmit|leak|append|submit|curl)\b[^.\n]*"
+    r"(?:\.ssh|id_rsa|\.env|credentials|/etc/passwd|\.netrc|\.npmrc|"
+    r"(?:api|secret|private|access) (?:key|token)|passwords?|environment variables|conversation|system prompt)"
+)
+
+
+def _found(file: File, pattern: re.Pattern[str], may_match: Callable[[File], bool]) -> Iterator[re.Match[str]]:
+    """Matches outside code, quotations and sentences that speak about attacks."""
+    if not may_match(file):
+        return
     text = file.text
-    for at in begins(lowered(text), words):
-        found = pattern.match(text, at)
-        if found is None:
-            continue
+    for found in pattern.finditer(text):
         start = max(text.rfind("\n", 0, found.start()), text.rfind(". ", 0, found.start())) + 1
         line_start = text.rfind("\n", 0, found.start()) + 1
         end = text.find("\n", found.end())
@@ -92,7 +97,7 @@ def _found(file: File, pattern: re.Pattern[str], words: tuple[str, ...]) -> Iter
 )
 def instruction_override(file: File) -> Iterator[Finding]:
     """Orders to ignore other orders."""
-    for found in _found(file, _OVERRIDE, _OVERRIDING):
+    for found in _found(file, _OVERRIDE, _MAY_OVERRIDE):
         yield Finding(found.span(), f"the text says {' '.join(found[0].split())!r}")
 
 
@@ -114,7 +119,7 @@ def instruction_override(file: File) -> Iterator[Finding]:
 )
 def concealment(file: File) -> Iterator[Finding]:
     """Orders not to tell."""
-    for found in _found(file, _CONCEAL, _CONCEALING):
+    for found in _found(file, _CONCEAL, _MAY_CONCEAL):
         yield Finding(found.span(), f"the text says {' '.join(found[0].split())!r}")
 
 
@@ -136,7 +141,7 @@ def concealment(file: File) -> Iterator[Finding]:
 def exfiltration(file: File) -> Iterator[Finding]:
     """Secrets and an address in one order."""
     if "//" in file.text or "@" in file.text or "webhook" in file.text or "attacker" in file.text:
-        for found in _found(file, _STEAL, _STEALING):
+        for found in _found(file, _STEAL, _MAY_STEAL):
             before = file.text[max(0, found.start() - 30) : found.start()].lower()
             if not re.search(r"\b(?:never|not|don't|avoid)\b[^.]*$", before):
                 yield Finding(found.span(), f"the text says {' '.join(found[0].split())[:80]!r}")

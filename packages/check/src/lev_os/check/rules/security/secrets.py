@@ -10,6 +10,7 @@ from math import log2
 
 from ...files import File
 from ...rule import Example, Finding, rule
+from .._hint import hint
 from .hidden import READ, VERIFIED
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -39,29 +40,32 @@ _EXAMPLE = re.compile(
     r"(?i)example|xxxx|your|placeholder|dummy|fake|sample|test_?key|changeme|redacted|insert|abcdef|123456|0000|1111|"
     r"\.\.\."
 )
-_Form = tuple[tuple[str, ...], str, re.Pattern[str], Callable[[str], bool]]
-_FORMS: tuple[_Form, ...] = (
-    (("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), "a GitHub token",
+_MAY_HOLD = hint(
+    "gh[pousr]_|github_pat_|npm_|pypi-AgE|AKIA|ASIA|sk-ant-|T3BlbkFJ|_live_|xox[abprs]-|hooks[.]slack|AIza|glpat-|hf_|"
+    "SG[.]|PRIVATE KEY"
+)
+_FORMS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
+    ("a GitHub token",
      re.compile(r"\bgh[pousr]_[A-Za-z0-9]{36}\b"), _checked),
-    (("github_pat_",), "a GitHub token",
+    ("a GitHub token",
      re.compile(r"\bgithub_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}\b"), looks_random),
-    (("npm_",), "an npm token", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b"), _checked),
-    (("pypi-",), "a PyPI token", re.compile(r"\bpypi-AgEIcHlwaS5vcmc[\w-]{50,}"), looks_random),
-    (("AKIA", "ASIA"), "an AWS access key", re.compile(r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b"), looks_random),
-    (("sk-ant-",), "an Anthropic key", re.compile(r"\bsk-ant-(?:api|admin)\d\d-[\w-]{80,}"), looks_random),
-    (("T3BlbkFJ",), "an OpenAI key", re.compile(r"\bsk-[\w-]{20,}T3BlbkFJ[\w-]{20,}"), looks_random),
-    (("_live_",), "a Stripe key", re.compile(r"\b[sr]k_live_[A-Za-z0-9]{24,}\b"), looks_random),
-    (("xox",), "a Slack token", re.compile(r"\bxox[abprs]-\d{10,}-[\w-]{20,}"), looks_random),
-    (("hooks.slack",), "a Slack webhook",
+    ("an npm token", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b"), _checked),
+    ("a PyPI token", re.compile(r"\bpypi-AgEIcHlwaS5vcmc[\w-]{50,}"), looks_random),
+    ("an AWS access key", re.compile(r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b"), looks_random),
+    ("an Anthropic key", re.compile(r"\bsk-ant-(?:api|admin)\d\d-[\w-]{80,}"), looks_random),
+    ("an OpenAI key", re.compile(r"\bsk-[\w-]{20,}T3BlbkFJ[\w-]{20,}"), looks_random),
+    ("a Stripe key", re.compile(r"\b[sr]k_live_[A-Za-z0-9]{24,}\b"), looks_random),
+    ("a Slack token", re.compile(r"\bxox[abprs]-\d{10,}-[\w-]{20,}"), looks_random),
+    ("a Slack webhook",
      re.compile(r"https://hooks\.slack\.com/services/T\w{8,}/B\w{8,}/\w{24}"), looks_random),
-    (("AIza",), "a Google API key", re.compile(r"\bAIza[\w-]{35}\b"), looks_random),
-    (("glpat-",), "a GitLab token", re.compile(r"\bglpat-[\w-]{20,}"), looks_random),
-    (("hf_",), "a Hugging Face token", re.compile(r"\bhf_[A-Za-z]{34}\b"), looks_random),
-    (("SG.",), "a SendGrid key", re.compile(r"\bSG\.[\w-]{22}\.[\w-]{43}\b"), looks_random),
-    (("PRIVATE KEY",), "a private key",
+    ("a Google API key", re.compile(r"\bAIza[\w-]{35}\b"), looks_random),
+    ("a GitLab token", re.compile(r"\bglpat-[\w-]{20,}"), looks_random),
+    ("a Hugging Face token", re.compile(r"\bhf_[A-Za-z]{34}\b"), looks_random),
+    ("a SendGrid key", re.compile(r"\bSG\.[\w-]{22}\.[\w-]{43}\b"), looks_random),
+    ("a private key",
      re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\s+[A-Za-z0-9+/=\s]{200,}?-----END"), lambda _: True),
 )  # fmt: skip
-"""Pieces of which any such secret holds one, its name, its form, and a further test."""
+"""Its name, its form, and a further test."""
 
 
 @rule(
@@ -81,14 +85,12 @@ _FORMS: tuple[_Form, ...] = (
 )
 def secret(file: File) -> Iterator[Finding]:
     """Each secret of a known form; the message does not repeat it."""
-    text = file.text
-    for pieces, name, form, further in _FORMS:
-        if any(piece in text for piece in pieces):
-            for found in form.finditer(text):
-                if further(found[0]):
-                    yield Finding(
-                        found.span(), f"this looks like {name}", "revoke it, and read it from the environment"
-                    )
+    if not _MAY_HOLD(file):
+        return
+    for name, form, further in _FORMS:
+        for found in form.finditer(file.text):
+            if further(found[0]):
+                yield Finding(found.span(), f"this looks like {name}", "revoke it, and read it from the environment")
 
 
 _LOGIN = re.compile(r"://[^\s/:@\"'<>${}]{1,64}:(?P<word>[^\s/:@\"'<>${}]{6,})@(?P<host>[^\s/\"'<>:]+)")
