@@ -9,6 +9,7 @@ from lev_os.core.errors import LevError, Problem
 
 from .diagnostics import Diagnostic
 from .files import File
+from .flows.mending import fix_of
 from .reading import Unreadable
 from .rule import Finding, Rule
 
@@ -54,7 +55,10 @@ def of_problem(problem: Problem, file: File | None, locate: Locate) -> Diagnosti
     line, column = problem.at.line or 1, problem.at.column or 1
     end = place.place(place.span_at(line, column)[1]) if place is not None else (line, column)
     name = place.name if place is not None else (problem.at.path or ".")
-    return Diagnostic(problem.code, problem.severity, name, line, column, *end, problem.message, problem.help)
+    fix = fix_of(problem, place) if place is not None and place.kind == "flow" else None
+    return Diagnostic(
+        problem.code, problem.severity, name, line, column, *end, problem.message, problem.help, fix=fix,
+    )  # fmt: skip
 
 
 def of_problems(problems: Iterable[Problem], file: File | None, locate: Locate) -> list[Diagnostic]:
