@@ -37,8 +37,6 @@ _OPEN = re.compile(
     r"iter_entry_points|REMAINDER|load_setuptools_entrypoints|pluggy|prefix_chars"
 )
 _ALWAYS = frozenset({"--help", "--version", "--install-completion", "--show-completion"})
-_FORMAT = 1
-"""Changes with what is remembered."""
 _LONGEST = 5
 _MOST_BYTES = 32 * 1024 * 1024
 
@@ -53,7 +51,7 @@ class Vocabulary(msgspec.Struct, frozen=True, array_like=True):
 
 
 class _Remembered(msgspec.Struct, array_like=True):
-    format: int
+    code: str
     packages: list[str]
     stamp: str
     vocabulary: Vocabulary | None
@@ -115,16 +113,12 @@ class Commands:
             source = self.index.finder.find(packages[0])
             place = (source.path or source.folders) if source is not None else ""
             cache = os.path.join(folder, f"command-{_digest(f'{module} {place}')}.msgpack")
-            remembered = _remembered(cache)
-            if (
-                remembered is not None
-                and remembered.format == _FORMAT
-                and self._stamp(remembered.packages) == remembered.stamp
-            ):
+            remembered = _remembered(cache, self.index.store.code)
+            if remembered is not None and self._stamp(remembered.packages) == remembered.stamp:
                 return remembered.vocabulary
         vocabulary, packages = self._spelled(module, packages)
         if cache:
-            entry = _Remembered(_FORMAT, packages, self._stamp(packages), vocabulary)
+            entry = _Remembered(self.index.store.code, packages, self._stamp(packages), vocabulary)
             replace_cache(cache, msgspec.msgpack.encode(entry))
         return vocabulary
 
@@ -220,12 +214,13 @@ def _text(path: str) -> str:
         return ""
 
 
-def _remembered(path: str) -> _Remembered | None:
+def _remembered(path: str, code: str) -> _Remembered | None:
     try:
         with open(path, "rb") as stream:
-            return msgspec.msgpack.decode(stream.read(), type=_Remembered)
+            remembered = msgspec.msgpack.decode(stream.read(), type=_Remembered)
     except (OSError, msgspec.MsgspecError):
         return None
+    return remembered if remembered.code == code else None
 
 
 def _entry_points(path: str) -> dict[str, str]:
