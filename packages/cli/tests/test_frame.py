@@ -195,7 +195,7 @@ def test_bash_itself_completes(tmp_path: Path, lev: Lev) -> None:
     (tmp_path / "lev.bash").write_text(lev("completion", "bash").out)
     folder = Path(sys.executable).parent
     for line, wanted in (
-        ("lev ru", "run runs"),
+        ("lev ru", "rules run runs"),
         ("lev runs app", "approve"),
         ("lev show --py", "--python"),
     ):

@@ -90,7 +90,7 @@ def test_every_value_is_of_the_type_that_was_worked_out(seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reference, "expressions", recorder)
         for world in range(4):
-            reference.Reference(RandomWorld(seed + world)).run(linked, INPUT)
+            reference.Reference(RandomWorld(seed + world), reference.Law()).run(linked, INPUT)
     for expr, value in recorder.seen:
         analysis = found[id(expr)]
         assert expr.at.line is not None

@@ -34,6 +34,23 @@ WAYS = {
     "a parallel branch": READ + '  - {id: x, parallel: {a: [{set: {y: "${mail}"}}], b: [{set: {z: 1}}]}}\n',
     "an error": READ
     + '  - try: [{call: ./tools/pure, with: {text: "${mail}"}}]\n    catch: [{set: {x: "${error.message}"}}]\n',
+    "items and where": READ
+    + '  - set: {l: ["${mail}"]}\n'
+    + '  - {id: x, for_each: i in l, where: "1 == 1", do: [set: {y: 1}], collect: 1}\n',
+    "one item of several": ITEMS
+    + "  - {id: x, for_each: i in items, collect: 1,"
+    + " do: [{if: i == 1, then: [{set: {y: '${mail}'}}], else: [{set: {z: 1}}]}]}\n",
+    "an item decided on": READ
+    + '  - set: {l: ["${mail}"]}\n  - {for_each: i in l, do: [{id: y, call: ./tools/pure, with: {}}], id: x}\n',
+    "rounds that a later one ended": READ
+    + "  - set: {n: 0, z: 'cat'}\n  - id: x\n    while: \"z != 'dog'\"\n    max_iterations: 3\n"
+    + "    do: [{set: {z: '${n == 0 ? mail : string(n)}'}}, {set: {n: '${n + 1}'}}]\n",
+    "a name that a judgement may bind": READ
+    + '  - {if_semantic: angry, about: "${mail}", then: [{id: x, call: ./tools/pure, with: {}}], uncertain: []}\n',
+    "a label": READ + '  - {id: x, switch_semantic: mood, about: "${mail}", cases: {yes: [], no: []}, uncertain: []}\n',
+    "a judged statement": READ + '  - {id: x, if_semantic: "it is ${mail}", about: it, then: [], uncertain: []}\n',
+    "an error inside a flow's expression": READ
+    + "  - try: [{set: {y: \"${mail['no'].such}\"}}]\n    catch: [{set: {x: '${error.kind}'}}]\n",
     "a judgement": READ + '  - {id: x, if_semantic: angry, about: "${mail}", then: [], else: [], uncertain: []}\n',
 }
 
@@ -179,6 +196,36 @@ def test_what_follows_a_tainted_return_is_decided_by_it() -> None:
     _, effect = sent(steps, "hello")
     assert effect is not None
     assert effect.kind == "wait"
+
+
+RETURNS = {
+    "a judgement": "  - {if_semantic: angry, about: '${mail}', then: [], else: [{return: 1}], uncertain: []}\n",
+    "a classification": "  - {switch_semantic: mood, about: '${mail}', cases: {yes: [], no: [{return: 1}]},"
+    " uncertain: []}\n",
+    "a loop": "  - {while: \"mail == 'dog'\", max_iterations: 2, do: [{return: 1}]}\n",
+    "an error": "  - try: [{call: ./tools/pure, with: {text: '${mail}'}}]\n"
+    "    catch: [{if: 'false', then: [{return: 1}]}]\n",
+}
+
+
+@pytest.mark.parametrize("way", RETURNS)
+def test_what_might_have_returned_decides_what_follows(way: str) -> None:
+    """Wherever the `return` stands, and however it was decided on."""
+    _, effect = sent(READ + RETURNS[way], "hello")
+    assert effect is not None
+    assert effect.kind == "wait"
+
+
+def test_a_person_s_answer_is_clean() -> None:
+    """What a person says after reading a stranger's mail is the person's own."""
+    m = machine(
+        READ + '  - {id: w, wait: word, about: "${mail}"}\n  - {call: ./tools/send, with: {text: "${w}"}}\n',
+        tools=(MAIL, SEND),
+        gate=Gate(),
+    )
+    step = m.submit(m.start().effects[0].token, "cat")
+    step = m.submit(step.effects[0].token, "dog")
+    assert [effect.request["name"] for effect in step.effects] == ["send"]
 
 
 def test_a_branch_that_cannot_return_decides_nothing_after_it() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from lev_os.core.errors import LevError, Problem
+from lev_os.core.errors import LevError, Location, Problem
 
 from .diagnostics import Diagnostic
 from .files import File
@@ -52,7 +53,10 @@ def of_problem(problem: Problem, file: File | None, locate: Locate) -> Diagnosti
     """What reading a document has reported; `file` is where it is when the problem does not say."""
     place = (locate(problem.at.path) if problem.at.path else None) or file
     line, column = problem.at.line or 1, problem.at.column or 1
-    end = place.place(place.span_at(line, column)[1]) if place is not None else (line, column)
+    end = (line, column)
+    if place is not None:
+        with contextlib.suppress(Unreadable):  # a binary file, say, where text should be
+            end = place.place(place.span_at(line, column)[1])
     name = place.name if place is not None else (problem.at.path or ".")
     return Diagnostic(problem.code, problem.severity, name, line, column, *end, problem.message, problem.help)
 
@@ -62,8 +66,19 @@ def of_problems(problems: Iterable[Problem], file: File | None, locate: Locate) 
     return list(dict.fromkeys(of_problem(problem, file, locate) for problem in problems))
 
 
-def _failed(rule: Rule, error: Exception, file: File | None) -> Diagnostic:
+def said_by(error: Exception) -> str:
+    """An exception that nobody foresaw, in one line."""
     said = str(error).strip().partition("\n")[0][:200]
-    message = f"the rule {rule.code} ({rule.name}) failed: {type(error).__name__}{': ' if said else ''}{said}"
+    return f"{type(error).__name__}{': ' if said else ''}{said}"
+
+
+def reading_failed(path: str, error: Exception) -> Problem:
+    """What is said when core fails over a file, which it never should."""
+    help = "this is a bug of lev, please report it; everything else was checked"
+    return Problem(RULE_FAILED, f"reading this failed: {said_by(error)}", Location(path, 1, 1), help)
+
+
+def _failed(rule: Rule, error: Exception, file: File | None) -> Diagnostic:
+    message = f"the rule {rule.code} ({rule.name}) failed: {said_by(error)}"
     help = "this is a bug of the rule, please report it; the other rules went on"
     return Diagnostic(RULE_FAILED, "error", file.name if file else ".", 1, 1, 1, 1, message, help)

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from lev_os.core.errors import LevError
@@ -45,6 +45,8 @@ from .reading import Unreadable, decode, read_bytes
 from .selection import Selection
 from .suppressions import suppress, suppressions_of
 from .walk import Walk, package_around, walk
+
+T = TypeVar("T")
 
 
 class Checker:
@@ -131,6 +133,11 @@ class Checker:
     def hold(self, path: str | os.PathLike[str], text: str) -> None:
         """Let a file count as if `text` stood in it, until `close`."""
         self._texts[os.path.abspath(path)] = text
+
+    def ask(self, question: Callable[[Project], T]) -> T:
+        """What a question other than for findings is answered with, of the files of the last check."""
+        with self._packages.resolving():
+            return question(self._project())
 
     def close(self, path: str | os.PathLike[str]) -> None:
         """The editor no longer holds the file: it counts as it is on disk."""

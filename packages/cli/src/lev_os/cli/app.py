@@ -15,6 +15,7 @@ COMMANDS = {
     "check": (f"{_HERE}.check", "Everything that can be said of a package before a model runs."),
     "explain": (f"{_HERE}.explain", "What a finding's code means and how to mend it."),
     "rules": (f"{_HERE}.rules", "Every rule of `lev check`."),
+    "approve": (f"{_HERE}.approve", "Which contexts of dependencies a person has read."),
     "list": (f"{_HERE}.list", "Packages of this project and what they export."),
     "show": (f"{_HERE}.show", "What a model gets for a specifier."),
     "resolve": (f"{_HERE}.resolve", "Which file or object a specifier stands for."),

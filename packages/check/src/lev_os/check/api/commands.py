@@ -21,25 +21,28 @@ import msgspec
 from lev_os.core.caches import replace_cache
 
 from .distributions import Distributions
-from .index import Index
+from .index import Bound, Index
 from .shapes import Alias
 
 _FLAG = re.compile(r"--[A-Za-z][\w-]*")
 _PARAMETER = re.compile(r"\b([a-z]\w*)\s*:\s*[\w\"']")
 _WORD = re.compile(r"[\"']([A-Za-z][\w:.-]*)[\"']|\bdef (\w+)|\bclass (\w+)")
 _IMPORTED = re.compile(r"^[ \t]*(?:from|import) (\w+)", re.MULTILINE)
-_FRAMEWORK = re.compile(r"\b(?:import|from) (?:argparse|click|typer|rich_click|asyncclick)\b")
-_SUBCOMMANDS = re.compile(r"\badd_subparsers\(|\.group\(|\.add_typer\(|\.add_command\(|\.command\(")
+_FRAMEWORKS = frozenset({"argparse", "click", "typer", "rich_click", "asyncclick"})
+_FRAMEWORK = re.compile(rf"\b(?:import|from) (?:{'|'.join(sorted(_FRAMEWORKS))})\b")
+_GROUPS = re.compile(r"\badd_subparsers\(|\.group\(|\.add_typer\(|\.add_command\(|(?<!click)\.command\(")
+_SEVERAL = re.compile(r"\badd_subparsers\(|\bclick\.group\(|\.add_typer\(|\.add_command\(")
 _OPEN = re.compile(
     r"parse_known_args|allow_extra_args|ignore_unknown_options|unknown_options|UNPROCESSED|entry_points\(|"
     r"iter_entry_points|REMAINDER|load_setuptools_entrypoints|pluggy|prefix_chars"
 )
 _ALWAYS = frozenset({"--help", "--version", "--install-completion", "--show-completion"})
+_LONGEST = 5
 _MOST_BYTES = 32 * 1024 * 1024
 
 
 class Vocabulary(msgspec.Struct, frozen=True, array_like=True):
-    """What the source of a command spells. `words` may be subcommands, where it `has_subcommands`."""
+    """What the source of a command spells. `words` may be subcommands, where its own module makes a group of them."""
 
     flags: frozenset[str]
     words: frozenset[str]
@@ -48,6 +51,7 @@ class Vocabulary(msgspec.Struct, frozen=True, array_like=True):
 
 
 class _Remembered(msgspec.Struct, array_like=True):
+    code: str
     packages: list[str]
     stamp: str
     vocabulary: Vocabulary | None
@@ -76,17 +80,30 @@ class Commands:
                 found |= _project_scripts(place / "pyproject.toml")
         return found
 
-    def module(self, name: str) -> str | None:
-        """The module that a command's entry point is in; for `python -m`, that of a package."""
-        target = self.scripts.get(name)
-        return target.partition(":")[0].strip() if target else None
+    def vocabulary(self, program: str, *, as_module: bool = False) -> Vocabulary | None:
+        """What the source behind a command spells; None when it cannot be told what flags it takes.
 
-    def vocabulary(self, module: str) -> Vocabulary | None:
-        """What the source behind an entry point spells; None when it cannot be told what flags it takes."""
-        if module not in self._read:
-            found = self._vocabulary(module)
-            self._read[module] = None if found is None or found.open else found
-        return self._read[module]
+        `as_module`: it is run with `python -m`.
+        """
+        target = f"{program}.__main__:" if as_module else self.scripts.get(program, "")
+        module, _, rest = target.partition(":")
+        if not module:
+            return None
+        if target not in self._read:
+            home = self._home(module.strip(), rest.partition("[")[0].strip())
+            found = self._vocabulary(home)
+            self._read[target] = None if found is None or found.open else found
+        return self._read[target]
+
+    def _home(self, module: str, name: str) -> str:
+        """The module that an entry point is defined in, past those that only pass it on."""
+        for _ in range(_LONGEST):
+            bound = self.index.bound(module, name)
+            binding = bound.bindings[0] if isinstance(bound, Bound) and bound.bindings else None
+            if not isinstance(binding, Alias):
+                return bound.home if isinstance(bound, Bound) and bound.bindings else module
+            module, name = binding.module, binding.name
+        return module
 
     def _vocabulary(self, module: str) -> Vocabulary | None:
         packages = self._packages(module)
@@ -96,12 +113,12 @@ class Commands:
             source = self.index.finder.find(packages[0])
             place = (source.path or source.folders) if source is not None else ""
             cache = os.path.join(folder, f"command-{_digest(f'{module} {place}')}.msgpack")
-            remembered = _remembered(cache)
+            remembered = _remembered(cache, self.index.store.code)
             if remembered is not None and self._stamp(remembered.packages) == remembered.stamp:
                 return remembered.vocabulary
-        vocabulary, packages = self._spelled(packages)
+        vocabulary, packages = self._spelled(module, packages)
         if cache:
-            entry = _Remembered(packages, self._stamp(packages), vocabulary)
+            entry = _Remembered(self.index.store.code, packages, self._stamp(packages), vocabulary)
             replace_cache(cache, msgspec.msgpack.encode(entry))
         return vocabulary
 
@@ -110,10 +127,12 @@ class Commands:
         files = sorted(file for package in packages for file in self._files(package))
         return _digest("\n".join(f"{path} {time} {size}" for path, time, size in files))
 
-    def _spelled(self, packages: list[str]) -> tuple[Vocabulary | None, list[str]]:
+    def _spelled(self, module: str, packages: list[str]) -> tuple[Vocabulary | None, list[str]]:
         """What the packages spell, and those that their groups of commands import; None without a known framework."""
         flags, words = set(_ALWAYS), set[str]()
-        framework = subcommands = opens = False
+        framework = opens = False
+        source = self.index.finder.find(module)
+        subcommands = _SEVERAL.search(_text(source.path) if source is not None else "") is not None
         packages = list(packages)
         size = 0
         for package in packages:  # grows while it is walked
@@ -132,8 +151,7 @@ class Commands:
                     for name in _PARAMETER.findall(text):
                         flag = name.replace("_", "-")
                         flags.update((f"--{flag}", f"--no-{flag}"))
-                if _SUBCOMMANDS.search(text):
-                    subcommands = True
+                if _GROUPS.search(text):
                     packages += self._others(_IMPORTED.findall(text), packages)
         if not framework:
             return None, packages
@@ -141,11 +159,8 @@ class Commands:
 
     def _others(self, tops: Iterable[str], known: list[str]) -> list[str]:
         finder = self.index.finder
-        return [
-            top
-            for top in dict.fromkeys(tops)
-            if top not in known and not finder.is_standard(top) and finder.find(top) is not None
-        ]
+        new = (top for top in dict.fromkeys(tops) if top not in known and top not in _FRAMEWORKS)
+        return [top for top in new if not finder.is_standard(top) and finder.find(top) is not None]
 
     def _packages(self, module: str) -> list[str]:
         """The package of the entry point, and those that its module takes names from: a command may be only a door."""
@@ -155,7 +170,7 @@ class Commands:
             for binding in bindings:
                 if isinstance(binding, Alias):
                     tops.append(binding.module.partition(".")[0])
-        return [top for top in dict.fromkeys(tops) if not self.index.finder.is_standard(top)]
+        return [tops[0], *self._others(tops[1:], tops[:1])]
 
     def _files(self, package: str) -> Iterator[tuple[str, int, int]]:
         source = self.index.finder.find(package)
@@ -199,12 +214,13 @@ def _text(path: str) -> str:
         return ""
 
 
-def _remembered(path: str) -> _Remembered | None:
+def _remembered(path: str, code: str) -> _Remembered | None:
     try:
         with open(path, "rb") as stream:
-            return msgspec.msgpack.decode(stream.read(), type=_Remembered)
+            remembered = msgspec.msgpack.decode(stream.read(), type=_Remembered)
     except (OSError, msgspec.MsgspecError):
         return None
+    return remembered if remembered.code == code else None
 
 
 def _entry_points(path: str) -> dict[str, str]:

@@ -40,6 +40,7 @@ class Finder:
     paths: tuple[str, ...]
     """The project's own source folders, then its site-packages."""
     _listed: dict[str, dict[str, bool]] = field(default_factory=dict)
+    _compiled: dict[str, frozenset[str]] = field(default_factory=dict)
     _found: dict[str, Source | None] = field(default_factory=dict)
 
     @cached_property
@@ -56,6 +57,13 @@ class Finder:
         if name not in self._found:
             self._found[name] = self._look(name)
         return self._found[name]
+
+    def is_installed(self, name: str) -> bool:
+        """Whether a top name is a package that is installed, or the project's own, and no part of Python."""
+        if self.is_standard(name):
+            return False
+        source = self.find(name)
+        return source is not None and source.is_package
 
     def is_standard(self, name: str) -> bool:
         """Whether a module is part of Python."""
@@ -123,9 +131,17 @@ class Finder:
                 return Source(name, os.path.join(folder, f"{last}.pyi"), (), beside)
             if f"{last}.py" in names:
                 return Source(name, os.path.join(folder, f"{last}.py"))
-            if any(each.startswith(f"{last}.") and each.endswith(_COMPILED) for each in names):
+            if last in self._compiled_in(folder):
                 return Source(name, compiled=True)
         return Source(name, folders=tuple(portions)) if portions else None
+
+    def _compiled_in(self, folder: str) -> frozenset[str]:
+        """The names of the compiled modules in a folder."""
+        if folder not in self._compiled:
+            self._compiled[folder] = frozenset(
+                each.partition(".")[0] for each in self._names(folder) if each.endswith(_COMPILED)
+            )
+        return self._compiled[folder]
 
     def _names(self, folder: str) -> dict[str, bool]:
         """What a folder holds, and which of it are folders; nothing for one that cannot be read."""

@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 import msgspec
 from lev_os.core.caches import cache_folder, replace_cache
 
+from ..memory import code_stamp
 from .shapes import Module
 from .summary import summarise
 
-_FORMAT = 3
-"""Changes with the shapes, and with what `summarise` makes of the same source."""
 _MAX_SOURCE = 8 * 1024 * 1024
 
 
@@ -29,7 +28,7 @@ class _Entry(msgspec.Struct, array_like=True):
 
 
 class _Cache(msgspec.Struct, array_like=True):
-    format: int
+    code: str
     python: tuple[int, ...]
     entries: dict[str, _Entry]
 
@@ -39,6 +38,8 @@ class Store:
     """Reads modules. `folder` is where summaries are kept; None keeps them for this run alone."""
 
     folder: str | None = field(default_factory=cache_folder)
+    code: str = field(default_factory=code_stamp)
+    """Names the code that summarises: what other code has written is not read."""
     _caches: dict[str, dict[str, _Entry]] = field(default_factory=dict)
     _changed: set[str] = field(default_factory=set)
 
@@ -66,7 +67,7 @@ class Store:
         """Write what is new."""
         if self.folder is not None:
             for file in self._changed:
-                cache = _Cache(_FORMAT, sys.version_info[:2], self._caches[file])
+                cache = _Cache(self.code, sys.version_info[:2], self._caches[file])
                 replace_cache(file, msgspec.msgpack.encode(cache))
         self._changed.clear()
 
@@ -79,17 +80,17 @@ class Store:
 
     def _entries(self, file: str) -> dict[str, _Entry]:
         if file not in self._caches:
-            self._caches[file] = _load(file) if self.folder is not None else {}
+            self._caches[file] = _load(file, self.code) if self.folder is not None else {}
         return self._caches[file]
 
 
-def _load(file: str) -> dict[str, _Entry]:
+def _load(file: str, code: str) -> dict[str, _Entry]:
     try:
         with open(file, "rb") as stream:
             cache = msgspec.msgpack.decode(stream.read(), type=_Cache)
     except (OSError, msgspec.MsgspecError):
         return {}
-    return cache.entries if (cache.format, cache.python) == (_FORMAT, sys.version_info[:2]) else {}
+    return cache.entries if (cache.code, cache.python) == (code, sys.version_info[:2]) else {}
 
 
 def _read(name: str, path: str, size: int, *, is_package: bool) -> Module | None:

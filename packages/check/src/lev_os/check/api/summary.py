@@ -12,6 +12,7 @@ from .lazy import exported, hides_getattr, lazily_bound, literal_strings
 from .shapes import Alias, Binding, Class, Function, Module, Parameter, Variable
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef
+_CLAUSES = ast.ExceptHandler | ast.match_case
 _DEPRECATED = re.compile(r"^\.\. deprecated::[ \t]*(.*)|\A\W{0,4}(Deprecated\b.*)", re.MULTILINE)
 _DYNAMIC_NAMES = frozenset({"__getattr__", "__getattribute__"})
 
@@ -170,7 +171,7 @@ class _Body:
         """What a method sets on its first parameter."""
         first = node.args.args[0].arg
         loops: dict[str, list[str]] = {}
-        for inner in _walk(node.body):
+        for inner in _own_statements(node.body):
             match inner:
                 case ast.Assign(targets=targets):
                     for target in targets:
@@ -190,8 +191,8 @@ class _Body:
                 case ast.With(items=items) | ast.AsyncWith(items=items):
                     for item in items:
                         self._attribute(item.optional_vars, first, Variable())
-                case ast.Call():
-                    self._call(inner, first, loops)
+                case ast.Expr(value=ast.Call() as call):
+                    self._call(call, first, loops)
 
     def _call(self, call: ast.Call, first: str, loops: dict[str, list[str]]) -> None:
         """`setattr(self, name, …)` and `self.__dict__.update(…)`."""
@@ -277,15 +278,15 @@ def read_parameters(arguments: ast.arguments) -> Iterator[Parameter]:
         yield Parameter(arguments.kwarg.arg, "**kwargs", True, read_annotation(arguments.kwarg.annotation))
 
 
-def _walk(body: list[ast.stmt]) -> Iterator[ast.AST]:
-    """Everything in a function's body that is its own: no inner functions or classes."""
-    todo: list[ast.AST] = list(body)
-    while todo:
-        node = todo.pop()
-        if isinstance(node, Definition | ast.ClassDef | ast.Lambda):
+def _own_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Every statement of a function's body, those inside others too, but none of inner functions or classes."""
+    for node in body:
+        if isinstance(node, Definition | ast.ClassDef):
             continue
         yield node
-        todo.extend(ast.iter_child_nodes(node))
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            for inner in getattr(node, part, ()):
+                yield from _own_statements(inner.body if isinstance(inner, _CLAUSES) else [inner])
 
 
 def _adds_names(call: ast.Call) -> bool:

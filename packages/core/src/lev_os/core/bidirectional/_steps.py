@@ -310,6 +310,8 @@ class Interpreter:
             rounds += 1
         if not rounds:
             self._decided(step, scope, seen)
+        if _may_return(step):
+            scope.control = scope.control | seen
         self._bind(step, frame, scope, rounds, seen)
 
     def _for_each(self, step: ForEach, frame: Frame, scope: Scope) -> Strand:

@@ -16,7 +16,9 @@ from typing import Literal
 from ._cel_scan import MACROS, RESERVED, ScanError, Token, tokenize
 from .expressions import ExpressionError
 
-_MAX_DEPTH = 100
+_MAX_NESTING = 60
+_MAX_DEPTH = 150
+"""Of the tree; whoever walks it does so by recursion."""
 _PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
@@ -108,7 +110,7 @@ class MapOf(Node):
 
 @lru_cache(maxsize=8192)
 def parse(source: str) -> Node:
-    """The tree of an expression; raises `ExpressionError`."""
+    """The tree of an expression; raises `ExpressionError`, also for one of more than 150 levels."""
     if _PATH.fullmatch(source) and not RESERVED.intersection(names := source.split(".")):
         return _path(names)
     try:
@@ -118,6 +120,8 @@ def parse(source: str) -> Node:
         raise ExpressionError(error.message, help=error.help, offset=error.offset) from None
     if parser.left():
         raise ExpressionError(f"unexpected `{parser.peek()}`", offset=parser.offset())
+    if _too_deep(node):
+        raise ExpressionError("nested too deeply", offset=0)
     return node
 
 
@@ -131,13 +135,42 @@ def _path(names: list[str]) -> Node:
     return node
 
 
-_BINARY = (
-    ("||",),
-    ("&&",),
-    ("==", "!=", "<", "<=", ">", ">=", "in"),
-    ("+", "-"),
-    ("*", "/", "%"),
-)
+_LEVELS = {
+    operator: level
+    for level, operators in enumerate(("||", "&&", "== != < <= > >= in", "+ -", "* / %"))
+    for operator in operators.split()
+}
+
+
+def parts(node: Node) -> tuple[Node, ...]:
+    """The nodes directly below one."""
+    match node:
+        case Select(of=of) | Unary(of=of):
+            return (of,)
+        case Index(of=of, key=key):
+            return (of, key)
+        case Invoke(of=of, arguments=arguments):
+            return arguments if of is None else (of, *arguments)
+        case Comprehension(of=of, arguments=arguments):
+            return (of, *arguments)
+        case Binary(left=left, right=right):
+            return (left, right)
+        case Choice(test=test, yes=yes, no=no):
+            return (test, yes, no)
+        case ListOf(items=items):
+            return items
+        case MapOf(entries=entries):
+            return tuple(part for entry in entries for part in entry)
+    return ()
+
+
+def _too_deep(node: Node) -> bool:
+    level: tuple[Node, ...] = (node,)
+    for _ in range(_MAX_DEPTH):
+        level = tuple(part for each in level for part in parts(each))
+        if not level:
+            return False
+    return True
 
 
 class _Parser:
@@ -181,7 +214,7 @@ class _Parser:
 
     def expression(self) -> Node:
         self._depth += 1
-        if self._depth > _MAX_DEPTH:
+        if self._depth > _MAX_NESTING:
             raise ExpressionError("nested too deeply", offset=self.offset())
         test = self._binary(0)
         if self._accept("?"):
@@ -192,33 +225,25 @@ class _Parser:
         self._depth -= 1
         return test
 
-    def _binary(self, level: int) -> Node:
-        if level == len(_BINARY):
-            return self._unary()
-        node = self._binary(level + 1)
-        while self.peek() in _BINARY[level]:
+    def _binary(self, least: int) -> Node:
+        """Operators that bind at least so tightly, by precedence climbing."""
+        node = self._unary()
+        while (level := _LEVELS.get(self.peek(), -1)) >= least:
             operator = self._next().text
             right = self._binary(level + 1)
             node = Binary(node.start, right.end, operator, node, right)
         return node
 
     def _unary(self) -> Node:
-        operators = []
+        """Signs before a value; two of a kind cancel out, whatever the value is."""
+        signs = []
         while self.peek() in ("!", "-"):
-            operators.append(self._next())
+            signs.append(self._next())
         node = self._member()
-        for operator in reversed(operators):
-            if (
-                operator.text == "-"
-                and isinstance(node, Constant)
-                and isinstance(node.value, int | float)
-                and node.kind in ("int", "double")
-                and node.start == operator.start + 1
-            ):
-                node = Constant(operator.start, node.end, -node.value, node.kind)
-            else:
-                node = Unary(operator.start, node.end, operator.text, node)
-        return node
+        if signs and signs[-1].text == "-" and isinstance(node, Constant) and node.kind in ("int", "double"):
+            assert isinstance(node.value, int | float), "its kind says so"
+            node = Constant(signs.pop().start, node.end, -node.value, node.kind)
+        return node if len(signs) % 2 == 0 else Unary(signs[0].start, node.end, signs[0].text, node)
 
     def _member(self) -> Node:
         node = self._primary()

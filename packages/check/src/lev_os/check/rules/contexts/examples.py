@@ -24,6 +24,11 @@ _PYTHON_OTHER = re.compile(
 _UNFINISHED = ("was never closed", "unexpected EOF", "expected an indented block", "unterminated", "invalid character",
                "unexpected indent", "unindent", "outside", "expected 'except'", "cannot assign to attribute here",
                "decimal literal", "leading zeros", "Perhaps you forgot a comma", "Maybe you meant '=='")  # fmt: skip
+_NEWER = re.compile(
+    r"^\s*(?:class|(?:async )?def) \w+\[|^\s*type \w+|^\s*except [\w.]+, |\b[tT]r?[\"']|^\s*lazy (?:from|import)\b",
+    re.MULTILINE,
+)
+"""Syntax that the Python which runs the check may be too old for."""
 Problem = tuple[int, str]
 """The line within the example, from 1, and what is wrong."""
 
@@ -38,8 +43,10 @@ def _python(text: str) -> Problem | None:
             compile(source, "<example>", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     except SyntaxError as error:
         message = error.msg
-        if any(part in message for part in _UNFINISHED) or (error.lineno or 1) >= source.count("\n"):
+        if "f-string" in message or _NEWER.search(text) or any(part in message for part in _UNFINISHED):
             return None
+        if (error.lineno or 1) >= source.count("\n"):
+            return None  # it only ends too soon
         return error.lineno or 1, message
     except (ValueError, RecursionError, MemoryError):
         return None

@@ -6,6 +6,7 @@ import re
 
 from ...files import File
 from ...markdown import Code
+from ...rule import Span
 
 _STEM = re.compile(
     r"history|news|changes|change.?log.*|releases?|release.?notes.*|migrat\w*(?:[-_ ].*)?|.*[-_ ]migration|"
@@ -66,14 +67,14 @@ def line_denied(line: str) -> bool:
     return "#" in line and _COMMENT.search(line) is not None
 
 
-def span_denied(text: str, code: Code) -> bool:
+def span_denied(text: str, span: Span) -> bool:
     """Whether the sentence that a code span stands in speaks of what is not, or no longer, there."""
-    first = max(0, code.span[0] - _REACH)
-    before = text[first : code.span[0]]
+    first = max(0, span[0] - _REACH)
+    before = text[first : span[0]]
     stops = [stop.end() for stop in _STOP.finditer(before)]
-    following = _STOP.search(text, code.span[1], code.span[1] + _REACH)
-    end = following.start() if following else min(len(text), code.span[1] + _REACH)
-    after = text[code.span[1] : end]
+    following = _STOP.search(text, span[1], span[1] + _REACH)
+    end = following.start() if following else min(len(text), span[1] + _REACH)
+    after = text[span[1] : end]
     return (
         _SENTENCE.search(before[stops[-1] if stops else 0 :]) is not None
         or _SENTENCE.search(after) is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from itertools import pairwise
 
 import msgspec
 
@@ -126,7 +127,7 @@ def _chunks(lines: list[str]) -> list[tuple[int, int]]:
         if line and line[0] not in " \t)]}#" and not line.startswith(("else", "elif", "except", "finally", "case "))
     ]
     joined = [start for index, start in enumerate(starts) if index == 0 or not lines[starts[index - 1]].startswith("@")]
-    return list(zip(joined, [*joined[1:], len(lines)], strict=True))
+    return [(start, end) for start, end in pairwise([*joined, len(lines)])]
 
 
 class _Reader:

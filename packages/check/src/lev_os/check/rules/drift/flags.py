@@ -9,7 +9,6 @@ from difflib import get_close_matches
 from ...project import Project
 from ...rule import Example, Finding, rule
 from .looked_up import looked_up
-from .shell import Command
 
 _ACME = {
     "pyproject.toml": '[project]\nname = "acme"\nversion = "2.9"\nscripts = {acme = "acme.cli:main"}\n',
@@ -39,8 +38,7 @@ def unknown_flag(project: Project) -> Iterator[Finding]:
     commands = known.commands
     for file, named in known.mentions:
         for command in named.commands:
-            module = _module(command, commands.module(command.program))
-            vocabulary = commands.vocabulary(module) if module is not None else None
+            vocabulary = commands.vocabulary(command.program, as_module=command.module)
             if vocabulary is None:
                 continue
             second = command.second
@@ -59,8 +57,3 @@ def unknown_flag(project: Project) -> Iterator[Finding]:
                     )
     installed = tuple(os.path.join(path, "") for path in project.environment.paths)
     project.uses(*(path for path in commands.rests_on if not path.startswith(installed)))
-
-
-def _module(command: Command, script: str | None) -> str | None:
-    """The module that reads the command line."""
-    return f"{command.program}.__main__" if command.module else script

@@ -72,7 +72,7 @@ class Follower:
             case Bind():
                 self._bind(statement, scope)
             case Look(value=value):
-                self.value(value, scope)
+                self._look(value, scope)
             case Block(body=body, quiet=quiet):
                 inner = dict(scope)
                 self._quiet += quiet
@@ -213,10 +213,10 @@ class Follower:
             case Attribute():
                 return self._attribute(expression, scope)
             case Call():
-                return self._call(expression, scope)
+                return self.calls.result(self._called(expression, scope))
             case Item(of=of, index=index):
                 value = self.value(of, scope)
-                self.value(index, scope)
+                self._look(index, scope)
                 return self.calls.item(value)
             case Await(of=of):
                 return self.calls.awaited(self.value(of, scope))
@@ -232,6 +232,19 @@ class Follower:
             case Constant(kind=kind):
                 return Container(kind, ())
         return None
+
+    def _look(self, expression: Expression, scope: Scope) -> None:
+        """Like `value`, where what an expression gives is not needed: the result of a call is not worked out."""
+        match expression:
+            case Call():
+                self._called(expression, scope)
+            case Group(of=several) | Either(of=several):
+                for each in several:
+                    self._look(each, scope)
+            case Await(of=of):
+                self._look(of, scope)
+            case _:
+                self.value(expression, scope)
 
     def _attribute(self, expression: Attribute, scope: Scope) -> Value:
         base = self.value(expression.of, scope)
@@ -263,13 +276,14 @@ class Follower:
                     return Found(found.value)
         return None
 
-    def _call(self, expression: Call, scope: Scope) -> Value:
+    def _called(self, expression: Call, scope: Scope) -> Value:
+        """What a call calls, with a note of each keyword that it does not take."""
         function = self.value(expression.of, scope)
         for argument in expression.arguments:
-            self.value(argument, scope)
+            self._look(argument, scope)
         signature = self.calls.signature(function) if expression.keywords and function is not None else None
         for keyword in expression.keywords:
-            self.value(keyword.value, scope)
+            self._look(keyword.value, scope)
             if signature is None or keyword.name == "**" or not _outside(function):
                 continue
             if keyword.name in signature.keywords:
@@ -278,7 +292,7 @@ class Follower:
                 written, sure = dotted(expression.of), not signature.lenient
                 home, names = _home(function), signature.keywords
                 self._add(Drift("parameter", keyword.at, keyword.name, written, home, function, names, sure=sure))
-        return self.calls.result(function)
+        return function
 
     def _note(self, answer: Answer, what: What, at: int, name: str, written: str, base: Value) -> None:
         if isinstance(answer, Found):

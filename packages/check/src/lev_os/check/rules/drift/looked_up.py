@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,12 @@ from ...api.types import Types
 from ...api.values import InstanceValue, ModuleValue, OneOf, Value
 from ...files import File
 from ...project import Project
-from .denied import line_denied
+from .denied import line_denied, span_denied
 from .fences import Bind, Block, FromImport, Import, Statement
 from .follow import Drift, Follower, Scope
-from .mentions import Mentions, mentions
+from .mentions import Mentions, expression, mentions
 
+_WORD = re.compile(r"[A-Za-z_]\w*")
 _NOT_MODULES = frozenset(
     {
         "py", "pyi", "md", "mdx", "rst", "txt", "json", "jsonl", "toml", "yaml", "yml", "cfg", "ini", "js",
@@ -59,7 +61,7 @@ def looked_up(project: Project) -> LookedUp:
     drifts: list[tuple[File, tuple[Drift, ...]]] = []
     count = 0
     for file, named in every:
-        found, looked = _of_file(named, calls)
+        found, looked = _of_file(file, named, calls)
         count += looked
         if told := tuple(drift for drift in found if not line_denied(_line(file.text, drift.at))):
             drifts.append((file, told))
@@ -94,7 +96,7 @@ def _line(text: str, at: int) -> str:
     return text[text.rfind("\n", 0, at) + 1 : end if end >= 0 else len(text)]
 
 
-def _of_file(named: Mentions, calls: Calls) -> tuple[list[Drift], int]:
+def _of_file(file: File, named: Mentions, calls: Calls) -> tuple[list[Drift], int]:
     """The drifts of one document, in order of place, and how much was there."""
     drifts: list[Drift] = []
     shared: Scope = {}
@@ -109,15 +111,19 @@ def _of_file(named: Mentions, calls: Calls) -> tuple[list[Drift], int]:
         looked += len(follower.looked)
         if not fence.denied:
             drifts += follower.drifts
+    known: Scope = {name: value for name, value in shared.items() if value is not None}
+    finder = calls.types.index.finder
     for spoken in named.spans:
-        spoken_in: Scope = {name: value for name, value in shared.items() if value is not None}
-        top = dotted(spoken.value).partition(".")[0]
-        if top not in shared and _is_module_path(spoken.value, calls):
-            spoken_in[top] = ModuleValue(top)
+        words = _WORD.findall(spoken.text)
+        if known.keys().isdisjoint(words) and not finder.is_installed(words[0]):
+            continue
+        value = expression(spoken)
+        top = dotted(value).partition(".")[0]
+        module = top not in shared and _is_module_path(value, calls)
         follower = Follower(calls)
-        follower.value(spoken.value, spoken_in)
+        follower.value(value, {**known, top: ModuleValue(top)} if module else dict(known))
         looked += len(follower.looked)
-        if not spoken.denied:
+        if follower.drifts and not span_denied(file.text, spoken.span):
             drifts += follower.drifts
     unique = {(drift.what, drift.at): drift for drift in drifts}
     return sorted(unique.values(), key=lambda drift: drift.at), looked

@@ -11,6 +11,7 @@ from ...api.expressions import Expression, read_expression
 from ...facts import fact
 from ...files import MARKDOWN_KINDS, File
 from ...markdown import Code
+from ...rule import Span
 from .denied import fence_denied, is_history, span_denied
 from .fences import Statement, read_fence
 from .shell import SHELL, Command, commands_in, commands_of, words_of
@@ -21,14 +22,18 @@ _PIN = re.compile(r"(?<![\w.$/-])([A-Za-z][\w.-]*)(?:\[[\w, -]*\])?==(\d+(?:\.\d
 
 
 class Spoken(msgspec.Struct, frozen=True, array_like=True):
-    """An expression in a code span. `denied`: the text around it says that it is not so, or no longer."""
+    """A code span that may hold an expression: its text and where that begins, and the whole span.
 
-    value: Expression
-    denied: bool
+    Most are about nothing that can be looked up, so they are read (`expression`) when they turn out to be.
+    """
+
+    text: str
+    at: int
+    span: Span
 
 
 class Fence(msgspec.Struct, frozen=True, array_like=True):
-    """The program in a fence; `denied` as for spans."""
+    """The program in a fence. `denied`: the text around it says that it is not so, or no longer."""
 
     body: tuple[Statement, ...]
     denied: bool
@@ -74,11 +79,14 @@ def mentions(file: File) -> Mentions:
             elif code.language in SHELL and not old and not fence_denied(file, code):
                 commands += commands_in(code.text, _line_places(file.text, code))
         elif code.form == "span" and "\n" not in code.text:
-            value = _span(code)
-            if value is not None:
-                spans.append(Spoken(value, old or span_denied(file.text, code)))
-            elif " " in code.text and not old and not span_denied(file.text, code):
-                commands += commands_of(words_of(code.text, code.inside[0]))
+            if old:
+                continue
+            if ("." in code.text or "(" in code.text) and len(code.text) <= 400 and _SPAN.fullmatch(code.text):
+                spans.append(Spoken(code.text, code.inside[0], code.span))
+            elif " " in code.text:
+                found = tuple(commands_of(words_of(code.text, code.inside[0])))
+                if found and not span_denied(file.text, code.span):
+                    commands += found
     return Mentions(tuple(fences), tuple(spans), tuple(commands), tuple(pins))
 
 
@@ -92,20 +100,18 @@ def _line_places(text: str, code: Code) -> list[int]:
     return places
 
 
-def _span(code: Code) -> Expression:
+def expression(spoken: Spoken) -> Expression:
     """The expression in a code span, if it is one that says something of an API."""
-    text = code.text
-    if ("." not in text and "(" not in text) or len(text) > 400 or not _SPAN.fullmatch(text):
-        return None
-    skip = 1 if text[0] == "@" else 0
+    skip = 1 if spoken.text[0] == "@" else 0
+    text = spoken.text[skip:]
     try:
-        tree = ast.parse(text[skip:], mode="eval")
+        tree = ast.parse(text, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    start = code.inside[0] + skip
+    start = spoken.at + skip
     ascii_only = text.isascii()
 
     def place(line: int, column: int) -> int:
-        return start + (column if ascii_only else len(text[skip:].encode()[:column].decode("utf-8", "ignore")))
+        return start + (column if ascii_only else len(text.encode()[:column].decode("utf-8", "ignore")))
 
     return read_expression(tree.body, place)

@@ -26,9 +26,10 @@ def _pay(body: str, at: tuple[int, int] | None = None, *, idempotent: bool = Fal
 
 
 def _calls(subject: FlowSubject) -> Iterator[tuple[Call, ToolCard]]:
-    """Every call whose tool was found."""
+    """Every call whose tool was found; a card without a digest only stands in for one that nobody could look up."""
     for step in walk(subject.flow.tree.steps):
-        if isinstance(step, Call) and (card := subject.linked.tools.get(step.tool)) is not None:
+        card = subject.linked.tools.get(step.tool) if isinstance(step, Call) else None
+        if isinstance(step, Call) and card is not None and card.digest:
             yield step, card
 
 

@@ -157,8 +157,8 @@ _SECRET_NAME = re.compile(
     kinds={"mcp"},
     severity="warning",
     confidence="medium",
-    why="The file is committed and shared, and the secret with it. Values that name a variable (`${TOKEN}`), are short, "
-    "or look like an example are left alone.",
+    why="The file is committed and shared, and the secret with it. Short values, those that name a variable "
+    "(`${TOKEN}`) and those like an example are left alone.",
     mend="Write `${NAME}` and set the variable in the environment.",
     source=_SOURCE,
     verified=VERIFIED,

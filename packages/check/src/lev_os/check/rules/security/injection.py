@@ -9,10 +9,11 @@ our own labelled texts is measured by the tests, which hold its precision at nin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ...files import File
 from ...rule import Example, Finding, rule
+from .._hint import hint
 from .commands import MARKDOWN
 from .hidden import VERIFIED
 
@@ -47,8 +48,19 @@ _STEAL = re.compile(
 )
 
 
-def _found(file: File, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
+_MAY_OVERRIDE = hint(_OVERRIDE.pattern)
+_MAY_CONCEAL = hint(_CONCEAL.pattern.replace("(?!['’]s)", ""))
+_MAY_STEAL = hint(
+    r"(?i)\b(?:send|upload|post|forward|exfiltrate|transmit|leak|append|submit|curl)\b[^.\n]*"
+    r"(?:\.ssh|id_rsa|\.env|credentials|/etc/passwd|\.netrc|\.npmrc|"
+    r"(?:api|secret|private|access) (?:key|token)|passwords?|environment variables|conversation|system prompt)"
+)
+
+
+def _found(file: File, pattern: re.Pattern[str], may_match: Callable[[File], bool]) -> Iterator[re.Match[str]]:
     """Matches outside code, quotations and sentences that speak about attacks."""
+    if not may_match(file):
+        return
     text = file.text
     for found in pattern.finditer(text):
         start = max(text.rfind("\n", 0, found.start()), text.rfind(". ", 0, found.start())) + 1
@@ -83,7 +95,7 @@ def _found(file: File, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
 )
 def instruction_override(file: File) -> Iterator[Finding]:
     """Orders to ignore other orders."""
-    for found in _found(file, _OVERRIDE):
+    for found in _found(file, _OVERRIDE, _MAY_OVERRIDE):
         yield Finding(found.span(), f"the text says {' '.join(found[0].split())!r}")
 
 
@@ -105,7 +117,7 @@ def instruction_override(file: File) -> Iterator[Finding]:
 )
 def concealment(file: File) -> Iterator[Finding]:
     """Orders not to tell."""
-    for found in _found(file, _CONCEAL):
+    for found in _found(file, _CONCEAL, _MAY_CONCEAL):
         yield Finding(found.span(), f"the text says {' '.join(found[0].split())!r}")
 
 
@@ -127,7 +139,7 @@ def concealment(file: File) -> Iterator[Finding]:
 def exfiltration(file: File) -> Iterator[Finding]:
     """Secrets and an address in one order."""
     if "//" in file.text or "@" in file.text or "webhook" in file.text or "attacker" in file.text:
-        for found in _found(file, _STEAL):
+        for found in _found(file, _STEAL, _MAY_STEAL):
             before = file.text[max(0, found.start() - 30) : found.start()].lower()
             if not re.search(r"\b(?:never|not|don't|avoid)\b[^.]*$", before):
                 yield Finding(found.span(), f"the text says {' '.join(found[0].split())[:80]!r}")
