@@ -12,11 +12,14 @@ from lev_os.core.constitutional.checks.base import Selector
 from lev_os.core.flowmind.link import LinkedFlow
 from lev_os.core.flowmind.model import Wait
 from lev_os.core.flowmind.walk import walk
+from lev_os.core.schemas import UNTRUSTED
+from lev_os.core.tools import tool_labels
 
 from .counts import Counts, counts_of
 from .in_force import effects_of, names_of, principles
 from .sites import Place, TextSite, ToolSite
 from .texts import fields_of, finds, lacks
+from .under_way import properties
 from .verdicts import Certainty, Known, Verdict, judge
 from .walk import Walk
 
@@ -57,9 +60,10 @@ def findings(linked: LinkedFlow) -> tuple[Found, ...]:
 def _findings(linked: LinkedFlow) -> Iterator[Found]:
     walked = Walk()
     walked.run(linked)
-    context = Known(
-        walked.symbols, frozenset(_waits(linked)), Counter({site.card.specifier: 1 for site in walked.tools})
+    calls = Counter(
+        site.card.specifier for site in {(site.trail, site.card.specifier): site for site in walked.tools}.values()
     )
+    context = Known(walked.symbols, frozenset(_waits(linked)), calls, _sources(linked))
     name: tuple[object, ...]
     merged: dict[tuple[object, ...], Found] = {}
     quiet: set[tuple[object, ...]] = set()
@@ -190,6 +194,18 @@ def _too_many(check: Check, selects: Selector, total: Counts, allowed: int) -> V
     certainty: Certainty = "possible" if any(count.open for count in counts) else "likely"
     help = "bound the loop, or set `limits: {tool_calls: …}`"
     return Verdict(certainty, f"a run can make {often}, of at most {allowed}{window}", help)
+
+
+def _sources(linked: LinkedFlow) -> Mapping[str, list[str]]:
+    """What gives values their labels, by label: untrusted inputs of the flow itself, and tools in all of it."""
+    found: dict[str, list[str]] = {}
+    for name, field in properties(linked).items():
+        if isinstance(field, Mapping) and field.get(UNTRUSTED):
+            found.setdefault("untrusted", []).append(f"input.{name}")
+    for card, _ in counts_of(linked).of.values():
+        for label in sorted(tool_labels(card)):
+            found.setdefault(label, []).append(card.specifier)
+    return found
 
 
 def _waits(linked: LinkedFlow) -> Iterator[str]:

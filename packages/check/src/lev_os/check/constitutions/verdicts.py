@@ -39,11 +39,13 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What holds for the whole flow: its values, the names of all waits in it, and how many calls stand in it."""
+    """What holds for the whole flow: its values, the names of all waits in it, how many calls stand in it, and what
+    labels values there: by label, inputs and tools."""
 
     symbols: Symbols
     waits: frozenset[str]
     tools: Mapping[str, int]
+    sources: Mapping[str, Sequence[str]]
 
     def waited(self, names: frozenset[str]) -> bool:
         """Whether a person may be asked under one of these names."""
@@ -75,6 +77,11 @@ def _taint(check: Check, hard: bool, site: ToolSite, known: Known) -> Verdict | 
         f"{f'`{path}`' if path else 'what leads to this call'} may be {' and '.join(labels)}"
         for path, labels in reaching.items()
     )
+    origins = dict.fromkeys(
+        name for labels in reaching.values() for one in labels for name in known.sources.get(one, ())
+    )
+    if origins:
+        what += f" (from {' or '.join(f'`{name}`' for name in list(origins)[:3])})"
     name = site.card.specifier
     does = effects - {"undeclared"}
     sink = f"`{name}` has the effect {listing(does)}" if does else f"`{name}` declares no effects"
