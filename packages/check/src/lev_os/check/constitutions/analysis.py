@@ -91,7 +91,7 @@ def _found(principle: Principle, check: Check, site: ToolSite, verdict: Verdict)
     kind: Kind = _KINDS.get(check.kind, "arguments")
     if check.kind in ("regex", "require_phrase"):
         kind = "text"
-    if check.kind == "forbid_tool" and site.card.declaration.effects is None and _by_effects(check):
+    if site.card.declaration.effects is None and (check.kind == "taint" or _by_effects(check)):
         kind = "undeclared"
     return _at(site, kind, principle, check, verdict)
 
@@ -102,7 +102,7 @@ def _at(site: ToolSite, kind: Kind, principle: Principle, check: Check, verdict:
 
 
 def _by_effects(check: Check) -> bool:
-    return isinstance(check.argument, Mapping) and "effects" in check.argument
+    return check.kind == "forbid_tool" and isinstance(check.argument, Mapping) and "effects" in check.argument
 
 
 def _weaker(one: Found | None, other: Found) -> Found:
@@ -128,7 +128,11 @@ def _reported_inside(linked: LinkedFlow, found: Found) -> bool:
     if inner is None or inner.package != linked.package:
         return False
     deeper = replace(found, trail=rest)
-    return any(one.identity == deeper.identity for one in findings(inner)) or _reported_inside(inner, deeper)
+    for one in findings(inner):
+        same_call = one.kind == found.kind == "undeclared" and (one.trail, one.tool) == (rest, found.tool)
+        if same_call or one.identity == deeper.identity:
+            return True
+    return _reported_inside(inner, deeper)
 
 
 def _texts(sites: list[TextSite]) -> Iterator[Found]:
@@ -190,8 +194,9 @@ def _too_many(check: Check, selects: Selector, total: Counts, allowed: int) -> V
     window = f" in {check.argument['per']}" if "per" in check.argument else " in a run"
     if least > allowed and "per" not in check.argument and not check.argument.get("same"):
         return Verdict("sure", f"a run makes {least:g} such calls, of at most {allowed}")
-    often = "as many such calls as there are items" if any(count.open for count in counts) else f"{most:g} such calls"
-    certainty: Certainty = "possible" if any(count.open for count in counts) else "likely"
+    open_ = any(count.open for count in counts)
+    often = "any number of such calls" if open_ else f"{most:g} such calls"
+    certainty: Certainty = "possible" if open_ else "likely"
     help = "bound the loop, or set `limits: {tool_calls: …}`"
     return Verdict(certainty, f"a run can make {often}, of at most {allowed}{window}", help)
 
