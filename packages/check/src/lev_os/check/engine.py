@@ -282,9 +282,12 @@ class Checker:
         known = self.memory.files[str(file.path)].facts
         if fact.name not in known:
             try:
-                known[fact.name] = msgspec.msgpack.encode(fact.extract(file))
+                value = fact.extract(file)
             except (LevError, Unreadable):
                 known[fact.name] = b""
+                return NOTHING
+            known[fact.name] = msgspec.msgpack.encode(value)
+            return value
         data = known[fact.name]
         return msgspec.msgpack.decode(data, type=fact.type) if data else NOTHING
 
