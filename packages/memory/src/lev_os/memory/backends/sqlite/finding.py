@@ -111,7 +111,7 @@ class Finder:
         n = columns.n
         known = micros(moment.known_at or moment.now)
         begins = columns.begins[:n]
-        mask = ~columns.gone[:n] if not where.retired else columns.rows[:n] >= 0
+        mask = ~columns.gone[:n] if not where.retired else columns.rows[:n] > 0
         ends = columns.ends
         if moment.known_at is not None:
             mask, ends = self._as_known(columns, mask.copy(), known)
@@ -126,7 +126,8 @@ class Finder:
         for session in {scope.session, where.session} - {None}:
             mask = mask & (columns.sessions[:n] == columns.session_codes.get(session or "", -2))
         if where.min_trust > 0:
-            mask = mask & (columns.trust[:n] >= np.float32(where.min_trust))
+            enough = [code for trust, code in columns.trust_codes.items() if trust >= where.min_trust]
+            mask = mask & np.isin(columns.trust[:n], enough)
         if where.since is not None:
             mask = mask & (begins >= micros(where.since))
         if where.until is not None:
@@ -204,7 +205,7 @@ class Finder:
 
     def _some(self, query: Any | None, allowed: Any, lexical: Any) -> tuple[Any, Any | None]:
         """The most promising records and their neighbours, with cosines that are exact for the best of them."""
-        worded = np.flatnonzero(lexical)
+        worded = np.flatnonzero(lexical > 0)
         worded = worded[ranking.best(lexical[worded], _WORDED)]
         near = [
             vectors.nearest(query, allowed[start : start + columns.n]) + start
