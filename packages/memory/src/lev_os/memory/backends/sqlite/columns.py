@@ -75,8 +75,8 @@ class Columns:
             return
         docs, indexed = db.execute("SELECT docs, indexed FROM space WHERE space = ?", (self.space,)).fetchone()
         changed = db.execute(
-            "SELECT DISTINCT doc FROM log WHERE space = ? AND cursor > ? AND op > 0 AND doc < ?",
-            (self.space, self.cursor, self.n),
+            "SELECT DISTINCT doc FROM log WHERE space = ? AND cursor > ? AND op > 0 AND doc BETWEEN 0 AND ?",
+            (self.space, self.cursor, self.n - 1),
         ).fetchall()
         select = f"SELECT {_FIELDS} FROM record WHERE space = ? AND doc"
         for (doc,) in changed:
