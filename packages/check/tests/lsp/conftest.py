@@ -41,8 +41,8 @@ class Editor:
         whole = [lsp.TextDocumentContentChangeWholeDocument(text)]
         self.client.text_document_did_change(lsp.DidChangeTextDocumentParams(document, whole))
 
-    async def diagnostics(self, name: str, version: int = 1) -> list[lsp.Diagnostic]:
-        """What the server finds in that version of a file."""
+    async def diagnostics(self, name: str, version: int | None = 1) -> list[lsp.Diagnostic]:
+        """What the server finds in that version of a file; None is the version of a file that is not open."""
         while True:
             for params in reversed(self.said.get(self.uri(name), ())):
                 if params.version == version:

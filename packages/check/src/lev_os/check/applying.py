@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from lev_os.core.errors import InvalidInput, LevError, Problem
+from lev_os.core.errors import LevError, Location, Problem
 
-from .diagnostics import Diagnostic, Severity
+from .diagnostics import Diagnostic
 from .files import File
 from .reading import Unreadable
 from .rule import Finding, Rule
 
 RULE_FAILED = "CHK901"
-_LENIENT = frozenset({"instructions", "command", "agent", "resource"})
-"""Their hosts read a head that is no YAML all the same, each in its own way."""
 
 Locate = Callable[[str], File | None]
 
@@ -22,7 +21,8 @@ Locate = Callable[[str], File | None]
 def apply(rules: Sequence[Rule], subject: Any, file: File | None, locate: Locate) -> list[Diagnostic]:
     """What the rules find in `subject`. `file` is where findings are that name no file; `locate` finds the others'.
 
-    A document that a rule could not read is reported once; a rule that raises anything else becomes a diagnostic.
+    A rule may let `InvalidInput` of a document that cannot be read pass: that is reported once, where it is read. A
+    rule that raises anything else becomes a diagnostic.
     """
     found: list[Diagnostic] = []
     for rule in rules:
@@ -33,15 +33,8 @@ def apply(rules: Sequence[Rule], subject: Any, file: File | None, locate: Locate
                 place = file if finding.file is None else locate(finding.file)
                 if place is not None:
                     found.append(of_finding(rule, finding, place))
-        except InvalidInput as error:
-            for problem in error.problems:
-                diagnostic = of_problem(problem, file, locate)
-                if diagnostic not in found:
-                    found.append(diagnostic)
-        except LevError:
-            continue  # reading the package has reported it
-        except Unreadable:
-            continue  # it went while the check ran
+        except (LevError, Unreadable):
+            continue  # reading the file or the package has reported it
         except Exception as error:
             found.append(_failed(rule, error, file))
     return found
@@ -60,12 +53,12 @@ def of_problem(problem: Problem, file: File | None, locate: Locate) -> Diagnosti
     """What reading a document has reported; `file` is where it is when the problem does not say."""
     place = (locate(problem.at.path) if problem.at.path else None) or file
     line, column = problem.at.line or 1, problem.at.column or 1
-    end = place.place(place.span_at(line, column)[1]) if place is not None else (line, column)
-    severity: Severity = problem.severity
-    if severity == "error" and place is not None and place.kind in _LENIENT:
-        severity = "warning"
+    end = (line, column)
+    if place is not None:
+        with contextlib.suppress(Unreadable):  # a binary file, say, where text should be
+            end = place.place(place.span_at(line, column)[1])
     name = place.name if place is not None else (problem.at.path or ".")
-    return Diagnostic(problem.code, severity, name, line, column, *end, problem.message, problem.help)
+    return Diagnostic(problem.code, problem.severity, name, line, column, *end, problem.message, problem.help)
 
 
 def of_problems(problems: Iterable[Problem], file: File | None, locate: Locate) -> list[Diagnostic]:
@@ -73,8 +66,19 @@ def of_problems(problems: Iterable[Problem], file: File | None, locate: Locate) 
     return list(dict.fromkeys(of_problem(problem, file, locate) for problem in problems))
 
 
-def _failed(rule: Rule, error: Exception, file: File | None) -> Diagnostic:
+def said_by(error: Exception) -> str:
+    """An exception that nobody foresaw, in one line."""
     said = str(error).strip().partition("\n")[0][:200]
-    message = f"the rule {rule.code} ({rule.name}) failed: {type(error).__name__}{': ' if said else ''}{said}"
+    return f"{type(error).__name__}{': ' if said else ''}{said}"
+
+
+def reading_failed(path: str, error: Exception) -> Problem:
+    """What is said when core fails over a file, which it never should."""
+    help = "this is a bug of lev, please report it; everything else was checked"
+    return Problem(RULE_FAILED, f"reading this failed: {said_by(error)}", Location(path, 1, 1), help)
+
+
+def _failed(rule: Rule, error: Exception, file: File | None) -> Diagnostic:
+    message = f"the rule {rule.code} ({rule.name}) failed: {said_by(error)}"
     help = "this is a bug of the rule, please report it; the other rules went on"
     return Diagnostic(RULE_FAILED, "error", file.name if file else ".", 1, 1, 1, 1, message, help)

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from lev_os.core.errors import LevError
@@ -45,6 +45,8 @@ from .reading import Unreadable, decode, read_bytes
 from .selection import Selection
 from .suppressions import suppress, suppressions_of
 from .walk import Walk, package_around, walk
+
+T = TypeVar("T")
 
 
 class Checker:
@@ -78,7 +80,7 @@ class Checker:
         self._unreadable: dict[str, str] = {}
         self._begun = 0
         self._kept: set[str] = set()
-        self._around: Mapping[str, int] | None = None
+        self._around: dict[str, int] | None = None
         self._packages = Packages(self.root, self.environment)
 
     def check(self, paths: Iterable[str | os.PathLike[str]]) -> Report:
@@ -104,7 +106,7 @@ class Checker:
     def check_text(self, path: str | os.PathLike[str], text: str) -> tuple[Diagnostic, ...]:
         """The findings in one file, as if `text` stood in it: of the file itself, its package and the project."""
         place = os.path.abspath(path)
-        self._texts[place] = text
+        self.hold(place, text)
         kind = self._kind_in_editor(place, text)
         if kind is None:
             return ()
@@ -115,7 +117,7 @@ class Checker:
         self._files[place] = file
         found = list(self.memory.files[place].diagnostics)
         root = package_around(place)
-        if root is not None:
+        if root is not None and (kind == "manifest" or place in self._packages.kinds(root)):
             found += self._packages.about_one(root, file, self._files, self.selection, self._locate)
         elif kind in ("flow", "constitution"):
             found += self._packages.about_loose(file, self.selection, self._locate)
@@ -127,6 +129,15 @@ class Checker:
             ran=self.selection.ran,
         )
         return tuple(sorted(filter(self.selection.shows, left), key=_order))
+
+    def hold(self, path: str | os.PathLike[str], text: str) -> None:
+        """Let a file count as if `text` stood in it, until `close`."""
+        self._texts[os.path.abspath(path)] = text
+
+    def ask(self, question: Callable[[Project], T]) -> T:
+        """What a question other than for findings is answered with, of the files of the last check."""
+        with self._packages.resolving():
+            return question(self._project())
 
     def close(self, path: str | os.PathLike[str]) -> None:
         """The editor no longer holds the file: it counts as it is on disk."""
@@ -193,6 +204,7 @@ class Checker:
         try:
             if text is not None:
                 data = text.encode("utf-8", "surrogatepass")
+                file.text = text  # what an editor holds may be on no disk
             else:
                 data, status = read_bytes(path)
                 now = settled(status, self._begun)
@@ -201,7 +213,8 @@ class Checker:
             if kept is not None and kept.digest == digest:
                 kept.state = now
             else:
-                file.text = decode(data) if text is None else text
+                if text is None:
+                    file.text = decode(data)
                 found = apply(self.selection.on_files(kind), file, file, lambda _: file)
                 self.memory.files[path] = FileMemory(kind, now, digest, tuple(found), suppressions_of(file), {})
         except Unreadable as problem:
@@ -222,7 +235,7 @@ class Checker:
         return kept.diagnostics
 
     @property
-    def _surroundings(self) -> Mapping[str, int]:
+    def _surroundings(self) -> dict[str, int]:
         if self._around is None:
             self._around = self._packages.surroundings(self._begun)
         return self._around
@@ -274,7 +287,10 @@ class Checker:
         return msgspec.msgpack.decode(data, type=fact.type) if data else NOTHING
 
     def _locate(self, path: str) -> File | None:
-        return self._files.get(path) or self._files.get(os.path.join(self._prefix, path))
+        known = self._files.get(path) or self._files.get(os.path.join(self._prefix, path))
+        if known is None and os.path.isfile(path):  # not checked itself, but a reader has found something in it
+            return File(Path(path), self._name(path), "other")
+        return known
 
     def _name(self, path: str) -> str:
         name = path[len(self._prefix) :] if path.startswith(self._prefix) else os.path.relpath(path, self.root)

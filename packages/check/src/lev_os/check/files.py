@@ -40,6 +40,11 @@ class File:
         return decode(read_bytes(str(self.path))[0])
 
     @cached_property
+    def data(self) -> bytes:
+        """The text as UTF-8."""
+        return self.text.encode("utf-8", "surrogatepass")
+
+    @cached_property
     def markdown(self) -> Markdown:
         """Headings, links, code and HTML of the text (its frontmatter is no part of them)."""
         return read_markdown(self.text)

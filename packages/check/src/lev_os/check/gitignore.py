@@ -14,6 +14,7 @@ from dataclasses import dataclass
 _GIT = ".git"
 NAME = ".gitignore"
 _MAX_BYTES = 1_000_000
+_BOM = "\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Ignored:
     def __call__(self, path: str, *, folder: bool) -> bool:
         """Whether git ignores a file or folder right inside the folder that this is for."""
         for patterns in self.stack:
-            name = path[len(patterns.base) :].replace(os.sep, "/")
+            name = _as_bytes(path[len(patterns.base) :].replace(os.sep, "/"))
             for pattern in reversed(patterns.patterns):
                 if (folder or not pattern.folders_only) and pattern.matches.fullmatch(name):
                     return not pattern.again
@@ -78,17 +79,17 @@ def ignored_in(folder: str) -> Ignored:
 
 def patterns_of(base: str, lines: Iterable[str]) -> Ignored:
     """Patterns that stand in no file, relative to the folder `base`."""
-    return Ignored((_Patterns(os.path.join(base, ""), tuple(_patterns(lines))),))
+    return Ignored((_Patterns(os.path.join(base, ""), tuple(_patterns(map(_as_bytes, lines)))),))
 
 
 def read_patterns(file: str) -> tuple[_Pattern, ...]:
     """The patterns of one file; none when it cannot be read."""
     try:
         with open(file, "rb") as stream:
-            text = stream.read(_MAX_BYTES).decode("utf-8", "surrogateescape")
+            text = stream.read(_MAX_BYTES).decode("latin-1")
     except OSError:
         return ()
-    return tuple(_patterns(text.removeprefix("\ufeff").split("\n")))
+    return tuple(_patterns(text.removeprefix(_BOM).split("\n")))
 
 
 def _patterns(lines: Iterable[str]) -> Iterable[_Pattern]:
@@ -104,10 +105,17 @@ def _patterns(lines: Iterable[str]) -> Iterable[_Pattern]:
             continue
         anchored = "/" in line
         try:
-            expression = re.compile(("" if anchored else "(?:.*/)?") + _expression(line.removeprefix("/")), re.DOTALL)
+            expression = re.compile(
+                ("" if anchored else "(?:.*/)?") + _expression(line.removeprefix("/")), re.DOTALL | re.ASCII
+            )
         except re.error:
             continue  # git matches nothing with it either
         yield _Pattern(expression, again, folders_only)
+
+
+def _as_bytes(text: str) -> str:
+    """The text's bytes, each as one character: git matches bytes."""
+    return text if text.isascii() else os.fsencode(text).decode("latin-1")
 
 
 def _without_trailing_spaces(line: str) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-INSTRUCTIONS = frozenset({"AGENTS.md", "CLAUDE.md", "GEMINI.md", "AGENTS.override.md", "CLAUDE.local.md"})
+INSTRUCTIONS = frozenset(
+    {"AGENTS.md", "CLAUDE.md", "GEMINI.md", "AGENTS.override.md", "CLAUDE.local.md", ".cursorrules", ".windsurfrules"}
+)
 
 OF_EXPORTS = {
     "context": "context",
@@ -16,7 +18,7 @@ OF_EXPORTS = {
 }
 """The kind of file behind a kind of export."""
 
-_ENDS = (".md", ".mdc", ".toml", ".json")
+_ENDS = (".md", ".mdc", ".toml", ".json", "rules")
 _MARKDOWN_ENDS = (".md", ".markdown", ".mdc")
 _YAML_ENDS = (".yaml", ".yml")
 _FIRST_KEY = re.compile(r"^(flowmind|constitution)[ \t]*:", re.MULTILINE)
@@ -44,6 +46,8 @@ def kind_of(name: str, parents: Sequence[str]) -> str | None:
 
 
 def _markdown_kind(parents: Sequence[str]) -> str | None:
+    if tuple(parents[-2:]) in ((".windsurf", "rules"), (".claude", "rules")):
+        return "instructions"
     if ".claude" in parents:
         for kind in ("commands", "agents"):
             if kind in parents:

@@ -7,20 +7,19 @@ are kept too, in characters, for what is shown to people.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, Literal
+
+import msgspec
 
 from .rule import Span
 
 _HEAD = re.compile(r"\ufeff?---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*\r?$", re.DOTALL | re.MULTILINE)
-_WIDE = re.compile(r"[^\x00-\x7f]")
 _LIKE_KEYS = re.compile(r"\s*(?:#|[\w-]+[ \t]*:|\Z)")
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True, gc=False):
     """The frontmatter: its YAML, and how many lines stand before it."""
 
     text: str
@@ -28,15 +27,13 @@ class Head:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(msgspec.Struct, frozen=True, gc=False):
     level: int
     text: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True, gc=False):
     """`label` is the link's text; `code` says that it is one code span and nothing else."""
 
     target: str
@@ -46,8 +43,7 @@ class Link:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(msgspec.Struct, frozen=True, gc=False):
     """`language` is the first word after a fence, in lower case; `inside` the span of the code without its fences."""
 
     form: Literal["span", "fence", "indented"]
@@ -57,8 +53,7 @@ class Code:
     inside: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Markdown:
+class Markdown(msgspec.Struct, frozen=True):
     """The parts of one text, each kind in order of place."""
 
     head: Head | None
@@ -82,7 +77,7 @@ def read_markdown(text: str) -> Markdown:
     head = _head(text)
     base = head.span[1] if head else 0
     body = text[base:]
-    return _walk(body, head, base, _Characters(body, base))
+    return _walk(body, head, base)
 
 
 def _head(text: str) -> Head | None:
@@ -95,87 +90,122 @@ def _head(text: str) -> Head | None:
 
 
 class _Characters:
-    """Turns pyromark's byte offsets into characters of the whole file."""
+    """Turns pyromark's byte offsets into characters of the whole file; fastest when starts only grow."""
 
     def __init__(self, body: str, base: int) -> None:
         self._base = base
-        self._ends: list[int] = []
-        """For each character of several bytes, the byte after it."""
-        self._extra = [0]
-        if not body.isascii():
-            extra = 0
-            for match in _WIDE.finditer(body):
-                extra += len(match[0].encode("utf-8", "replace")) - 1
-                self._ends.append(match.end() + extra)
-                self._extra.append(extra)
+        self._data = b"" if body.isascii() else body.encode("utf-8", "replace")
+        self._byte = self._character = 0
 
-    def span(self, where: dict[str, int]) -> Span:
-        start, end = where["start"], where["end"]
-        if self._ends:
-            start -= self._extra[bisect_right(self._ends, start)]
-            end -= self._extra[bisect_right(self._ends, end)]
-        return self._base + start, self._base + end
+    def span(self, start: int, end: int) -> Span:
+        data, base = self._data, self._base
+        if not data:
+            return base + start, base + end
+        if start < self._byte:
+            self._byte = self._character = 0
+        self._character += len(data[self._byte : start].decode("utf-8", "replace"))
+        self._byte = start
+        first = base + self._character
+        return first, first + len(data[start:end].decode("utf-8", "replace"))
 
 
-def _walk(body: str, head: Head | None, base: int, characters: _Characters) -> Markdown:
-    headings: list[Heading] = []
-    links: list[Link] = []
-    code: list[Code] = []
-    html: list[Span] = []
-    texts: list[str] = []
-    codes = 0
-    opened: list[tuple[str, Any, Span, int, int]] = []
-    block: tuple[str, Span, list[str], list[Span]] | None = None
-    for event, where in _parser().events_with_range(body.encode("utf-8", "replace").decode()):
-        if isinstance(event, str):
-            if event in ("SoftBreak", "HardBreak"):
-                texts.append(" ")
+def _events(body: str) -> Iterator[tuple[Any, dict[str, int]]]:
+    try:
+        return iter(_parser().events_with_range(body))
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return iter(_parser().events_with_range(body.encode("utf-8", "replace").decode()))
+
+
+def _walk(body: str, head: Head | None, base: int) -> Markdown:
+    parts = _Parts(body, base)
+    opened = parts.opened
+    for event, where in _events(body):
+        if event.__class__ is str:
+            if opened and event != "Rule":
+                parts.texts.append(" ")
             continue
-        (name, detail) = next(iter(event.items()))
-        if name == "Text":
-            texts.append(detail)
-            if block is not None:
-                block[2].append(detail)
-                block[3].append(characters.span(where))
-        elif name == "Code":
-            span = characters.span(where)
-            texts.append(detail)
-            codes += 1
-            inside = body.find(detail, span[0] - base)
-            start = base + inside if inside >= 0 and base + inside < span[1] else span[0]
-            code.append(Code("span", "", detail, span, (start, min(start + len(detail), span[1]))))
-        elif name in ("Html", "InlineHtml"):
-            html.append(characters.span(where))
-        elif name == "Start" and isinstance(detail, dict):
-            kind, more = next(iter(detail.items()))
-            if kind == "CodeBlock":
-                info = more.get("Fenced", "") if isinstance(more, dict) else ""
-                form = "fence" if isinstance(more, dict) else "indented"
-                block = (f"{form} {info}", characters.span(where), [], [])
-            elif kind in ("Heading", "Link", "Image"):
-                opened.append((kind, more, characters.span(where), len(texts), codes))
-        elif name == "End":
-            kind = detail if isinstance(detail, str) else next(iter(detail))
-            if kind == "CodeBlock" and block is not None:
-                code.append(_block(block))
-                block = None
-            elif opened and kind == opened[-1][0]:
-                kind, more, span, begin, before = opened.pop()
-                label = "".join(texts[begin:])
-                if kind == "Heading":
-                    headings.append(Heading(_level(more), label, span))
-                else:
-                    only_code = codes == before + 1 and len(texts) == begin + 1
-                    links.append(Link(more["dest_url"], label, only_code, kind == "Image", span))
-    return Markdown(head, tuple(headings), tuple(links), tuple(code), tuple(html))
+        for name, detail in event.items():  # one item
+            if name == "Text":
+                if parts.block is not None:
+                    parts.lines.append((detail, where["start"], where["end"]))
+                elif opened:
+                    parts.texts.append(detail)
+            elif name == "Start":
+                if detail.__class__ is not str:
+                    parts.start(detail, where)
+            elif name == "End":
+                if opened or parts.block is not None:
+                    parts.end(detail)
+            elif name == "Code":
+                parts.span(detail, where)
+            elif name in ("Html", "InlineHtml"):
+                parts.html.append(parts.characters.span(where["start"], where["end"]))
+    return Markdown(head, tuple(parts.headings), tuple(parts.links), tuple(parts.code), tuple(parts.html))
 
 
-def _block(block: tuple[str, Span, list[str], list[Span]]) -> Code:
-    form, _, info = block[0].partition(" ")
-    words = info.split()
-    inside = (block[3][0][0], block[3][-1][1]) if block[3] else (block[1][1], block[1][1])
-    language = words[0].lower() if words else ""
-    return Code("fence" if form == "fence" else "indented", language, "".join(block[2]), block[1], inside)
+class _Parts:
+    """What has been found so far, and what is still open: headings, links and images, or one block of code."""
+
+    def __init__(self, body: str, base: int) -> None:
+        self.characters = _Characters(body, base)
+        self.headings: list[Heading] = []
+        self.links: list[Link] = []
+        self.code: list[Code] = []
+        self.html: list[Span] = []
+        self.opened: list[tuple[str, Any, Span, int, int]] = []
+        self.texts: list[str] = []
+        self.block: tuple[str | None, Span] | None = None
+        self.lines: list[tuple[str, int, int]] = []
+        self._body = body
+        self._base = base
+        self._codes = 0
+
+    def start(self, detail: dict[str, Any], where: dict[str, int]) -> None:
+        for kind, more in detail.items():  # one item
+            if kind in ("Heading", "Link", "Image"):
+                span = self.characters.span(where["start"], where["end"])
+                self.opened.append((kind, more, span, len(self.texts), self._codes))
+            elif kind == "CodeBlock":
+                info = more.get("Fenced", "") if more.__class__ is dict else None
+                self.block = info, self.characters.span(where["start"], where["end"])
+
+    def end(self, detail: Any) -> None:
+        if self.block is not None:
+            self._end_block(*self.block)
+            return
+        kind = detail if detail.__class__ is str else next(iter(detail))
+        if kind != self.opened[-1][0]:
+            return
+        _, more, span, begin, before = self.opened.pop()
+        label = "".join(self.texts[begin:])
+        if kind == "Heading":
+            self.headings.append(Heading(_level(more), label, span))
+        else:
+            only_code = self._codes == before + 1 and len(self.texts) == begin + 1
+            self.links.append(Link(more["dest_url"], label, only_code, kind == "Image", span))
+        if not self.opened:
+            self.texts.clear()
+
+    def _end_block(self, info: str | None, span: Span) -> None:
+        inside = (span[1], span[1])
+        if self.lines:
+            inside = self.characters.span(self.lines[0][1], self.lines[-1][2])
+        words = (info or "").split(maxsplit=1)
+        language = words[0].lower() if words else ""
+        text = "".join([line[0] for line in self.lines])
+        self.code.append(Code("indented" if info is None else "fence", language, text, span, inside))
+        self.lines.clear()
+        self.block = None
+
+    def span(self, text: str, where: dict[str, int]) -> None:
+        span = self.characters.span(where["start"], where["end"])
+        if self.opened:
+            self.texts.append(text)
+            self._codes += 1
+        base = self._base
+        found = self._body.find(text, span[0] - base, span[1] - base)
+        start = base + found if found >= 0 else span[0]
+        self.code.append(Code("span", "", text, span, (start, min(start + len(text), span[1]))))
 
 
 def _level(detail: Any) -> int:

@@ -165,6 +165,7 @@ def code_stamp() -> str:
 
     total = 0
     for file in (here, lev_os.core.__file__):
-        for folder in files_below(os.path.dirname(file or here)):
-            total = zlib.crc32(b"%s%d" % (os.fsencode(folder), state(folder)), total)
+        for path in files_below(os.path.dirname(file or here)):
+            if path.endswith(".py"):
+                total = zlib.crc32(b"%s%d" % (os.fsencode(path), state(path)), total)
     return f"{total:08x}"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .applying import Locate, apply, of_problems
+from .applying import Locate, apply, of_problems, reading_failed
 from .diagnostics import Diagnostic
 from .environment import Environment
 from .files import File
@@ -89,19 +89,18 @@ class Packages:
 
     def about_loose(self, file: File, selection: Selection, locate: Locate) -> list[Diagnostic]:
         """What is wrong with a flow or constitution that no export names; `./…` in it is of the package around it."""
-        from lev_os.core.constitutional.parse import examine
-
+        from .packages import read_constitution
         from .walk import package_around
 
         root = package_around(str(file.path))
         package = None if root is None else self._outline(root).package
         with self.resolving():
             if file.kind == "constitution":
-                return of_problems(examine(file.text, package=package, path=str(file.path))[1], file, locate)
+                return of_problems(read_constitution(file, package)[1], file, locate)
             flow, problems = self._parse(file, package, None)
             found = of_problems(problems, file, locate)
             if flow is not None:
-                found += _about_flow(FlowSubject(file, flow, whole=not problems), selection, locate)
+                found += _about_flow(FlowSubject(file, flow, problems=problems), selection, locate)
             return found
 
     def surroundings(self, begun: int) -> dict[str, int]:
@@ -154,4 +153,8 @@ class Packages:
 
 def _about_flow(flow: FlowSubject, selection: Selection, locate: Locate) -> list[Diagnostic]:
     """What is wrong with what a flow refers to, and what the rules say of it."""
-    return [*of_problems(flow.link_problems, flow.file, locate), *apply(selection.on("flow"), flow, flow.file, locate)]
+    try:
+        problems = flow.link_problems
+    except Exception as error:
+        problems = (reading_failed(str(flow.file.path), error),)
+    return [*of_problems(problems, flow.file, locate), *apply(selection.on("flow"), flow, flow.file, locate)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,10 @@ from lev_os.core.flowmind.parse import examine as examine_flow
 from lev_os.core.packaging import Export
 from lev_os.core.packaging.loading import import_name
 
+from .applying import reading_failed
 from .environment import Environment
 from .files import File
-from .kinds import OF_EXPORTS, sniff
+from .kinds import OF_EXPORTS
 from .project import FlowSubject, PackageSubject
 from .walk import MANIFEST
 
@@ -58,6 +59,8 @@ def outline(root: str) -> Outline:
         help = error.help if isinstance(error, LevError) else None
         problem = Problem("MAN401", message, Location(str(folder / MANIFEST), 1, 1), help)
         return Outline(package, {}, (problem,), None)
+    except Exception as error:
+        return Outline(package, {}, (reading_failed(str(folder / MANIFEST), error),), None)
     return Outline(package, dict(_targets(exports)), problems, None if constitution is None else str(constitution))
 
 
@@ -79,25 +82,31 @@ def read_package(
         flow, wrong = parse(file, found.package, export.specifier)
         problems += wrong
         if flow is not None:
-            flows.append(FlowSubject(file, flow, export, whole=not wrong))
+            flows.append(FlowSubject(file, flow, export, wrong))
     if found.constitution is not None:
         constitution = None
         if (file := files.get(found.constitution)) is not None:
-            constitution, faults = examine(file.text, package=found.package, path=found.constitution)
+            constitution, faults = read_constitution(file, found.package)
             problems += faults
     return PackageSubject(found.package, own, tuple(flows), constitution, tuple(problems), environment)
 
 
 def parse_flow(file: File, package: Package | None, specifier: str | None) -> Parsed:
     """The flow in a file, as far as it can be read."""
-    tree, problems = examine_flow(file.text, path=str(file.path))
+    try:
+        tree, problems = examine_flow(file.text, path=str(file.path))
+    except Exception as error:
+        return None, (reading_failed(str(file.path), error),)
     flow = None if tree is None else Flow(tree, package, specifier, str(file.path))
     return flow, tuple(problems)
 
 
-def loose_document(file: File) -> str | None:
-    """What a YAML that no export names is, by its first keys; None for one that is nothing of ours."""
-    return sniff(file.text)
+def read_constitution(file: File, package: Package | None) -> tuple[Constitution | None, Sequence[Problem]]:
+    """The constitution in a file, or None when it cannot be used, and what is wrong with it."""
+    try:
+        return examine(file.text, package=package, path=str(file.path))
+    except Exception as error:
+        return None, (reading_failed(str(file.path), error),)
 
 
 def _targets(exports: tuple[Export, ...]) -> Iterator[tuple[str, Export]]:

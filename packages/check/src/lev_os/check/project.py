@@ -58,13 +58,13 @@ class PackageSubject:
 class FlowSubject:
     """One flow. `export` is None for a flow that was given as a file of no package.
 
-    When `whole` is false, parsing has reported problems and `flow` holds what could be read besides.
+    When parsing has reported `problems`, `flow` holds what could be read besides.
     """
 
     file: File
     flow: Flow
     export: Export | None = None
-    whole: bool = True
+    problems: tuple[Problem, ...] = ()
 
     @cached_property
     def _links(self) -> tuple[LinkedFlow, tuple[Problem, ...]]:
@@ -98,6 +98,7 @@ class Project:
     _read_packages: Callable[[], Sequence[PackageSubject]] = field(default=tuple)
     _fact: Callable[[Fact[Any], File], Any] = field(default=lambda fact, file: fact.extract(file))
     used: dict[str, None] = field(default_factory=dict)
+    _made: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def packages(self) -> Sequence[PackageSubject]:
@@ -126,3 +127,10 @@ class Project:
         folders of installed packages are known already.
         """
         self.used.update(dict.fromkeys(os.fspath(path) for path in paths))
+
+    def once(self, make: Callable[[Project], T]) -> T:
+        """What `make` gives for this project, made once: what several rules share."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        made: T = self._made[make]
+        return made

@@ -13,6 +13,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .assembly import Assembly as Assembly
+    from .assembly import Plan as Plan
+    from .assembly import Receipt as Receipt
     from .errors import Conflict as Conflict
     from .errors import NotRemembered as NotRemembered
     from .errors import StoreProblem as StoreProblem
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
     from .types import Stats as Stats
 
 _HOMES = {
+    "Assembly": "assembly",
+    "Plan": "assembly",
+    "Receipt": "assembly",
     "Change": "types",
     "Conflict": "errors",
     "Filter": "types",

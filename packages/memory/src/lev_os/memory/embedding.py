@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
 from typing import Any
 
 from lev_os.core.llm_runtime.embedding import Embedder, open_embedder
@@ -53,11 +52,9 @@ class Indexer:
             await self._behind
         await self._all()
 
-    async def embed_query(self, text: str) -> Any | None:
-        """The vector of a question; None for a blank one."""
-        if not text.strip():
-            return None
-        return (await self._embed([text]))[0]
+    def embed_query(self, text: str) -> Any | None:
+        """The vector of a question; None for a blank one. Blocks: backends call it where they search."""
+        return self._embedder.embed([text])[0] if text.strip() else None
 
     async def close(self) -> None:
         """Stop; what is missing is done the next time."""
@@ -72,10 +69,6 @@ class Indexer:
         async with self._lock:
             while waiting := await self._backend.unembedded(_BATCH):
                 # An embedder takes no blank text; any other stands for none.
-                vectors = await self._embed([text if text.strip() else "-" for _, text in waiting])
+                texts = [text if text.strip() else "-" for _, text in waiting]
+                vectors = await asyncio.to_thread(self._embedder.embed, texts)
                 await self._backend.embed([(key, vector) for (key, _), vector in zip(waiting, vectors, strict=True)])
-
-    async def _embed(self, texts: Sequence[str]) -> Any:
-        if self._embedder.instant and len(texts) == 1:
-            return self._embedder.embed(texts)
-        return await asyncio.to_thread(self._embedder.embed, texts)

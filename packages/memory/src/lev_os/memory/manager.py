@@ -16,9 +16,10 @@ from .backends import Capability, MemoryBackend, require
 from .embedding import EmbedderChoice, Indexer, choose_embedder
 from .errors import NotRemembered, bad_record
 from .search.times import period_in
-from .types import ANY, Change, Filter, Hit, Moment, Operation, Page, Probe, Record, Scope, Stats
+from .types import ANY, Change, Filter, Hit, Moment, Operation, Page, Probe, Record, Scope, Stats, utc
 
 if TYPE_CHECKING:
+    from .assembly import Assembly, Plan
     from .sync import SyncMemory
 
 _PAGE = 1_000
@@ -134,17 +135,37 @@ class MemoryManager:
         "last week" or "in May 2023" are understood from `now`.
         """
         moment = self._moment(as_of, known_at, now)
-        vector = None if self._indexer is None else await self._indexer.embed_query(text)
         probe = Probe(
             text=text,
             k=k,
             moment=moment,
             where=where,
-            vector=vector,
+            embed=None if self._indexer is None else self._indexer.embed_query,
             period=period_in(text, moment.now),
             explain=explain,
         )
         return list(await self.backend.search(scope, probe)) if k > 0 else []
+
+    async def assemble(
+        self,
+        text: str,
+        *,
+        scope: Scope,
+        budget: int,
+        plan: Plan | None = None,
+        where: Filter = ANY,
+        as_of: datetime | None = None,
+        known_at: datetime | None = None,
+        now: datetime | None = None,
+    ) -> Assembly:
+        """The context for a question within a budget of o200k tokens, with a receipt; see `lev_os.memory.assembly`."""
+        from .assembly import Plan, assemble
+
+        now = utc(now or self._clock())
+        plan = plan or Plan()
+        return await assemble(
+            self, text, scope=scope, budget=budget, plan=plan, now=now, where=where, as_of=as_of, known_at=known_at
+        )
 
     async def supersede(self, id: str, new: Record, *, scope: Scope, reason: str | None = None) -> str:
         """Put a new record in the place of one that is no longer true from `new.valid_from` (or now) on; its id.

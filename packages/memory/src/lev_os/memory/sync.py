@@ -10,6 +10,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, TypeVar
 
+from .assembly import Assembly, Plan
 from .backends import Capability
 from .manager import MemoryManager
 from .types import ANY, Change, Filter, Hit, Page, Record, Scope, Stats
@@ -83,6 +84,23 @@ class SyncMemory:
             self._memory.search(
                 text, scope=scope, k=k, where=where, as_of=as_of, known_at=known_at, now=now, explain=explain
             )
+        )
+
+    def assemble(
+        self,
+        text: str,
+        *,
+        scope: Scope,
+        budget: int,
+        plan: Plan | None = None,
+        where: Filter = ANY,
+        as_of: datetime | None = None,
+        known_at: datetime | None = None,
+        now: datetime | None = None,
+    ) -> Assembly:
+        assemble = self._memory.assemble
+        return self._run(
+            assemble(text, scope=scope, budget=budget, plan=plan, where=where, as_of=as_of, known_at=known_at, now=now)
         )
 
     def supersede(self, id: str, new: Record, *, scope: Scope, reason: str | None = None) -> str:

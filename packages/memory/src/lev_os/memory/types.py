@@ -8,7 +8,7 @@ can answer both. Times are UTC; a naive datetime is taken for UTC.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Any, Literal, get_args
@@ -192,7 +192,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
-    """What a backend searches for. `vector` is the text embedded by the backend's embedder, None without one.
+    """What a backend searches for. `embed` makes a vector of text by the backend's embedder; None without one.
 
     `period` is the time that the text speaks of, found by `search.times`.
     """
@@ -201,7 +201,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     k: int
     moment: Moment
     where: Filter = ANY
-    vector: Any = None
+    embed: Callable[[str], Any] | None = None
     period: tuple[datetime, datetime] | None = None
     explain: bool = False
 
@@ -227,6 +227,8 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
 
 def utc(value: datetime) -> datetime:
     """The same instant in UTC."""
+    if value.tzinfo is UTC:
+        return value
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
@@ -238,8 +240,6 @@ def _is_text(value: str) -> bool:
 def _problems(record: Record) -> Sequence[str]:
     if record.type not in MEMORY_TYPES:
         return [f"`type` cannot be {record.type!r}: it is one of {', '.join(MEMORY_TYPES)}"]
-    if not isinstance(record.text, str):
-        return [f"`text` must be text, not {type(record.text).__name__}"]
     for name in ("text", "subject", "predicate", "role", "session"):
         value = getattr(record, name)
         if value is not None and not (isinstance(value, str) and _is_text(value)):
@@ -250,7 +250,8 @@ def _problems(record: Record) -> Sequence[str]:
             return [f"`{name}` must lie between 0 and 1, not {value!r}"]
     if record.ttl is not None and not (isinstance(record.ttl, int | float) and isfinite(record.ttl) and record.ttl > 0):
         return [f"`ttl` must be a number of seconds above 0, not {record.ttl!r}"]
-    if isinstance(record.sources, str) or not all(isinstance(source, str) for source in record.sources):
+    sources: object = record.sources
+    if not isinstance(sources, list | tuple) or not all(isinstance(source, str) for source in sources):
         return ["`sources` must be a list of texts"]
     if record.sequence is not None and not (isinstance(record.sequence, int) and abs(record.sequence) < 1 << 53):
         return [f"`sequence` must be an integer, not {record.sequence!r}"]

@@ -60,3 +60,11 @@ def own_constitution(subject: PackageSubject) -> Own | None:
         return None
     file = None if path is None else subject.files.get(path)
     return None if file is None else Own(subject.constitution, file, file.yaml)
+
+
+def stated_by(subject: PackageSubject) -> Iterator[tuple[Own, Stated]]:
+    """Each principle that the package's own constitution states."""
+    own = own_constitution(subject)
+    if own is not None:
+        for stated in own.stated():
+            yield own, stated

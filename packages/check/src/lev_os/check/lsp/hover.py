@@ -58,6 +58,8 @@ def _details(export: Export) -> list[str]:
         return [card.description, f"takes `{in_words(card.input_schema)}`, gives `{returns}`", f"effects: {said}"]
     if "llm" not in export.conditions and "llm-first" not in export.conditions:
         return []
+    if export.kind == "file":
+        return [f"{export.for_llm()['tokens']:,} tokens"]
     value = parsed(export, "llm" if "llm" in export.conditions else "llm-first")
     if export.kind == "flow":
         tree = value.tree

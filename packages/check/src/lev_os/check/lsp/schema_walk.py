@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from lev_os.core import formats
 from lev_os.core.documents import Path
-from lev_os.core.formats import schema as schema_of_format
 
 _FORMATS = {"flow": "flow", "constitution": "constitution", "context": "context", "skill": "context"}
 _MAX_HOPS = 40
@@ -15,6 +15,11 @@ _MAX_HOPS = 40
 def format_of(kind: str) -> str | None:
     """The format that files of a kind have, if it is one of ours."""
     return _FORMATS.get(kind)
+
+
+def schema_of_format(name: str) -> Mapping[str, Any]:
+    """The whole schema of a format."""
+    return formats.schema(name)
 
 
 def at(name: str, data: Any, path: Path) -> list[Mapping[str, Any]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
+from typing import Any
 
 from lev_os.core.errors import LevError
 from lsprotocol import types as lsp
@@ -15,7 +16,7 @@ from pygls.uris import from_fs_path, to_fs_path
 from ..diagnostics import Diagnostic, Edit
 from ..rule import Span
 from .actions import Action, actions
-from .checking import check_text
+from .checking import Checking
 from .completion import Item, completion
 from .definition import definition
 from .hover import about_export, hover
@@ -26,6 +27,8 @@ from .workspace import Open, Workspace
 
 _PAUSE = 0.08
 """Seconds of rest in typing before a file is checked."""
+_FIRST_PAUSE = 0.5
+"""Seconds in which the files that an editor opens at once come before all others."""
 _SEVERITIES = {
     "error": lsp.DiagnosticSeverity.Error,
     "warning": lsp.DiagnosticSeverity.Warning,
@@ -56,7 +59,15 @@ class Server(LanguageServer):
         super().__init__("lev", version, text_document_sync_kind=lsp.TextDocumentSyncKind.Full)
         self.files = Workspace()
         self.found: dict[Path, list[Diagnostic]] = {}
-        self.waiting: dict[Path, asyncio.Task[None]] = {}
+        self._checking: Checking | None = None
+        self._waiting: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def checking(self) -> Checking:
+        """The checker of the folders that are open."""
+        if self._checking is None:
+            self._checking = Checking(self.files.roots or (Path.cwd(),))
+        return self._checking
 
     def opened(self, uri: str) -> Open | None:
         """The open file of a URI."""
@@ -66,35 +77,73 @@ class Server(LanguageServer):
     def changed(self, uri: str, text: str, version: int | None, *, pause: float = _PAUSE) -> None:
         """Note a text and check it after a rest; an earlier check of it that still waits is dropped."""
         path = to_fs_path(uri)
-        if path is None:
-            return
-        opened = self.files.open(Path(path), text, version)
-        if waiting := self.waiting.pop(Path(path), None):
+        if path is not None:
+            opened = self.files.open(Path(path), text, version)
+            self._after(uri, pause, self._check(uri, opened))
+
+    def check_everything(self, *, pause: float = 0.0) -> None:
+        """Check all files after a rest."""
+        self._after("", pause, self._check_everything())
+
+    def _after(self, name: str, pause: float, work: Coroutine[Any, Any, None]) -> None:
+        """Do something after a rest, in place of what waits under the same name."""
+
+        async def later() -> None:
+            try:
+                await asyncio.sleep(pause)
+            except asyncio.CancelledError:
+                work.close()
+                raise
+            try:
+                await work
+            except Exception as error:  # a fault of ours is said; the editor keeps its server
+                message = f"lev: {type(error).__name__}: {error}"
+                self.window_log_message(lsp.LogMessageParams(lsp.MessageType.Error, message))
+
+        if waiting := self._waiting.pop(name, None):
             waiting.cancel()
-        self.waiting[Path(path)] = asyncio.create_task(self._check(uri, opened, pause))
+        self._waiting[name] = asyncio.create_task(later())
 
-    async def _check(self, uri: str, opened: Open, pause: float) -> None:
-        await asyncio.sleep(pause)
+    async def _check(self, uri: str, opened: Open) -> None:
         path = opened.file.path
+        found = await self.checking.text(path, opened.file.text)
         if self.files.files.get(path) is opened:
-            self.found[path] = check_text(self.files, opened)
-            self.publish(uri, opened)
+            self.found[path] = list(found)
+            self._publish(uri, opened)
 
-    def publish(self, uri: str, opened: Open) -> None:
-        """Send what was found in a file."""
+    async def _check_everything(self) -> None:
+        before = dict(self.files.files)
+        report = await self.checking.everything()
+        by_path: dict[Path, list[Diagnostic]] = {path: [] for path in self.found}
+        for item in report.diagnostics:
+            by_path.setdefault(self.files.root / item.file, []).append(item)
+        for path, found in by_path.items():
+            opened = self.files.files.get(path)
+            uri = from_fs_path(str(path))
+            if uri is None or opened is not before.get(path) or found == self.found.get(path):
+                continue
+            self.found[path] = found
+            if shown := opened or self.files.read(path):
+                self._publish(uri, shown)
+
+    def _publish(self, uri: str, opened: Open) -> None:
         found = [_diagnostic(item, opened) for item in self.found.get(opened.file.path, ())]
         self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, found, opened.version))
 
     def forget(self, uri: str) -> None:
-        """A file was closed."""
+        """A file was closed: it counts as it is on disk."""
         path = to_fs_path(uri)
         if path is None:
             return
         self.files.close(Path(path))
-        self.found.pop(Path(path), None)
-        if waiting := self.waiting.pop(Path(path), None):
-            waiting.cancel()
-        self.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, []))
+        self._after(uri, 0, self.checking.close(Path(path)))
+        self.check_everything(pause=_PAUSE)
+
+    def shutdown(self) -> None:
+        """Stop, as pygls wants it, and the checker with it."""
+        if self._checking is not None:
+            self._checking.stop()
+        super().shutdown()  # type: ignore[no-untyped-call]  # pygls annotates most, not this
 
 
 def serve() -> None:
@@ -120,6 +169,7 @@ def _documents(server: Server) -> None:
         folders = [to_fs_path(uri) for uri in server.workspace.folders]
         roots = [Path(folder) for folder in folders if folder] or [Path(server.workspace.root_path or Path.cwd())]
         server.files.roots = tuple(roots)
+        server.check_everything(pause=_FIRST_PAUSE)
 
     @server.feature(lsp.TEXT_DOCUMENT_DID_OPEN)
     def did_open(server: Server, params: lsp.DidOpenTextDocumentParams) -> None:
@@ -134,9 +184,7 @@ def _documents(server: Server) -> None:
     @server.feature(lsp.TEXT_DOCUMENT_DID_SAVE)
     def did_save(server: Server, params: lsp.DidSaveTextDocumentParams) -> None:
         server.files.refresh()
-        for path, opened in list(server.files.files.items()):
-            if uri := from_fs_path(str(path)):
-                server.changed(uri, opened.file.text, opened.version, pause=0)
+        server.check_everything()
 
     @server.feature(lsp.TEXT_DOCUMENT_DID_CLOSE)
     def did_close(server: Server, params: lsp.DidCloseTextDocumentParams) -> None:
@@ -145,6 +193,7 @@ def _documents(server: Server) -> None:
     @server.feature(lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES)
     def did_change_files(server: Server, params: lsp.DidChangeWatchedFilesParams) -> None:
         server.files.refresh()
+        server.check_everything(pause=_PAUSE)
 
 
 def _questions(server: Server) -> None:
@@ -172,7 +221,8 @@ def _questions(server: Server) -> None:
         return lsp.Location(uri, _range(lines, (place.start, place.end)))
 
     @server.feature(
-        lsp.TEXT_DOCUMENT_COMPLETION, lsp.CompletionOptions(trigger_characters=[".", "/", "{", " ", "("], resolve_provider=True)
+        lsp.TEXT_DOCUMENT_COMPLETION,
+        lsp.CompletionOptions(trigger_characters=[".", "/", "{", " ", "("], resolve_provider=True),
     )
     def on_completion(server: Server, params: lsp.CompletionParams) -> lsp.CompletionList:
         opened = server.opened(params.text_document.uri)
@@ -211,7 +261,7 @@ def _changes(server: Server) -> None:
         for found in server.found.get(opened.file.path, ()):
             start, end = _span(found, opened)
             if start <= last and first <= end:
-                shown += [_action(uri, opened, found, action) for action in actions(found)]
+                shown += [_action(uri, opened, found, action) for action in actions(opened.file, found)]
         return shown
 
     @server.feature(lsp.TEXT_DOCUMENT_PREPARE_RENAME)

@@ -14,14 +14,10 @@ from lev_os.core.packaging import Export, Resolver, environment_paths
 from lev_os.core.packaging.loading import import_name
 
 from ..files import MARKDOWN_KINDS, File
-from ..walk import kind_of
+from ..kinds import OF_EXPORTS, kind_of, kind_of_named, sniff
 from .outline import Outline
 from .positions import Lines
 from .yaml_view import YamlView
-
-_BY_EXPORT = {"context": "context", "personality": "context", "skill": "skill", "flow": "flow"}
-_BY_EXPORT["constitution"] = "constitution"
-YAML_KINDS = frozenset({"flow", "constitution", "document"})
 
 
 @dataclass(frozen=True)
@@ -135,25 +131,30 @@ class Workspace:
         opened = self.files.get(path)
         return opened.lines if opened else Lines(path.read_text("utf-8"), self.encoding)
 
+    def read(self, path: Path) -> Open | None:
+        """A file that is not open, as it is on disk; None when it cannot be read."""
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, ValueError):
+            return None
+        package = self.package_of(path)
+        return Open(File(path, self.shown(path), self._kind(path, text, package), text), None, self.encoding, package)
+
     def _kind(self, path: Path, text: str, package: Package | None) -> str:
         if package is not None and (kind := self._exported(package).get(path)):
             return kind
-        if kind := kind_of(path):
-            return kind
-        if path.suffix in {".yaml", ".yml"}:
-            head = text[:4096]
-            if head.startswith("flowmind:") or "\nflowmind:" in head or (package and path.parent.name == "flows"):
-                return "flow"
-            return "constitution" if head.startswith("constitution:") or "\nconstitution:" in head else "other"
-        return "context" if path.suffix == ".md" and package is not None else "other"
+        kind = kind_of(path.name, path.parent.parts) or kind_of_named(path.name)
+        if kind == "document":
+            kind = sniff(text) or ("flow" if package is not None and path.parent.name == "flows" else None)
+        return kind or "other"
 
     def _exported(self, package: Package) -> dict[Path, str]:
         """The kinds of a package's files, by what its exports say."""
         if package.root not in self._kinds:
             found: dict[Path, str] = {}
-            for export in self.exports(package, *_BY_EXPORT):
+            for export in self.exports(package, *OF_EXPORTS):
                 if path := file_of(export):
-                    found[path] = _BY_EXPORT[export.kind]
+                    found[path] = OF_EXPORTS[export.kind]
             try:
                 if path := package.constitution_path:
                     found[path] = "constitution"

@@ -126,7 +126,8 @@ def align(text: str, start: int, value: str) -> list[int] | None:
     at = header.end() if header else start + len(quote)
     offsets: list[int] = []
     for char in value:
-        if not char.isspace():
+        joined = quote == '"' and text[at : at + 1] == "\\" and text[at + 1 : at + 2] in {"\n", "\r"}
+        if joined or not char.isspace():
             at = _skip(text, at, escapes=quote == '"')
         width = _width(text, at, char, quote)
         if width == 0 and not char.isspace():

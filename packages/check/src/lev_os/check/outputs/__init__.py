@@ -1,5 +1,1 @@
-"""A report as text, JSON, SARIF and GitHub's annotations."""
-
-from __future__ import annotations
-
-from .json import as_json as as_json
+"""A report as text, JSON, SARIF and GitHub's annotations, and its statistics."""

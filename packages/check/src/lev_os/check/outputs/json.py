@@ -12,14 +12,15 @@ from ..diagnostics import Diagnostic, Report
 def as_json(report: Report) -> str:
     """`{diagnostics, checked, not_checked}` on one line; `fix` stands only in diagnostics that have one."""
     value = {
-        "diagnostics": [_diagnostic(item) for item in report.diagnostics],
+        "diagnostics": [diagnostic_value(item) for item in report.diagnostics],
         "checked": report.checked,
         "not_checked": report.not_checked,
     }
     return msgspec.json.encode(value).decode()
 
 
-def _diagnostic(item: Diagnostic) -> dict[str, Any]:
+def diagnostic_value(item: Diagnostic) -> dict[str, Any]:
+    """One finding; it has no `fix` when there is none."""
     value = {
         "code": item.code,
         "severity": item.severity,

@@ -18,7 +18,9 @@ def read_head(file: File) -> tuple[Document, Mapping[str, Any]] | None:
         head = file.frontmatter
     except InvalidInput:
         return None
-    return (head, head.data) if head is not None and isinstance(head.data, Mapping) else None
+    if head is None or not (head.data is None or isinstance(head.data, Mapping)):
+        return None
+    return head, head.data or {}
 
 
 def value_span(file: File, head: Document, *path: str | int) -> Span:

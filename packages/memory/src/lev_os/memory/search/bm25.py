@@ -14,29 +14,32 @@ Posting = tuple[Any, Any]
 """The places of the records that hold a term (int64), and how often each does (float32)."""
 
 
-def score(postings: Sequence[Posting], lengths: Any, total: int) -> Any:
-    """The score of every record. `lengths` counts terms; `total` records are searched."""
+def score(postings: Sequence[Posting], lengths: Any, total: int, average: float) -> Any:
+    """The score of every record. `lengths` counts terms, `average` is their mean over the `total` that is searched."""
     scores = np.zeros(len(lengths), np.float32)
-    average = float(lengths.sum()) / max(total, 1) or 1.0
     for places, counts in postings:
         if len(places):
-            norm = K1 * (1 - B + B / average * lengths[places])
-            scores[places] += idf(len(places), total) * (K1 + 1) * counts / (counts + norm)
+            norm = K1 * (1 - B) + (K1 * B / (average or 1.0)) * lengths[places]
+            scores[places] += (idf(len(places), total) * (K1 + 1)) * counts / (counts + norm)
     return scores
 
 
-def score_sessions(postings: Sequence[Posting], sessions: Any, lengths: Any, count: int) -> Any:
-    """The same with a session as one long text: the score of every session. `sessions` has codes, -1 for none."""
-    belongs = sessions >= 0
-    long = np.bincount(sessions[belongs], weights=lengths[belongs], minlength=count).astype(np.float32)
+def score_sessions(postings: Sequence[Posting], sessions: Any, lengths: Any) -> Any:
+    """The same with a session as one long text: the score of every session.
+
+    `sessions` has the codes of records, -1 for none; `lengths` the terms of each session.
+    """
     grouped = []
     for places, counts in postings:
         codes = sessions[places]
         inside = codes >= 0
-        sums = np.bincount(codes[inside], weights=counts[inside], minlength=count)
+        if not inside.all():
+            codes, counts = codes[inside], counts[inside]
+        sums = np.bincount(codes, weights=counts, minlength=len(lengths))
         held = np.flatnonzero(sums)
         grouped.append((held, sums[held].astype(np.float32)))
-    return score(grouped, long, int(np.count_nonzero(long)))
+    total = int(np.count_nonzero(lengths))
+    return score(grouped, lengths, total, float(lengths.sum()) / max(total, 1))
 
 
 def idf(holders: int, total: int) -> float:

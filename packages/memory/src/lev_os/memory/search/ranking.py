@@ -3,13 +3,14 @@
 All inputs are arrays over the candidates of one question, and all candidates have passed the gates (scope, moment,
 filter), so what a caller may not see has no influence on what he sees. Each measure is scaled to 0..1 over the
 candidates. The base of a record is the mean of its words (BM25) and its meaning (cosine; with the turn before it
-counted in). It then gains from the bases of its neighbours in the session, from the words of its whole session, when
-its speaker is named, and when it lies in the time that is spoken of.
+counted in). It then gains from the bases of its neighbours in the session, more from a question that it may be the
+answer to, from the words of its whole session, when its speaker is named, and when it lies in the time that is spoken
+of. It loses when it is a question itself: what is asked is seldom what is known.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,22 +18,24 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What each part counts. Found on English conversations; see `docs/memory-search.md` for the figures."""
+    """What each part counts. Found on English conversations, and held coarse; `docs/memory-search.md` has figures."""
 
     dense: float = 0.5
     before: float = 0.3
     after: float = 0.15
+    answer: float = 0.2
+    question: float = -0.2
     session: float = 0.3
-    speaker: float = 0.1
+    speaker: float = 0.15
     period: float = 0.3
-    user: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
     """Measures of the candidates: arrays of one length. `before` and `after` are positions in them, -1 for none.
 
-    `cosine` is None without vectors; `speaker` and `period` are masks, None when the question names neither.
+    `cosine` is None without vectors. `question` tells which candidates end in a question mark; `speaker` and `period`
+    are masks, None when the question that is asked names neither.
     """
 
     words: Any
@@ -40,10 +43,9 @@ class Features:
     cosine: Any | None
     before: Any
     after: Any
+    question: Any
     speaker: Any | None = None
     period: Any | None = None
-    user: Any | None = None
-    raw: dict[str, Any] = field(default_factory=dict)
 
 
 def rank(features: Features, weights: Weights = Weights()) -> dict[str, Any]:
@@ -59,13 +61,14 @@ def rank(features: Features, weights: Weights = Weights()) -> dict[str, Any]:
         parts["meaning"] = weights.dense * meaning
         base = parts["words"] + parts["meaning"]
     parts["neighbours"] = weights.before * _taken(base, features.before) + weights.after * _taken(base, features.after)
+    parts["neighbours"] += weights.answer * _taken(base * features.question, features.before)
     parts["session"] = weights.session * scaled(features.session_words)
     for name, mask, weight in (
+        ("question", features.question, weights.question),
         ("speaker", features.speaker, weights.speaker),
         ("period", features.period, weights.period),
-        ("user", features.user, weights.user),
     ):
-        if mask is not None and weight:
+        if mask is not None:
             parts[name] = weight * mask.astype(np.float32)
     return parts
 

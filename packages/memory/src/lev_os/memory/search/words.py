@@ -13,7 +13,6 @@ from typing import Any
 
 _WORD = re.compile(r"[^\W_]+")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
-_LONGEST = 64
 _STOP_WORDS = """
 a an the of to in on at for and or is are was were be been do does did has have had he she it his her hers their they
 them this that these those with by from as i you my your yours we our ours me us him what which who whom whose when
@@ -22,15 +21,15 @@ down over also just some any its s t m d ll re ve don didn doesn isn wasn aren w
 """
 STOP_WORDS = frozenset(_STOP_WORDS.split())
 """Words that questions and texts share without meaning the same."""
-_stems: dict[str, str] = {}
+_LONGEST = 64
 _MOST_STEMS = 200_000
 
 
 def terms(text: str) -> list[str]:
     """The terms of a text, in order, with repetitions."""
     words = _WORD.findall(text.lower()) if text.isascii() else _words(text)
-    known = _stems
-    return [known.get(word) or _stem(word) for word in words if word not in STOP_WORDS]
+    stems = _stems
+    return [stem for word in words if (stem := stems[word])]
 
 
 def counts(text: str) -> Counter[str]:
@@ -55,12 +54,15 @@ def _words(text: str) -> list[str]:
     return words
 
 
-def _stem(word: str) -> str:
-    if len(_stems) >= _MOST_STEMS:
-        _stems.clear()
-    stem: str = _stemmer().stemWord(word[:_LONGEST])
-    _stems[word[:_LONGEST]] = stem
-    return stem
+class _Stems(dict[str, str]):
+    """Words and their stems, each found once; those of stop words are empty."""
+
+    def __missing__(self, word: str) -> str:
+        if len(self) >= _MOST_STEMS:
+            self.clear()
+        stem = "" if word in STOP_WORDS else str(_stemmer().stemWord(word[:_LONGEST]))
+        self[word] = stem
+        return stem
 
 
 @cache
@@ -68,3 +70,6 @@ def _stemmer() -> Any:
     import snowballstemmer  # type: ignore[import-untyped]  # it ships no types
 
     return snowballstemmer.stemmer("english")
+
+
+_stems = _Stems()

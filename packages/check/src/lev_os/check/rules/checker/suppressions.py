@@ -13,7 +13,7 @@ def _skill(comment: str, *, name: str = "pdf") -> Example:
     return Example({"skills/pdf/SKILL.md": _SKILL.format(name, comment + "\n\nRead the file.")}, at)
 
 
-_GOOD = _skill("<!-- lev-ignore CTX401: the name is kept for old links -->", name="old-pdf")
+_GOOD = _skill("<!-- lev-ignore CTX401: other tools know it by this name -->", name="PDF")
 
 reported(
     UNUSED,
@@ -23,7 +23,7 @@ reported(
     severity="warning",
     why="It would hide the next finding of this code, which nobody has looked at.",
     mend="Remove it.",
-    bad=_skill("<!-- lev-ignore CTX401: the name is kept for old links -->"),
+    bad=_skill("<!-- lev-ignore CTX401: other tools know it by this name -->"),
     good=_GOOD,
 )
 
@@ -35,7 +35,7 @@ reported(
     severity="warning",
     why="Who reads it later cannot tell whether it still holds. It has no effect until it says why.",
     mend="Write the reason after the codes and a colon.",
-    bad=_skill("<!-- lev-ignore CTX401 -->", name="old-pdf"),
+    bad=_skill("<!-- lev-ignore CTX401 -->", name="PDF"),
     good=_GOOD,
 )
 
@@ -47,8 +47,8 @@ reported(
     severity="warning",
     why="It was meant to end. It has no effect any more.",
     mend="Mend what it is about, or set a later day.",
-    bad=_skill("<!-- lev-ignore CTX401: renamed with version 2 (until 2020-01-31) -->", name="old-pdf"),
-    good=_skill("<!-- lev-ignore CTX401: renamed with version 2 (until 9999-12-31) -->", name="old-pdf"),
+    bad=_skill("<!-- lev-ignore CTX401: renamed with version 2 (until 2020-01-31) -->", name="PDF"),
+    good=_skill("<!-- lev-ignore CTX401: renamed with version 2 (until 9999-12-31) -->", name="PDF"),
 )
 
 reported(
@@ -59,6 +59,6 @@ reported(
     severity="warning",
     why="It has no effect, and its author believes that it has.",
     mend="Write `lev-ignore CTX401: why (until 2030-01-31)`: codes or families, a reason, and a day to end on.",
-    bad=_skill("<!-- lev-ignore: the name is kept for old links -->", name="old-pdf"),
+    bad=_skill("<!-- lev-ignore: other tools know it by this name -->", name="PDF"),
     good=_GOOD,
 )

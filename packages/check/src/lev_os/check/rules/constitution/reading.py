@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from ...rule import Example, reported
-from .examples import MANIFEST, SOUND, changed, package, place
+from .._place import place
+from .examples import MANIFEST, SOUND, changed, package
 
 _reported = partial(reported, on="package", severity="error", good=package())
 
@@ -93,8 +94,13 @@ _reported(
     bad=changed('account"]', 'account"]\n        fail: open', at="fail: open"),
 )
 
-_CHILD = "constitution: 1\nname: acme\nextends: [./parent]\nprinciples: []\n"
-_EXPORTS = MANIFEST + '[exports]\n"./parent" = { llm = "./parent.yaml" }\n"./other" = { llm = "./other.yaml" }\n'
+_CHILD = "constitution: 1\nname: acme\nextends: [./constitution/parent]\nprinciples: []\n"
+_EXPORTS = f"""\
+{MANIFEST}
+[exports]
+"./constitution/parent" = {{ llm = "./parent.yaml" }}
+"./constitution/other" = {{ llm = "./other.yaml" }}
+"""
 
 
 def _family(child: str, at: str | None = None, *, parent: str = SOUND, other: str = SOUND) -> Example:
@@ -115,10 +121,10 @@ _inherits(
         {
             "acme/lev.toml": _EXPORTS,
             "acme/constitution.yaml": _CHILD,
-            "acme/parent.yaml": _CHILD.replace("./parent", "./other"),
+            "acme/parent.yaml": _CHILD.replace("/parent", "/other"),
             "acme/other.yaml": _CHILD,
         },
-        place("acme/other.yaml", _CHILD, "./parent"),
+        place("acme/other.yaml", _CHILD, "./constitution/parent"),
     ),
 )
 _inherits(
@@ -127,7 +133,7 @@ _inherits(
     summary="What a constitution inherits cannot be found or read.",
     why="Without it, what it held would silently hold no more; so nothing is used.",
     mend="Correct the name, install its package, or mend the file.",
-    bad=_family(_CHILD.replace("./parent", "./parents"), "./parents"),
+    bad=_family(_CHILD.replace("/parent", "/parents"), "./constitution/parents"),
 )
 _inherits(
     "CON203",
@@ -136,8 +142,8 @@ _inherits(
     why="Either could be meant, and each loosens the other.",
     mend="Inherit one of them, or let one extend the other.",
     bad=_family(
-        _CHILD.replace("[./parent]", "[./parent, ./other]"),
-        "./other",
+        _CHILD.replace("/parent]", "/parent, ./constitution/other]"),
+        "./constitution/other",
         other=SOUND.replace('delete_account"]', 'drop_account"]'),
     ),
 )

@@ -10,7 +10,7 @@ from lev_os.core.constitutional import Principle
 from lev_os.core.constitutional.checks import KINDS
 from lev_os.core.constitutional.checks.regex import program
 
-from ...constitutions.own import own_constitution
+from ...constitutions.own import own_constitution, stated_by
 from ...project import PackageSubject
 from ...rule import Finding, rule
 from .examples import SOUND, changed, package
@@ -61,8 +61,7 @@ def shadow_mode(subject: PackageSubject) -> Iterator[Finding]:
 )
 def check_never_runs(subject: PackageSubject) -> Iterator[Finding]:
     """Each check against every phase of its scope and every kind of effect."""
-    own = own_constitution(subject)
-    for stated in own.stated() if own is not None else ():
+    for own, stated in stated_by(subject):
         principle = stated.principle
         if "checks" not in stated.data and "scope" not in stated.data:
             continue
@@ -91,8 +90,7 @@ def check_never_runs(subject: PackageSubject) -> Iterator[Finding]:
 )
 def scope_out_of_reach(subject: PackageSubject) -> Iterator[Finding]:
     """A stated principle whose every artifact is blind to all of its checks; a judge reads what runs."""
-    own = own_constitution(subject)
-    for stated in own.stated() if own is not None else ():
+    for own, stated in stated_by(subject):
         principle = stated.principle
         kinds = {check.kind for check in principle.checks}
         if principle.artifacts & {"flow", "run"} or not kinds:
@@ -119,8 +117,7 @@ def scope_out_of_reach(subject: PackageSubject) -> Iterator[Finding]:
 )
 def pattern_matches_everything(subject: PackageSubject) -> Iterator[Finding]:
     """The pattern of each `regex` check, searched for in nothing."""
-    own = own_constitution(subject)
-    for stated in own.stated() if own is not None else ():
+    for own, stated in stated_by(subject):
         for number, check in enumerate(stated.principle.checks):
             if check.kind != "regex" or "checks" not in stated.data:
                 continue
@@ -183,8 +180,7 @@ def principle_twice(subject: PackageSubject) -> Iterator[Finding]:
 )
 def judged_without_measure(subject: PackageSubject) -> Iterator[Finding]:
     """Hard principles with a judge, without checks, and without both rates."""
-    own = own_constitution(subject)
-    for stated in own.stated() if own is not None else ():
+    for own, stated in stated_by(subject):
         principle, judge = stated.principle, stated.principle.judge
         if judge is None or principle.checks or principle.authority != "hard" or "judge" not in stated.data:
             continue

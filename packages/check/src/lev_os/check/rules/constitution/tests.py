@@ -9,7 +9,7 @@ from lev_os.core.canonical import digest
 from lev_os.core.constitutional import Principle
 
 from ...constitutions.fixtures import Alone
-from ...constitutions.own import Own, Stated, own_constitution
+from ...constitutions.own import Own, Stated, own_constitution, stated_by
 from ...project import PackageSubject
 from ...rule import Finding, rule
 from .examples import SOUND, changed, package
@@ -44,7 +44,7 @@ _OTHER = """\
 )
 def violation_not_found(subject: PackageSubject) -> Iterator[Finding]:
     """Each violating action of each stated principle; one with a judge may leave it to the judge."""
-    for own, stated in _stated(subject):
+    for own, stated in stated_by(subject):
         alone = Alone(stated.principle)
         for index, fixture in enumerate(_shown(stated, "violates")):
             outcome = alone.of(fixture)
@@ -73,7 +73,7 @@ def violation_not_found(subject: PackageSubject) -> Iterator[Finding]:
 )
 def compliance_refused(subject: PackageSubject) -> Iterator[Finding]:
     """Each complying action of each stated principle."""
-    for own, stated in _stated(subject):
+    for own, stated in stated_by(subject):
         alone = Alone(stated.principle)
         for index, fixture in enumerate(_shown(stated, "complies")):
             outcome = alone.of(fixture)
@@ -98,7 +98,7 @@ def compliance_refused(subject: PackageSubject) -> Iterator[Finding]:
 )
 def check_never_fires(subject: PackageSubject) -> Iterator[Finding]:
     """Each check of a stated principle, alone, against all violating actions; with one check CON301 says it better."""
-    for own, stated in _stated(subject):
+    for own, stated in stated_by(subject):
         principle = stated.principle
         if "checks" not in stated.data or (len(principle.checks) < 2 and principle.judge is None):
             continue
@@ -173,7 +173,7 @@ def contradiction(subject: PackageSubject) -> Iterator[Finding]:
 )
 def same_test_twice(subject: PackageSubject) -> Iterator[Finding]:
     """Equal actions among a principle's own tests, on one side or on both."""
-    for own, stated in _stated(subject):
+    for own, stated in stated_by(subject):
         seen: dict[str, str] = {}
         for side in ("violates", "complies"):
             for index, fixture in enumerate(_shown(stated, side)):
@@ -182,13 +182,6 @@ def same_test_twice(subject: PackageSubject) -> Iterator[Finding]:
                 if name in seen:
                     yield own.finding(f"this action is already shown in line {seen[name]}", *_at(stated, side, index))
                 seen.setdefault(name, str(place.line))
-
-
-def _stated(subject: PackageSubject) -> Iterator[tuple[Own, Stated]]:
-    own = own_constitution(subject)
-    if own is not None:
-        for stated in own.stated():
-            yield own, stated
 
 
 def _shown(stated: Stated, side: str) -> list[dict[str, object]]:

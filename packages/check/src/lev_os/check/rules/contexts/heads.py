@@ -72,7 +72,7 @@ def head_no_mapping(file: File) -> Iterator[Finding]:
     kinds=_HEADED,
     severity="error",
     why="Hosts skip the file, or load it without its name and description. Most often a value holds `: ` and wants "
-    "quotes.",
+    "quotes. Outside of skills it is a warning: some hosts read such heads line by line.",
     mend="Put the value in quotes.",
     source="https://yaml.org/spec/1.2.2/",
     verified=VERIFIED,
@@ -80,17 +80,20 @@ def head_no_mapping(file: File) -> Iterator[Finding]:
     good=skill('name: pdf\ndescription: "Reads PDFs. Use when: a PDF is named."\n'),
 )
 def head_not_yaml(file: File) -> Iterator[Finding]:
-    """Every problem of the head's YAML, but for hidden characters, which SEC1xx reports."""
+    """Every problem of the head's YAML, but for hidden characters, which SEC1xx reports; not those of templates."""
     if not file.text.startswith(("---", "\ufeff---")):
         return
     try:
         _ = file.frontmatter
     except InvalidInput as error:
         for problem in error.problems:
-            if problem.code not in ("YML103", "YML104"):
+            if problem.code not in ("YML103", "YML104") and "{{" not in file.text[:2000]:
                 line = problem.at.line or 1
                 fix = _quoted(file, line)
-                yield Finding(file.span_at(line, problem.at.column or 1), problem.message, problem.help, fix)
+                span = file.span_at(line, problem.at.column or 1)
+                yield Finding(
+                    span, problem.message, problem.help, fix, severity=None if file.kind == "skill" else "warning"
+                )
 
 
 def _quoted(file: File, line: int) -> Fix | None:

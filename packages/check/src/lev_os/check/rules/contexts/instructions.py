@@ -48,7 +48,9 @@ def import_missing(project: Project) -> Iterator[Finding]:
     """Imports without a file; those from the home folder are the user's own and are not looked at."""
     for file, found in project.facts(imports):
         for path, start, end in found:
-            if not path.startswith("~") and not os.path.exists(os.path.join(file.path.parent, path)):
+            whole = os.path.join(file.path.parent, path)
+            project.uses(whole)
+            if not path.startswith("~") and not os.path.exists(whole):
                 message = f"the imported file `{path}` does not exist"
                 yield Finding((start, end), message, file=str(file.path))
 

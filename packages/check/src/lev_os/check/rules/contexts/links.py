@@ -21,8 +21,12 @@ from .names import VERIFIED
 
 LINKING = frozenset({"skill", "resource", "instructions", "command", "agent", "context"})
 _NO_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|/|~|$")
-_PLACEHOLDER = re.compile(r"[<>{}$*`|]|\.\.\.|\bpath/to\b|\bfoo\b|^(?:url|link|href)$", re.IGNORECASE)
-_OWN = re.compile(r"\.(?:md|py|sh|js|ts|json|ya?ml|txt|toml|html)$|(?:^|/)(?:references|scripts|assets)/")
+_MATERIAL = frozenset(
+    {"evals", "eval", "fixtures", "tests", "test", "assets", "templates", "template", "examples", "runs"}
+)
+"""Folders of a skill whose pages are used, not read: their links are about other places."""
+_PLACEHOLDER = re.compile(r"[<>{}$*`|]|^[^/]*@|\.\.\.|\bpath/to\b|\bfoo\b|^(?:url|link|href)$", re.IGNORECASE)
+_OWN = re.compile(r"(?:\./)?(?!\.\./).*\.(?:md|py|sh|js|ts|json|ya?ml|txt|toml|html)")
 _EXPLICIT = re.compile(r"\{#([\w.:-]+)\}|<a\s+(?:[^>]*\s)?(?:id|name)=[\"']([^\"'>]+)|\sid=[\"']([^\"'>]+)")
 
 
@@ -46,11 +50,13 @@ class Links(msgspec.Struct, frozen=True, array_like=True):
 @fact("links", kinds=LINKING, type=Links)
 def links(file: File) -> Links:
     """Relative links and anchors of a Markdown file."""
-    found = tuple(
-        Reference(link.target, link.image, link.code, *link.span)
-        for link in file.markdown.links
-        if not _NO_PATH.match(link.target) and not _PLACEHOLDER.search(link.target)
-    )
+    found: tuple[Reference, ...] = ()
+    if file.kind != "resource" or not _MATERIAL & set(file.name.split("/")):
+        found = tuple(
+            Reference(link.target, link.image, link.code, *link.span)
+            for link in file.markdown.links
+            if not _NO_PATH.match(link.target) and not _PLACEHOLDER.search(link.target)
+        )
     return Links(found, _anchors(file))
 
 
@@ -136,8 +142,9 @@ def link_broken(project: Project) -> Iterator[Finding]:
                 continue
             exists = known.get(path)
             if exists is None:
+                project.uses(path)
                 exists = known[path] = _exists(path)
-            if not exists and not _from_skill(file, link):
+            if not exists and not _elsewhere(file, link):
                 shown = link.target.partition("#")[0]
                 what = "image" if link.image else "file"
                 yield Finding(
@@ -145,7 +152,7 @@ def link_broken(project: Project) -> Iterator[Finding]:
                     f"the {what} `{shown}` does not exist",
                     _near(path),
                     file=str(file.path),
-                    severity="error" if file.kind == "skill" and _OWN.search(shown) else None,
+                    severity="error" if file.kind == "skill" and _OWN.fullmatch(shown) else None,
                 )
 
 
@@ -166,10 +173,12 @@ def _exists(path: str) -> bool:
     return True
 
 
-def _from_skill(file: File, link: Reference) -> bool:
-    """Whether a skill's further page names a file as SKILL.md would: from the skill's folder."""
+def _elsewhere(file: File, link: Reference) -> bool:
+    """Whether a skill's further page names a page of a site, or a file from the skill's folder as SKILL.md would."""
     if file.kind != "resource":
         return False
+    if not os.path.splitext(link.target.partition("#")[0])[1]:
+        return True
     root = next((at for at in file.path.parents[:4] if (at / "SKILL.md").exists()), None)
     return root is not None and _exists(os.path.join(root, unquote(link.target.partition("#")[0])))
 

@@ -12,12 +12,11 @@ from .._json import json_span, read_json
 from .agents_json import VERIFIED
 
 _EVENTS = frozenset(
-    {"PreToolUse", "PostToolUse", "PostToolUseFailure", "PermissionRequest", "PermissionDenied", "Notification",
-     "UserPromptSubmit", "UserPromptExpansion", "PostToolBatch", "Stop", "StopFailure", "SubagentStart",
-     "SubagentStop", "SessionStart", "SessionEnd",
-     "PreCompact", "PostCompact", "Setup", "TeammateIdle", "TaskCreated", "TaskCompleted", "ConfigChange",
-     "CwdChanged", "FileChanged", "WorktreeCreate", "WorktreeRemove", "InstructionsLoaded", "Elicitation",
-     "ElicitationResult"}
+    {"PreToolUse", "PostToolUse", "PostToolUseFailure", "PostToolBatch", "PermissionRequest", "PermissionDenied",
+     "Notification", "UserPromptSubmit", "UserPromptExpansion", "Stop", "StopFailure", "SubagentStart",
+     "SubagentStop", "SessionStart", "SessionEnd", "PreCompact", "PostCompact", "Setup", "TeammateIdle",
+     "TaskCreated", "TaskCompleted", "ConfigChange", "CwdChanged", "FileChanged", "WorktreeCreate",
+     "WorktreeRemove", "InstructionsLoaded", "Elicitation", "ElicitationResult"}
 )  # fmt: skip
 _NEEDS = {"command": "command", "prompt": "prompt", "agent": "prompt", "http": "url"}
 

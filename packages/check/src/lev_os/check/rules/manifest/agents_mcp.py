@@ -14,6 +14,7 @@ from ...files import File
 from ...project import Project
 from ...rule import Example, Finding, rule
 from .._json import json_span, read_json
+from ..security.secrets import looks_random
 from .agents_json import VERIFIED
 
 _SOURCE = "https://code.claude.com/docs/en/mcp"
@@ -135,7 +136,49 @@ def mcp_command_missing(project: Project) -> Iterator[Finding]:
             command = server.get("command")
             if isinstance(command, str) and command.startswith(("./", "../")) and "cwd" not in server:
                 folder = file.path.parent
-                roots = (folder, folder.parent)  # .cursor/mcp.json runs in the folder above
-                if not any(os.path.exists(os.path.join(root, command)) for root in roots):
+                # .cursor/mcp.json runs in the folder above
+                places = [os.path.join(root, command) for root in (folder, folder.parent)]
+                project.uses(*places)
+                if not any(map(os.path.exists, places)):
                     span = json_span(file, *place, "command")
                     yield Finding(span, f"`{command}` does not exist", file=str(file.path))
+
+
+_SECRET_NAME = re.compile(
+    r"(?i)(?:token|secret|password|passwd|api_?key|access_?key|private_?key|authorization|credential)s?$"
+)
+
+
+@rule(
+    "MAN610",
+    "mcp-secret",
+    summary="The settings of an MCP server hold a secret.",
+    on="file",
+    kinds={"mcp"},
+    severity="warning",
+    confidence="medium",
+    why="The file is committed and shared, and the secret with it. Short values, those that name a variable "
+    "(`${TOKEN}`) and those like an example are left alone.",
+    mend="Write `${NAME}` and set the variable in the environment.",
+    source=_SOURCE,
+    verified=VERIFIED,
+    bad=Example(
+        {".mcp.json": '{"mcpServers": {"a": {"command": "x", "env": {"API_KEY": "q9Zk3vL8sT2mXw7RbN4c"}}}}\n'},
+        (".mcp.json", 1, 58),
+    ),
+    good=Example(
+        {".mcp.json": '{"mcpServers": {"a": {"command": "x", "env": {"KEY": "${KEY}", "TOKEN": "your-token"}}}}'}
+    ),
+)
+def mcp_secret(file: File) -> Iterator[Finding]:
+    """Values of variables and headers whose names say that they are secret."""
+    for place, server in servers(file):
+        for group in ("env", "headers"):
+            values = server.get(group)
+            for name, value in values.items() if isinstance(values, dict) else ():
+                if not isinstance(value, str) or not _SECRET_NAME.search(name) or any(c in value for c in "${<"):
+                    continue
+                word = value.rpartition(" ")[2]
+                if len(word) >= 16 and looks_random(word) and any(c.isdigit() for c in word):
+                    span = json_span(file, *place, group, name)
+                    yield Finding(span, f"`{name}` is written out", f"write `${{{name}}}` and set that variable")

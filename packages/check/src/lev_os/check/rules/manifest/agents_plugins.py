@@ -152,6 +152,7 @@ def claude_plugin_path(project: Project) -> Iterator[Finding]:
             for index, path in entries:
                 if isinstance(path, str):
                     place = (key,) if index is None else (key, index)
+                    project.uses(file.path.parent.parent / path)
                     yield from _path(file, file.path.parent.parent, path, place)
 
 
@@ -198,11 +199,11 @@ def claude_marketplace(project: Project) -> Iterator[Finding]:
         data = _claude(file, "marketplace.json")
         if data is None:
             continue
-        for found in _marketplace(file, data):
+        for found in _marketplace(file, data, project):
             yield Finding(found.span, found.message, found.help, file=str(file.path), severity=found.severity)
 
 
-def _marketplace(file: File, data: Mapping[str, Any]) -> Iterator[Finding]:
+def _marketplace(file: File, data: Mapping[str, Any], project: Project) -> Iterator[Finding]:
     yield from _name(file, data, "marketplace")
     owner = data.get("owner")
     if not isinstance(owner, dict) or not isinstance(owner.get("name"), str):
@@ -230,5 +231,6 @@ def _marketplace(file: File, data: Mapping[str, Any]) -> Iterator[Finding]:
             yield Finding(json_span(file, *place), "the plugin has no `source`")
         elif isinstance(source, str):
             whole = os.path.join(file.path.parent.parent, under if isinstance(under, str) else "", source)
+            project.uses(whole)
             if not os.path.exists(whole):
                 yield Finding(json_span(file, *place, "source"), f"`{source}` does not exist")

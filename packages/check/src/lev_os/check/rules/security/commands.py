@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from ...files import File
 from ...rule import Example, Finding, Span, rule
+from .._hint import hint
 from .hidden import VERIFIED
 
 MARKDOWN = frozenset({"skill", "resource", "instructions", "command", "agent", "context"})
@@ -140,6 +141,7 @@ def dynamic_command(file: File) -> Iterator[Finding]:
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
 _HEX = re.compile(r"(?:\\x[0-9a-fA-F]{2}){8,}|\b(?:[0-9a-fA-F]{2}){24,}\b")
+_MAY_BE_ENCODED = hint(r"[A-Za-z0-9+/]{40}")
 _SHELLY = re.compile(
     rb"(?i)\b(?:curl|wget|bash|/bin/sh|powershell|eval|exec|rm -rf|import os|subprocess|nc -e|chmod \+x)\b|https?://|/dev/tcp/"
 )
@@ -170,10 +172,11 @@ _SENTENCE = re.compile(
 )  # fmt: skip
 def encoded_payload(file: File) -> Iterator[Finding]:
     """Base64 and hex of text that commands something."""
-    for found in _BASE64.finditer(file.text):
+    long = _MAY_BE_ENCODED(file)
+    for found in _BASE64.finditer(file.text) if long else ():
         if (said := _decoded(found[0])) is not None:
             yield Finding(found.span(), f"base64 that decodes to {said!r}")
-    if "\\x" in file.text or _HEX.search(file.text):
+    if long or "\\x" in file.text:
         for found in _HEX.finditer(file.text):
             data = binascii.unhexlify(found[0].replace("\\x", ""))
             if (said := _orders(data)) is not None:

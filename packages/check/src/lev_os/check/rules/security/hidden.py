@@ -27,6 +27,7 @@ _ZERO_WIDTH = re.compile(
     "\ufff9-\ufffb]+"
 )
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]+")
+_USUAL = bytes(range(32, 127)) + b"\t\n\x0b\x0c\r"
 _VISIBLE_AT_START = "\ufeff"
 
 
@@ -167,7 +168,10 @@ def _joins(character: str) -> bool:
 )
 def control_characters(file: File) -> Iterator[Finding]:
     """Runs of control characters, but for tabs, line ends and form feeds."""
-    for found in _CONTROL.finditer(file.text) if not file.text.isprintable() else ():
+    text = file.text
+    if text.isascii() and not file.data.translate(None, _USUAL):
+        return
+    for found in _CONTROL.finditer(text):
         yield Finding(found.span(), f"the control character {_named(found[0][0])}", fix=_removal(*found.span()))
 
 

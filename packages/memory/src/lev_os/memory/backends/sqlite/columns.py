@@ -8,15 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from .writing import counts_of
+
 NEVER = np.iinfo(np.int64).max
-_FIELDS = "row, doc, type, session, speaker, role, trust, terms, begins, ends, retracted, forgotten, sequence"
+_FIELDS = "row, doc, type, session, speaker, question, trust, terms, begins, ends, retracted, forgotten, sequence"
 _ARRAYS: dict[str, tuple[Any, Any]] = {
     # name: (dtype, what a doc that is not there has)
     "rows": (np.int64, -1),
     "types": (np.uint8, 255),
     "sessions": (np.int32, -1),
     "speakers": (np.int32, -1),
-    "users": (np.bool_, False),
+    "questions": (np.bool_, False),
     "trust": (np.float32, 0),
     "lengths": (np.float32, 0),
     "begins": (np.int64, NEVER),
@@ -33,7 +35,7 @@ class Columns:
     types: Any
     sessions: Any
     speakers: Any
-    users: Any
+    questions: Any
     trust: Any
     lengths: Any
     begins: Any
@@ -49,6 +51,12 @@ class Columns:
         self.forgotten: dict[int, int] = {}
         self.session_codes: dict[str, int] = {}
         self.speaker_codes: dict[str, int] = {}
+        self.tail: dict[str, list[tuple[int, int]]] = {}
+        """For the docs without postings: a term, and the docs with their counts."""
+        self._session_lengths: Any = np.zeros(0, np.float32)
+        self._lengths_at = 0
+        self._indexed = 0
+        self._tail_end = 0
         self._last: dict[int, tuple[int, float]] = {}
         for name, (dtype, empty) in _ARRAYS.items():
             setattr(self, name, np.full(0, empty, dtype))
@@ -58,7 +66,7 @@ class Columns:
         (latest,) = db.execute("SELECT max(cursor) FROM log WHERE space = ?", (self.space,)).fetchone()
         if latest is None or latest == self.cursor:
             return
-        (docs,) = db.execute("SELECT docs FROM space WHERE space = ?", (self.space,)).fetchone()
+        docs, indexed = db.execute("SELECT docs, indexed FROM space WHERE space = ?", (self.space,)).fetchone()
         changed = db.execute(
             "SELECT DISTINCT doc FROM log WHERE space = ? AND cursor > ? AND op > 0 AND doc < ?",
             (self.space, self.cursor, self.n),
@@ -70,7 +78,30 @@ class Columns:
         start = self.n
         self._grow(docs)
         self._take(db, db.execute(f"{select} >= ? ORDER BY doc", (self.space, start)))
+        self._read_tail(db, indexed)
         self.cursor = latest
+
+    def session_lengths(self) -> Any:
+        """The terms of each session, by code."""
+        if self._lengths_at != self.cursor:
+            inside = self.sessions[: self.n] >= 0
+            codes, lengths = self.sessions[: self.n][inside], self.lengths[: self.n][inside]
+            found = np.bincount(codes, weights=lengths, minlength=len(self.session_codes))
+            self._session_lengths, self._lengths_at = found.astype(np.float32), self.cursor
+        return self._session_lengths
+
+    def _read_tail(self, db: sqlite3.Connection, indexed: int) -> None:
+        """Count the terms of docs that have no postings yet."""
+        if self._indexed != indexed:
+            self._indexed, self._tail_end = indexed, indexed
+            self.tail.clear()
+        found = db.execute(
+            "SELECT doc, content FROM record WHERE space = ? AND doc >= ? ORDER BY doc", (self.space, self._tail_end)
+        )
+        for doc, content in found:
+            for term, count in counts_of(content).items():
+                self.tail.setdefault(term, []).append((doc, count))
+            self._tail_end = doc + 1
 
     def _grow(self, docs: int) -> None:
         have = len(self.rows)
@@ -93,7 +124,7 @@ class Columns:
             self.lengths[docs] = fields[7]
             self.begins[docs] = fields[8]
             self.gone[docs] = [retracted is not None for retracted in fields[10]]
-            self.users[docs] = [role == "user" for role in fields[5]]
+            self.questions[docs] = fields[5]
             self.speakers[docs] = [_code(self.speaker_codes, name) for name in fields[4]]
             self.sessions[docs] = [_code(self.session_codes, name) for name in fields[3]]
             self._times(rows)

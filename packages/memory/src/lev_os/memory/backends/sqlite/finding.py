@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 
 from ...lifecycle import record_of
-from ...search import bm25, ranking, words
+from ...search import bm25, ranking, speakers, words
 from ...types import MEMORY_TYPES, Filter, Moment, Probe, Scope
 from . import postings
 from .columns import Columns
 from .times import micros
 from .vectors import EXACT, Vectors
 
-_CANDIDATES = 3_000
+_WORDED = 1_000
+_EXACT_WORDED = 200
+_EXACT_NEAR = 500
 _COMMON = 8
 """In a large space a term held by more than one record in so many is left out when there are rarer ones."""
 _WORD = re.compile(r"[^\W_]+")
@@ -49,13 +51,28 @@ class Finder:
         total = int(np.count_nonzero(allowed))
         if not total:
             return []
-        lengths = np.where(allowed, self._array("lengths"), np.float32(0))
-        found = self._postings(probe.text, allowed, total)
-        lexical = bm25.score(found, lengths, total)
-        cosines, candidates = self._meaning(probe, allowed, lexical)
-        sessions, count = self._sessions()
-        by_session = bm25.score_sessions(found, np.where(allowed, sessions, -1), lengths, count)
-        features = self._features(probe, candidates, lexical, cosines, np.append(by_session, 0)[sessions], allowed)
+        names = self._names(probe.text)
+        asked = speakers.without(probe.text, names)
+        found = self._postings(asked, allowed, total)
+        lengths, sessions = self._array("lengths"), self._sessions()
+        session_lengths = self._session_lengths(allowed, total, lengths, sessions)
+        average = float(lengths.sum() if total == self.n else lengths[allowed].sum()) / total
+        lexical = bm25.score(found, lengths, total, average)
+        by_session = bm25.score_sessions(found, sessions, session_lengths)
+        query = None if probe.embed is None else probe.embed(asked)
+        candidates, cosines = self._all(query, allowed) if self.n <= EXACT else self._some(query, allowed, lexical)
+        by_record = np.append(by_session, np.float32(0))[sessions[candidates]]
+        before, after = self._neighbours(candidates)
+        features = ranking.Features(
+            words=lexical[candidates],
+            session_words=by_record,
+            cosine=cosines,
+            before=before,
+            after=after,
+            question=self._array("questions")[candidates],
+            speaker=self._said_by(names[0], candidates) if len(names) == 1 else None,
+            period=self._period(probe.period, candidates),
+        )
         parts = ranking.rank(features)
         scores = np.sum(list(parts.values()), axis=0)
         rows = self._array("rows")
@@ -157,7 +174,9 @@ class Finder:
             some = [
                 (docs + start, counts)
                 for (columns, _), start in zip(self._spaces, self._starts, strict=False)
-                for docs, counts in [postings.read(self._db, columns.space, term, columns.n)]
+                for docs, counts in [
+                    postings.read(self._db, columns.space, term, columns.tail.get(term, ()), columns.n)
+                ]
             ]
             places, counts = (np.concatenate(arrays) for arrays in zip(*some, strict=True))
             inside = allowed[places]
@@ -169,89 +188,98 @@ class Finder:
             return rare or found[:1]
         return found
 
-    def _meaning(self, probe: Probe, allowed: Any, lexical: Any) -> tuple[Any | None, Any]:
-        """The cosines of the candidates (None without vectors), and the candidates' places."""
-        query = probe.vector
-        if self.n <= EXACT:
-            candidates = np.flatnonzero(allowed)
-            if query is None or all(vectors is None for _, vectors in self._spaces):
-                return None, candidates
-            cosines = [
-                None if vectors is None else vectors.cosines(query, columns.n) for columns, vectors in self._spaces
-            ]
-            if all(found is None for found in cosines):
-                return None, candidates
-            parts = [
-                np.zeros(columns.n, np.float32) if found is None else found
-                for found, (columns, _) in zip(cosines, self._spaces, strict=True)
-            ]
-            return np.concatenate(parts)[candidates], candidates
-        chosen = [ranking.best(lexical, _CANDIDATES)] if lexical.any() else []
-        if query is not None:
-            chosen += [
-                vectors.nearest(query, allowed[start : start + columns.n], columns.n) + start
-                for (columns, vectors), start in zip(self._spaces, self._starts, strict=False)
-                if vectors is not None
-            ]
-        some = np.concatenate(chosen) if chosen else np.flatnonzero(allowed)[-_CANDIDATES:]
-        around = np.concatenate((some, self._shifted("before")[some], self._shifted("after")[some]))
+    def _all(self, query: Any | None, allowed: Any) -> tuple[Any, Any | None]:
+        """Every record that passed, and its cosine (None without vectors)."""
+        candidates = np.flatnonzero(allowed)
+        if query is None:
+            return candidates, None
+        cosines = [None if vectors is None else vectors.cosines(query, columns.n) for columns, vectors in self._spaces]
+        if all(found is None for found in cosines):
+            return candidates, None
+        parts = [
+            np.zeros(columns.n, np.float32) if found is None else found
+            for found, (columns, _) in zip(cosines, self._spaces, strict=True)
+        ]
+        return candidates, np.concatenate(parts)[candidates]
+
+    def _some(self, query: Any | None, allowed: Any, lexical: Any) -> tuple[Any, Any | None]:
+        """The most promising records and their neighbours, with cosines that are exact for the best of them."""
+        worded = np.flatnonzero(lexical)
+        worded = worded[ranking.best(lexical[worded], _WORDED)]
+        near = [
+            vectors.nearest(query, allowed[start : start + columns.n]) + start
+            for (columns, vectors), start in zip(self._spaces, self._starts, strict=False)
+            if vectors is not None and query is not None
+        ]
+        chosen = np.concatenate((worded, *near))
+        if not len(chosen):
+            chosen = np.flatnonzero(allowed)[-_WORDED:]
+        around = np.concatenate((chosen, self._shifted("before")[chosen], self._shifted("after")[chosen]))
         candidates = np.unique(around[around >= 0])
         candidates = candidates[allowed[candidates]]
-        if query is None or all(vectors is None for _, vectors in self._spaces):
-            return None, candidates
-        rows = self._array("rows")[candidates]
-        vectors = next(vectors for _, vectors in self._spaces if vectors is not None)
-        return vectors.exactly(self._db, query, rows), candidates
+        if not near or query is None:
+            return candidates, None
+        cosines = np.zeros(len(candidates), np.float32)
+        for (columns, vectors), start in zip(self._spaces, self._starts, strict=False):
+            first, last = np.searchsorted(candidates, (start, start + columns.n))
+            if vectors is not None and last > first:
+                docs = candidates[first:last] - start
+                found = vectors.estimate(query, docs)
+                by_words = np.flatnonzero(np.isin(candidates[first:last], worded[:_EXACT_WORDED]))
+                order = np.union1d(ranking.best(found, _EXACT_NEAR), by_words)
+                exact = vectors.exactly(self._db, query, columns.rows[docs[order]])
+                found[order] = np.where(np.isnan(exact), found[order], exact)
+                cosines[first:last] = found
+        return candidates, cosines
 
-    def _sessions(self) -> tuple[Any, int]:
-        """The session of every place as a code that is unique among the spaces, and how many there are."""
+    def _sessions(self) -> Any:
+        """The session of every place as a code that is unique among the spaces, -1 for none."""
         if len(self._spaces) == 1:
-            columns = self._spaces[0][0]
-            return columns.sessions[: columns.n], len(columns.session_codes)
+            return self._array("sessions")
         parts, count = [], 0
         for columns, _ in self._spaces:
             codes = columns.sessions[: columns.n]
             parts.append(np.where(codes >= 0, codes + count, -1))
             count += len(columns.session_codes)
-        return np.concatenate(parts), count
+        return np.concatenate(parts)
 
-    def _features(
-        self, probe: Probe, candidates: Any, lexical: Any, cosines: Any, session: Any, allowed: Any
-    ) -> ranking.Features:
-        everything = len(candidates) == self.n
+    def _session_lengths(self, allowed: Any, total: int, lengths: Any, sessions: Any) -> Any:
+        """The terms of each session, of what may be seen."""
+        if total == self.n and len(self._spaces) == 1:
+            return self._spaces[0][0].session_lengths()
+        inside = allowed & (sessions >= 0)
+        count = sum(len(columns.session_codes) for columns, _ in self._spaces)
+        return np.bincount(sessions[inside], weights=lengths[inside], minlength=count).astype(np.float32)
+
+    def _neighbours(self, candidates: Any) -> tuple[Any, Any]:
+        """Who comes before and after each candidate, as positions among the candidates."""
         before, after = self._shifted("before"), self._shifted("after")
-        if not everything:
-            place = np.full(self.n + 1, -1, np.int64)
-            place[candidates] = np.arange(len(candidates))
-            before, after = place[before[candidates]], place[after[candidates]]
-        return ranking.Features(
-            words=lexical[candidates],
-            session_words=session[candidates],
-            cosine=cosines,
-            before=before,
-            after=after,
-            speaker=self._named(probe.text, candidates),
-            period=self._period(probe.period, candidates),
-        )
+        if len(candidates) == self.n:
+            return before, after
+        return _positions(candidates, before[candidates]), _positions(candidates, after[candidates])
 
-    def _named(self, text: str, candidates: Any) -> Any | None:
-        """Which candidates are said by the speaker that the question names; None unless it names one."""
+    def _names(self, text: str) -> list[str]:
+        """The speakers that a question names."""
         asked = set(_WORD.findall(text.casefold()))
-        masks, names = [], set()
-        for columns, _ in self._spaces:
-            codes = []
-            for name, code in columns.speaker_codes.items():
-                if asked.issuperset(_WORD.findall(name)) and _WORD.search(name):
-                    names.add(name)
-                    codes.append(code)
-            masks.append(np.isin(columns.speakers[: columns.n], codes))
-        return np.concatenate(masks)[candidates] if len(names) == 1 else None
+        names = {name for columns, _ in self._spaces for name in columns.speaker_codes}
+        return sorted(name for name in names if (parts := _WORD.findall(name)) and asked.issuperset(parts))
+
+    def _said_by(self, name: str, candidates: Any) -> Any:
+        masks = [columns.speakers[: columns.n] == columns.speaker_codes.get(name, -2) for columns, _ in self._spaces]
+        return np.concatenate(masks)[candidates]
 
     def _period(self, period: tuple[datetime, datetime] | None, candidates: Any) -> Any | None:
         if period is None:
             return None
         begins = self._array("begins")[candidates]
         return (begins >= micros(period[0])) & (begins < micros(period[1]))
+
+
+def _positions(candidates: Any, places: Any) -> Any:
+    """Where places stand in the ascending candidates, -1 for those that do not."""
+    found = np.searchsorted(candidates, places)
+    found[found == len(candidates)] = 0
+    return np.where(candidates[found] == places, found, -1)
 
 
 def state_at(db: sqlite3.Connection, space: int, id: str, known: int) -> tuple[bool, int | None]:

@@ -8,7 +8,7 @@ SQLite's own FTS5 is not used: its statistics are those of all tenants, it canno
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,17 +24,18 @@ ON CONFLICT DO UPDATE SET body = CAST(body || excluded.body AS BLOB)
 
 def add(db: sqlite3.Connection, space: int, docs: Iterable[tuple[int, Mapping[str, int]]]) -> None:
     """Add docs, in ascending order and newer than all there are, with the counts of their terms."""
-    grown: dict[tuple[str, int], bytearray] = {}
+    grown: dict[tuple[int, str], bytearray] = {}
     for doc, counts in docs:
         chunk = doc >> _CHUNK_BITS
         packed = doc.to_bytes(4, "little")
+        once = packed + b"\1\0"
         for term, count in counts.items():
-            body = grown.get((term, chunk))
+            body = grown.get((chunk, term))
             if body is None:
-                body = grown[term, chunk] = bytearray()
-            body += packed
-            body += min(count, _MOST).to_bytes(2, "little")
-    db.executemany(_APPEND, ((space, term, chunk, bytes(body)) for (term, chunk), body in sorted(grown.items())))
+                body = grown[chunk, term] = bytearray()
+            body += once if count == 1 else packed + min(count, _MOST).to_bytes(2, "little")
+    entries = ((space, term, chunk, bytes(body)) for (chunk, term), body in sorted(grown.items()))
+    db.executemany(_APPEND, entries)
 
 
 def remove(db: sqlite3.Connection, space: int, doc: int, terms: Iterable[str]) -> None:
@@ -48,6 +49,8 @@ def remove(db: sqlite3.Connection, space: int, doc: int, terms: Iterable[str]) -
             continue
         entries = np.frombuffer(found[0], POSTING)
         kept = entries[entries["doc"] != doc]
+        if len(kept) == len(entries):
+            continue
         if len(kept):
             statement = "UPDATE posting SET body = ? WHERE space = ? AND term = ? AND chunk = ?"
             db.execute(statement, (kept.tobytes(), space, term, chunk))
@@ -55,12 +58,13 @@ def remove(db: sqlite3.Connection, space: int, doc: int, terms: Iterable[str]) -
             db.execute("DELETE FROM posting WHERE space = ? AND term = ? AND chunk = ?", (space, term, chunk))
 
 
-def read(db: sqlite3.Connection, space: int, term: str, below: int) -> tuple[Any, Any]:
-    """The docs (int64) under `below` that hold a term, and how often (float32)."""
+def read(db: sqlite3.Connection, space: int, term: str, tail: Sequence[tuple[int, int]], below: int) -> tuple[Any, Any]:
+    """The docs (int64) under `below` that hold a term, and how often (float32); `tail` has those without postings."""
     rows = db.execute("SELECT body FROM posting WHERE space = ? AND term = ? ORDER BY chunk", (space, term)).fetchall()
-    if not rows:
-        return np.empty(0, np.int64), np.empty(0, np.float32)
-    entries = np.frombuffer(rows[0][0] if len(rows) == 1 else b"".join(row[0] for row in rows), POSTING)
+    bodies = [row[0] for row in rows]
+    if tail:
+        bodies.append(np.array(tail, POSTING).tobytes())
+    entries = np.frombuffer(bodies[0] if len(bodies) == 1 else b"".join(bodies), POSTING)
     docs = entries["doc"].astype(np.int64)
     counts = entries["count"].astype(np.float32)
     if len(docs) and docs[-1] >= below:

@@ -1,7 +1,8 @@
 """The tables of a store, and opening a connection to them.
 
 A *space* is what one tenant, user, agent and project share; `doc` numbers its records from 0. Postings and columns are
-kept by space, so nothing that one of them holds can be found, counted or felt in the ranking from another.
+kept by space, so nothing that one of them holds can be found, counted or felt in the ranking from another. Docs from
+`indexed` on have no postings yet.
 `posting`, `vector` and `sketch` are the index: they can be made again from `record`.
 """
 
@@ -23,7 +24,7 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS space (
   space INTEGER PRIMARY KEY, tenant TEXT NOT NULL, user TEXT, agent TEXT, project TEXT,
-  docs INTEGER NOT NULL DEFAULT 0
+  docs INTEGER NOT NULL DEFAULT 0, indexed INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX IF NOT EXISTS space_scope
   ON space (tenant, ifnull(user, x''), ifnull(agent, x''), ifnull(project, x''));
@@ -31,12 +32,12 @@ CREATE TABLE IF NOT EXISTS record (
   row INTEGER PRIMARY KEY AUTOINCREMENT, space INTEGER NOT NULL, doc INTEGER NOT NULL,
   id TEXT NOT NULL, hash BLOB NOT NULL, live INTEGER NOT NULL, version INTEGER NOT NULL,
   type INTEGER NOT NULL, session TEXT, sequence INTEGER, role TEXT, speaker TEXT, subject TEXT, predicate TEXT,
-  pinned INTEGER NOT NULL, trust REAL NOT NULL, terms INTEGER NOT NULL,
+  pinned INTEGER NOT NULL, trust REAL NOT NULL, question INTEGER NOT NULL, terms INTEGER NOT NULL,
   recorded INTEGER NOT NULL, begins INTEGER NOT NULL, ends INTEGER, retracted INTEGER, forgotten INTEGER,
   superseded_by TEXT, content BLOB NOT NULL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS record_doc ON record (space, doc);
-CREATE INDEX IF NOT EXISTS record_id ON record (id);
+CREATE UNIQUE INDEX IF NOT EXISTS record_id ON record (id, space);
 CREATE UNIQUE INDEX IF NOT EXISTS record_hash ON record (space, hash) WHERE live = 1;
 CREATE INDEX IF NOT EXISTS record_session ON record (space, session, sequence) WHERE session IS NOT NULL;
 CREATE INDEX IF NOT EXISTS record_fact ON record (space, subject, predicate) WHERE subject IS NOT NULL;
@@ -90,7 +91,14 @@ def connect(path: str) -> sqlite3.Connection:
 
 def _prepare(db: sqlite3.Connection, path: str) -> None:
     # Without a power cut nothing acknowledged is lost; the write-ahead log is synced when it is folded in.
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "secure_delete = ON", "temp_store = MEMORY"):
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = NORMAL",
+        "secure_delete = ON",
+        "temp_store = MEMORY",
+        "wal_autocheckpoint = 4000",
+        "cache_size = -8000",
+    ):
         db.execute(f"PRAGMA {pragma}")
     if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone() is None:
         if db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None:

@@ -16,6 +16,7 @@ EXACT = 32_768
 RERANKED = 1_000
 _BLOCK = 32_768
 _STORED = np.dtype("<f2")
+_FAR = np.iinfo(np.uint16).max
 
 
 def store(db: sqlite3.Connection, embedder: str, rows: list[int], vectors: Any) -> None:
@@ -80,50 +81,74 @@ class Vectors:
             self.has[doc] = False
 
     def cosines(self, query: Any, docs: int) -> Any | None:
-        """The cosine of every doc, 0 where there is no vector; None when there are too many to compare."""
+        """The cosine of every doc, 0 where there is no vector; None when they are too many to compare, or none."""
         if self._sketches is not None or not self._matrix.size:
             return None
-        found = self._matrix[:docs] @ query
+        found = _products(self._matrix[:docs], query)
         found[~self.has[:docs]] = 0
         return found
 
-    def nearest(self, query: Any, allowed: Any, docs: int) -> Any:
-        """The docs whose sketches are nearest to the query's, among those `allowed` (a mask over docs)."""
+    def nearest(self, query: Any, allowed: Any) -> Any:
+        """Some `RERANKED` docs that are nearest to a query by their sketches, of those `allowed` (a mask over docs)."""
+        count = len(allowed)
         if self._sketches is None:
-            return np.empty(0, np.int64)
-        wanted = _sketch(query.astype(_STORED)[None])[0]
-        distances = np.empty(docs, np.uint16)
-        scratch = np.empty(_BLOCK, np.uint64)
-        for start in range(0, docs, _BLOCK):
-            end = min(start + _BLOCK, docs)
-            part = distances[start:end]
-            part[:] = 0
-            for word, column in zip(wanted, self._sketches, strict=True):
-                other = scratch[: end - start]
-                np.bitwise_xor(column[start:end], word, out=other)
-                part += np.bitwise_count(other)
-        distances[~(allowed & self.has[:docs])] = np.iinfo(np.uint16).max
-        if docs <= RERANKED:
-            return np.flatnonzero(distances < np.iinfo(np.uint16).max)
-        # Counting how many lie at each distance is several times faster than a partition.
-        tally = np.bincount(distances, minlength=1)[: len(wanted) * 64 + 1]
-        limit = int(np.searchsorted(np.cumsum(tally), RERANKED))
-        return np.flatnonzero(distances <= min(limit, len(wanted) * 64))[: 2 * RERANKED]
+            cosines = self.cosines(query, count)
+            able = np.flatnonzero(allowed & self.has[:count])
+            if cosines is None or len(able) <= RERANKED:
+                return able
+            return able[np.argpartition(-cosines[able], RERANKED)[:RERANKED]]
+        distances = self._distances(query, count)
+        able = allowed & self.has[:count]
+        if not able.all():
+            distances[~able] = _FAR
+        sample = np.sort(distances[:: max(count // 10_000, 1)])
+        guess = max(3 * RERANKED * len(sample) // count, 1)
+        while True:
+            limit = min(int(sample[min(guess, len(sample) - 1)]), _FAR - 1)
+            near = np.flatnonzero(distances <= limit)
+            if len(near) >= RERANKED or limit == _FAR - 1:
+                break
+            guess *= 4
+            if guess >= len(sample):
+                sample = np.append(sample, _FAR)
+        if len(near) > RERANKED:
+            near = near[np.argpartition(distances[near], RERANKED)[:RERANKED]]
+        return near
+
+    def estimate(self, query: Any, docs: Any) -> Any:
+        """The cosines of some docs: exact while vectors are in memory, else judged by their sketches."""
+        if self._sketches is None:
+            return _products(self._matrix[docs], query) if self._matrix.size else np.zeros(len(docs), np.float32)
+        differing = np.bitwise_count(self._sketches[:, docs] ^ _sketch(query.astype(_STORED)[None])[0][:, None])
+        angles = differing.sum(axis=0) * (np.pi / len(query))
+        return np.where(self.has[docs], np.cos(angles), 0).astype(np.float32)
 
     def exactly(self, db: sqlite3.Connection, query: Any, rows: Any) -> Any:
-        """The cosines of rows, read from the store."""
-        found = np.zeros(len(rows), np.float32)
-        places = {int(row): i for i, row in enumerate(rows)}
-        wanted = list(places)
-        for start in range(0, len(wanted), 500):
-            some = wanted[start : start + 500]
+        """The cosines of ascending rows, read from the store; NaN where there is no vector."""
+        found = np.full(len(rows), np.nan, np.float32)
+        for start in range(0, len(rows), 500):
+            some = [int(row) for row in rows[start : start + 500]]
             marks = ",".join("?" * len(some))
             statement = f"SELECT row, body FROM vector WHERE row IN ({marks}) AND embedder = ?"
             got = db.execute(statement, (*some, self._embedder)).fetchall()
             if got:
-                matrix = np.frombuffer(b"".join(row[1] for row in got), _STORED).reshape(len(got), -1)
-                found[[places[row[0]] for row in got]] = matrix.astype(np.float32) @ query
+                there, bodies = zip(*got, strict=True)
+                matrix = np.frombuffer(b"".join(bodies), _STORED).reshape(len(got), -1).astype(np.float32)
+                found[np.searchsorted(rows, there)] = _products(matrix, query)
         return found
+
+    def _distances(self, query: Any, count: int) -> Any:
+        wanted = _sketch(query.astype(_STORED)[None])[0]
+        distances = np.empty(count, np.uint16)
+        differing = np.empty(_BLOCK, np.uint64)
+        for start in range(0, count, _BLOCK):
+            end = min(start + _BLOCK, count)
+            part = distances[start:end]
+            part[:] = 0
+            for word, column in zip(wanted, self._sketches, strict=True):
+                np.bitwise_xor(column[start:end], word, out=differing[: end - start])
+                part += np.bitwise_count(differing[: end - start])
+        return distances
 
     def _keep_vectors(self, places: Any, vectors: Any) -> None:
         if len(self._matrix) < len(self.has) or self._matrix.shape[1] != vectors.shape[1]:
@@ -140,6 +165,11 @@ class Vectors:
                 grown[:, : self._sketches.shape[1]] = self._sketches
             self._sketches = grown
         self._sketches[:, places] = sketches.T
+
+
+def _products(matrix: Any, query: Any) -> Any:
+    """`matrix @ query`, which would start threads and wait for them."""
+    return np.einsum("ij,j->i", matrix, query)
 
 
 def _sketch(vectors: Any) -> Any:

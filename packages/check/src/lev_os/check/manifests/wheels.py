@@ -1,0 +1,105 @@
+"""What of a package goes into its wheel, by the settings of the project that builds it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+_LEVELS = 5
+"""How far above a package its project may lie."""
+
+
+@dataclass(frozen=True)
+class BuildProject:
+    """A `pyproject.toml` that can be read, and the folder it lies in."""
+
+    folder: Path
+    data: Mapping[str, Any]
+
+    @property
+    def backend(self) -> str:
+        """The first part of the build backend's name; setuptools when there is none."""
+        name = self.data.get("build-system", {}).get("build-backend", "setuptools.build_meta")
+        return str(name).partition(".")[0].partition(":")[0]
+
+    def setting(self, *path: str) -> Any:
+        """A value below `tool`; None when there is none."""
+        value: Any = self.data.get("tool", {})
+        for part in path:
+            value = value.get(part) if isinstance(value, Mapping) else None
+        return value
+
+
+def project_of(root: Path) -> BuildProject | None:
+    """The nearest project around a package that has a `[project]` table."""
+    for folder in (root, *root.parents[:_LEVELS]):
+        file = folder / "pyproject.toml"
+        try:
+            status = file.stat()
+        except OSError:
+            continue
+        data = _read(file, status.st_mtime_ns, status.st_size)
+        return BuildProject(folder, data) if isinstance(data.get("project"), Mapping) else None
+    return None
+
+
+def left_out(project: BuildProject, path: Path) -> bool:
+    """Whether a file of a package is surely not taken; false for what cannot be told."""
+    if project.backend == "setuptools":
+        return _setuptools(project, path)
+    relative = path.relative_to(project.folder).as_posix() if path.is_relative_to(project.folder) else path.name
+    if project.backend == "uv_build":
+        globs = [
+            *_globs(project, "uv", "build-backend", "wheel-exclude"),
+            *_globs(project, "uv", "build-backend", "source-exclude"),
+        ]
+    elif project.backend == "hatchling":
+        globs = [
+            *_globs(project, "hatch", "build", "targets", "wheel", "exclude"),
+            *_globs(project, "hatch", "build", "exclude"),
+        ]
+    else:
+        return False
+    return any(_matches(relative, glob) for glob in globs)
+
+
+def _setuptools(project: BuildProject, path: Path) -> bool:
+    """Only what `package-data` names, unless a `MANIFEST.in`, a plugin or a script may say more."""
+    if path.suffix == ".py" or any(
+        (project.folder / name).exists() for name in ("MANIFEST.in", "setup.py", "setup.cfg")
+    ):
+        return False
+    requires = project.data.get("build-system", {}).get("requires", ())
+    if any("scm" in str(name) or "setuptools-git" in str(name) for name in requires):
+        return False
+    data = project.setting("setuptools", "package-data") or {}
+    globs = [glob for each in data.values() for glob in each] if isinstance(data, Mapping) else []
+    return not any(fnmatch(path.as_posix(), f"*/{glob.replace('**/', '*')}") for glob in globs)
+
+
+def _globs(project: BuildProject, *path: str) -> list[str]:
+    found = project.setting(*path)
+    return [glob for glob in found if isinstance(glob, str)] if isinstance(found, list) else []
+
+
+def _matches(relative: str, glob: str) -> bool:
+    glob = glob.strip("/")
+    return (
+        fnmatch(relative, glob)
+        or fnmatch(relative, f"*/{glob}")
+        or fnmatch(relative, f"{glob}/*")
+        or fnmatch(relative, f"*/{glob}/*")
+    )
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, changed: int, size: int) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}

@@ -1,0 +1,221 @@
+"""From a question to an assembly: find, choose, render, count again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+from lev_os.core import tokens
+from lev_os.core.errors import LevError
+
+from ..search.times import period_in
+from ..search.words import terms
+from ..types import ANY, Filter, Hit, MemoryType, Record, Scope
+from .choosing import Candidate, Why, choose
+from .model import Assembly, Item, LeftOut, Plan, Reason, Receipt
+from .rendering import QUOTED, heading_of, lines_of, render, section_of
+
+if TYPE_CHECKING:
+    from ..manager import MemoryManager
+
+_TOKENS_PER_RECORD = 8
+_MOST = 1_000
+_MOST_FACTS = 20
+_FEW = 20
+_PAST = re.compile(
+    r"\b(?:before|previous(?:ly)?|former(?:ly)?|used to|earlier|until|history|changed?|originally|back then)\b"
+)
+_FRAME_TOKENS = 60
+"""What the marks and the notice around quotations cost."""
+
+
+async def assemble(
+    memory: MemoryManager,
+    text: str,
+    *,
+    scope: Scope,
+    budget: int,
+    plan: Plan,
+    now: datetime,
+    where: Filter = ANY,
+    as_of: datetime | None = None,
+    known_at: datetime | None = None,
+) -> Assembly:
+    """See `MemoryManager.assemble`."""
+    if budget < 1:
+        raise LevError(f"a budget of {budget} tokens holds nothing", help="give a budget of 1 or more")
+    where = msgspec.structs.replace(where, min_trust=max(where.min_trust, plan.min_trust))
+    k = min(max(budget // _TOKENS_PER_RECORD, 20), _MOST)
+    hits = await memory.search(text, scope=scope, k=k, where=where, as_of=as_of, known_at=known_at, now=now)
+    pinned = await memory.query(
+        msgspec.structs.replace(where, pinned=True), scope=scope, as_of=as_of, known_at=known_at, limit=_MOST
+    )
+    found = {hit.record.id: hit for hit in hits}
+    for kind in _short_of(hits, plan, where):
+        only = msgspec.structs.replace(where, types=(kind,))
+        some = await memory.search(text, scope=scope, k=_FEW, where=only, as_of=as_of, known_at=known_at, now=now)
+        _add_behind(found, hits, some)
+    for record in pinned.records:
+        found.setdefault(record.id, Hit(record, 0.0))
+    current, older = _current_facts(list(found.values()))
+    before: Mapping[str, Sequence[Record]] = {}
+    if as_of is not None or period_in(text, now) or _PAST.search(text.casefold()):
+        before = await _earlier_values(memory, [hit.record for hit in current], scope, as_of)
+    candidates = _candidates(current, before, plan)
+    choice = choose(candidates, budget, plan)
+    chosen, cut = _fit(list(choice.chosen), budget, plan)
+    refused: dict[str, tuple[Reason, str | None]] = dict(choice.refused) | dict.fromkeys(cut, ("count", None))
+    made = _render(chosen, plan)
+    counted = tokens.count(made)
+    by_id = {one.record.id: one for one in candidates}
+    left_out = [
+        LeftOut(
+            id=id,
+            type=by_id[id].record.type,
+            tokens=by_id[id].tokens,
+            reason=reason,
+            score=by_id[id].score,
+            instead=instead,
+        )
+        for id, (reason, instead) in refused.items()
+    ]
+    left_out += [
+        LeftOut(id=hit.record.id, type=hit.record.type, tokens=0, reason="older value", score=hit.score, instead=newer)
+        for hit, newer in older
+    ]
+    items = [_item(one, why, plan) for one, why in chosen]
+    spent = {kind: sum(item.tokens for item in items if item.type == kind) for kind in {item.type for item in items}}
+    receipt = Receipt(
+        scope=scope,
+        query=text,
+        now=now,
+        as_of=as_of,
+        budget=budget,
+        tokens=counted,
+        encoding=tokens.ENCODING,
+        spent=spent,
+        items=tuple(items),
+        left_out=tuple(sorted(left_out, key=lambda one: -one.score)),
+    )
+    return Assembly(text=made, tokens=counted, receipt=receipt)
+
+
+def _short_of(hits: Sequence[Hit], plan: Plan, where: Filter) -> list[MemoryType]:
+    """The types that have a floor, and too few hits to fill it from."""
+    return [
+        kind
+        for kind, share in plan.shares.items()
+        if share.floor
+        and (not where.types or kind in where.types)
+        and sum(hit.record.type == kind for hit in hits) < _FEW
+    ]
+
+
+def _add_behind(found: dict[str, Hit], hits: Sequence[Hit], some: Sequence[Hit]) -> None:
+    """Add hits of a narrower search, whose scores mean something else: in their order, behind all others."""
+    last = min((hit.score for hit in hits), default=1.0)
+    first = max((hit.score for hit in some), default=1.0) or 1.0
+    for hit in some:
+        found.setdefault(hit.record.id, Hit(hit.record, last * min(hit.score / first, 1.0), hit.parts))
+
+
+def _current_facts(hits: Sequence[Hit]) -> tuple[list[Hit], list[tuple[Hit, str]]]:
+    """The hits with one value for each fact, the latest; and the others, each with the id of what replaces it."""
+    latest: dict[tuple[str, str], Hit] = {}
+    for hit in hits:
+        key = _fact_of(hit.record)
+        if key is not None and (key not in latest or _later(hit.record, latest[key].record)):
+            latest[key] = hit
+    current, older = [], []
+    for hit in hits:
+        key = _fact_of(hit.record)
+        if key is None or latest[key] is hit:
+            current.append(hit)
+        else:
+            older.append((hit, latest[key].record.id))
+    return current, older
+
+
+def _fact_of(record: Record) -> tuple[str, str] | None:
+    if record.subject is None or record.predicate is None:
+        return None
+    return record.subject.casefold(), record.predicate.casefold()
+
+
+def _later(one: Record, other: Record) -> bool:
+    return _moment_of(one) > _moment_of(other)
+
+
+def _moment_of(record: Record) -> tuple[float, float, str]:
+    begins, recorded = record.begins, record.recorded_at
+    return (begins.timestamp() if begins else 0.0, recorded.timestamp() if recorded else 0.0, record.id)
+
+
+async def _earlier_values(
+    memory: MemoryManager, records: Sequence[Record], scope: Scope, as_of: datetime | None
+) -> Mapping[str, Sequence[Record]]:
+    """What facts were before: the superseded values of each, the latest first."""
+    found: dict[str, Sequence[Record]] = {}
+    facts = [record for record in records if _fact_of(record) is not None][:_MOST_FACTS]
+    for record in facts:
+        where = Filter(subject=record.subject, predicate=record.predicate, retired=True)
+        page = await memory.query(where, scope=scope)
+        old = [
+            one
+            for one in page.records
+            if one.superseded_by is not None
+            and one.expired_at is None
+            and one.id != record.id
+            and (as_of is None or (one.begins is not None and one.begins <= as_of))
+        ]
+        if old:
+            found[record.id] = sorted(old, key=_moment_of, reverse=True)[:3]
+    return found
+
+
+def _candidates(hits: Sequence[Hit], before: Mapping[str, Sequence[Record]], plan: Plan) -> list[Candidate]:
+    placed = [(hit, section_of(hit.record, plan.trusted)) for hit in hits]
+    lines = [lines_of(hit.record, section, before.get(hit.record.id, ())) for hit, section in placed]
+    headings = [heading_of(hit.record, section) for hit, section in placed]
+    different = list(dict.fromkeys(headings))
+    costs = dict(zip(different, tokens.count_many(different), strict=True))
+    return [
+        Candidate(
+            record=hit.record,
+            score=hit.score,
+            parts=hit.parts,
+            lines=own,
+            tokens=count,
+            heading=heading,
+            heading_tokens=costs[heading] + (_FRAME_TOKENS if section == QUOTED else 1),
+            words=frozenset(terms(hit.record.text)),
+        )
+        for (hit, section), own, heading, count in zip(placed, lines, headings, tokens.count_many(lines), strict=True)
+    ]
+
+
+def _fit(chosen: list[tuple[Candidate, Why]], budget: int, plan: Plan) -> tuple[list[tuple[Candidate, Why]], list[str]]:
+    """The chosen without those that the exact count has no room for, the last chosen first."""
+    cut: list[str] = []
+    while chosen and tokens.count(_render(chosen, plan)) > budget:
+        cut.append(chosen.pop()[0].record.id)
+    return chosen, cut
+
+
+def _render(chosen: Sequence[tuple[Candidate, Why]], plan: Plan) -> str:
+    return render([(one.record, section_of(one.record, plan.trusted), one.lines) for one, _ in chosen])
+
+
+def _item(one: Candidate, why: Why, plan: Plan) -> Item:
+    return Item(
+        id=one.record.id,
+        type=one.record.type,
+        section=section_of(one.record, plan.trusted),
+        tokens=one.tokens,
+        why=why,
+        score=one.score,
+        parts=one.parts,
+    )

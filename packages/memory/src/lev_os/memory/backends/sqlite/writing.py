@@ -1,0 +1,150 @@
+"""The puts of one transaction: what is there already, and the rest in bunches."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...errors import Conflict
+from ...lifecycle import content_of, hash_of, record_of
+from ...search import speakers, words
+from ...types import MEMORY_TYPES, Change, Record, Scope
+from . import postings
+from .times import micros
+
+LOG = "INSERT INTO log (op, space, doc, id, at, superseded_by, ends, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = f"INSERT INTO record VALUES ({', '.join('?' * 25)})"
+_ASKED_AT_ONCE = 500
+TAIL = 256
+"""So many docs of a space may wait for their postings: a search reads them itself, and a single put stays cheap."""
+
+
+class _Space:
+    def __init__(self, number: int, docs: int, indexed: int) -> None:
+        self.number = number
+        self.docs = docs
+        self.indexed = indexed
+        self.counts: dict[int, Mapping[str, int]] = {}
+
+
+class Writer:
+    """Takes puts in; `flush` writes them."""
+
+    def __init__(self, db: sqlite3.Connection, latest: int) -> None:
+        self._db = db
+        self._latest = latest
+        self._spaces: dict[tuple[str, str | None, str | None, str | None], _Space] = {}
+        self._records: list[tuple[Any, ...]] = []
+        self._entries: list[tuple[Any, ...]] = []
+        self._there: dict[tuple[int, str], str] = {}
+
+    def at(self, change: Change) -> int:
+        """The change's time, not before any in the log."""
+        self._latest = max(self._latest, micros(change.at))
+        return self._latest
+
+    def put(self, changes: Sequence[Change]) -> list[str]:
+        """Take in the records that are not there; answers an id for each."""
+        given = []
+        for change in changes:
+            assert change.record is not None
+            content = content_of(change.record)
+            given.append((change, change.record, content, hash_of(content), self._space(change.scope)))
+        self.at(changes[0])
+        for start in range(0, len(given), _ASKED_AT_ONCE):
+            self._look_up([(space.number, digest) for *_, digest, space in given[start : start + _ASKED_AT_ONCE]])
+        return [self._put(*one) for one in given]
+
+    def flush(self) -> None:
+        """Write what was taken in. Raises `Conflict` when an id is taken."""
+        try:
+            self._db.executemany(_INSERT, self._records)
+        except sqlite3.IntegrityError:
+            raise Conflict("an id is taken by another record", help="leave ids to memory") from None
+        self._db.executemany(LOG, self._entries)
+        for space in self._spaces.values():
+            if space.docs - space.indexed > TAIL:
+                postings.add(self._db, space.number, self._waiting(space))
+                space.indexed = space.docs
+            space.counts.clear()
+        self._db.executemany(
+            "UPDATE space SET docs = ?, indexed = ? WHERE space = ?",
+            ((space.docs, space.indexed, space.number) for space in self._spaces.values()),
+        )
+        self._records.clear()
+        self._entries.clear()
+        self._there.clear()
+
+    def _put(self, change: Change, record: Record, content: bytes, digest: str, space: _Space) -> str:
+        key = (space.number, digest)
+        there = self._there.get(key)
+        if there is not None:
+            return there
+        at = self.at(change)
+        doc = space.docs
+        space.docs += 1
+        speaker = speakers.speaker_of(record)
+        counts = space.counts[doc] = words.counts(speakers.indexed_text(record, speaker))
+        total = sum(counts.values())
+        self._records.append(_columns(record, change.id, space.number, doc, digest, speaker, total, at, content))
+        self._entries.append((0, space.number, doc, change.id, at, None, None, change.reason))
+        self._there[key] = change.id
+        return change.id
+
+    def _waiting(self, space: _Space) -> list[tuple[int, Mapping[str, int]]]:
+        """The docs without postings, with the counts of their terms."""
+        found = self._db.execute(
+            "SELECT doc, content FROM record WHERE space = ? AND doc >= ? AND doc < ?",
+            (space.number, space.indexed, space.docs - len(space.counts)),
+        )
+        return [*((doc, counts_of(content)) for doc, content in found), *space.counts.items()]
+
+    def _look_up(self, keys: Sequence[tuple[int, str]]) -> None:
+        """Note which contents are there already."""
+        for number in {number for number, _ in keys}:
+            digests = [bytes.fromhex(digest[7:]) for other, digest in keys if other == number]
+            marks = ",".join("?" * len(digests))
+            statement = (
+                f"SELECT hash, id, row, forgotten FROM record WHERE space = ? AND live = 1 AND hash IN ({marks})"
+            )
+            for digest, id, row, forgotten in self._db.execute(statement, (number, *digests)).fetchall():
+                if forgotten is not None and forgotten <= self._latest:  # its time is over, so this is a new one
+                    self._db.execute("UPDATE record SET live = 0 WHERE row = ?", (row,))
+                else:
+                    self._there[number, "sha256:" + digest.hex()] = id
+
+    def _space(self, scope: Scope) -> _Space:
+        """The space of a scope, made when there is none."""
+        key = (scope.tenant, scope.user, scope.agent, scope.project)
+        found = self._spaces.get(key)
+        if found is None:
+            select = (
+                "SELECT space, docs, indexed FROM space WHERE tenant = ? AND user IS ? AND agent IS ? AND project IS ?"
+            )
+            row = self._db.execute(select, key).fetchone()
+            if row is None:
+                self._db.execute("INSERT INTO space (tenant, user, agent, project) VALUES (?, ?, ?, ?)", key)
+                row = self._db.execute(select, key).fetchone()
+            found = self._spaces[key] = _Space(*row)
+        return found
+
+
+def counts_of(content: bytes) -> Mapping[str, int]:
+    """The terms by which a record is found, and how often each stands in it."""
+    record = record_of(content)
+    return words.counts(speakers.indexed_text(record, speakers.speaker_of(record)))
+
+
+def _columns(
+    record: Record, id: str, space: int, doc: int, digest: str, speaker: str | None, terms: int, at: int,
+    content: bytes,
+) -> tuple[Any, ...]:  # fmt: skip
+    return (
+        None, space, doc, id, bytes.fromhex(digest[7:]), 1, 1, MEMORY_TYPES.index(record.type), record.session,
+        record.sequence, record.role, speaker, record.subject, record.predicate, record.pinned, record.trust,
+        speakers.asks(record), terms, at,
+        at if record.valid_from is None else micros(record.valid_from),
+        None if record.valid_to is None else micros(record.valid_to),
+        None, None if record.ttl is None else at + round(record.ttl * 1_000_000), None, content,
+    )  # fmt: skip
