@@ -38,6 +38,8 @@ class PackageSubject:
     """Its own, or the baseline; None when it has one that cannot be read."""
     problems: tuple[Problem, ...] = ()
     environment: Environment = field(default_factory=lambda: Environment(()))
+    constitutions: Mapping[Path, Constitution] = field(default_factory=dict)
+    """Every constitution of its files that can be used, its own and those that it exports."""
 
     @cached_property
     def exports(self) -> tuple[Export, ...]:

@@ -251,7 +251,7 @@ def _problems(record: Record) -> Sequence[str]:
     if record.ttl is not None and not (isinstance(record.ttl, int | float) and isfinite(record.ttl) and record.ttl > 0):
         return [f"`ttl` must be a number of seconds above 0, not {record.ttl!r}"]
     sources: object = record.sources
-    if not isinstance(sources, tuple) or not all(isinstance(source, str) for source in sources):
+    if not isinstance(sources, list | tuple) or not all(isinstance(source, str) for source in sources):
         return ["`sources` must be a list of texts"]
     if record.sequence is not None and not (isinstance(record.sequence, int) and abs(record.sequence) < 1 << 53):
         return [f"`sequence` must be an integer, not {record.sequence!r}"]
