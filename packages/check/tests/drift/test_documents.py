@@ -98,6 +98,12 @@ def test_two_fences_that_disagree(project: Path) -> None:
     assert found(project, text) == []
 
 
+@pytest.mark.parametrize(("between", "places"), [("", ["6:8 CTX301"]), ("## Elsewhere\n", [])])
+def test_variables_hold_in_one_section(project: Path, between: str, places: list[str]) -> None:
+    """A fence goes on with what the fences above it in its section have made; imports hold everywhere."""
+    assert found(project, f"{IMPORT}{between}```python\nclient.nope()\n```\n") == places
+
+
 def test_help_says_what_was_meant(project: Path) -> None:
     """The nearest name, a member of an attribute, or another module."""
     text = "```python\nfrom acme import Client, Tool\nclient = Client()\nclient.stream_events()\nclient.evnts\n```\n"

@@ -41,8 +41,8 @@ def tell(named: Mentions, drifts: list[Drift], library: Library) -> Iterator[Tol
 def _of_name(drift: Drift, library: Library) -> Told:
     span = (drift.at, drift.at + len(drift.name))
     if drift.what == "absent":
-        message = f"`{drift.name}` is not installed, so what the documents say of it is not checked"
-        return Told("CTX311", span, message, severity="info", package=drift.name)
+        message = f"`{drift.module}` is not installed, so what the documents say of it is not checked"
+        return Told("CTX311", span, message, severity="info", package=drift.module)
     package = library.shown(drift.module)
     if drift.what == "deprecated":
         return Told("CTX314", span, f"`{drift.written}` is deprecated in {package}", drift.note or None)
