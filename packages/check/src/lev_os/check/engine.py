@@ -81,6 +81,7 @@ class Checker:
         self._roots: tuple[str, ...] = ()
         self._unreadable: dict[str, str] = {}
         self._begun = 0
+        self._values: dict[str, dict[str, Any]] = {}
         self._kept: set[str] = set()
         self._around: dict[str, int] | None = None
         self._packages = Packages(self.root, self.environment)
@@ -218,6 +219,7 @@ class Checker:
                 if text is None:
                     file.text = decode(data)
                 found = apply(self.selection.on_files(kind), file, file, lambda _: file)
+                self._values.pop(path, None)
                 self.memory.files[path] = FileMemory(kind, now, digest, tuple(found), suppressions_of(file), {})
         except Unreadable as problem:
             self._unreadable[path] = str(problem)
@@ -245,13 +247,22 @@ class Checker:
     def _about_project(self) -> tuple[Diagnostic, ...]:
         digest = self._digest()
         kept = self.memory.project
-        if kept is None or kept.digest != digest or not holds(kept.rests_on):
+        holding = kept is not None and holds(kept.rests_on)
+        if kept is None or not holding or kept.digest != digest:
+            if not holding:
+                self._unsettle()
             project = self._project()
             found = self._project_rules(project)
             rests_on = states((*project.used, *self.environment.paths), self._begun)
+            if kept is not None and holding:  # what is settled was not looked into again
+                rests_on = kept.rests_on | rests_on
             kept = self.memory.project = ProjectMemory(digest, rests_on, tuple(dict.fromkeys(found)))
         self.rests_on |= kept.rests_on
         return kept.diagnostics
+
+    def _unsettle(self) -> None:
+        for remembered in self.memory.files.values():
+            remembered.settled.clear()
 
     def _digest(self) -> bytes:
         """A name for all that project rules see."""
@@ -274,19 +285,22 @@ class Checker:
         return Project(
             self.root, tuple(self._files.values()), self.environment,
             lambda: tuple(self._packages.subject(root, self._files) for root in self._roots),
-            self._fact,
+            self._fact, lambda file: self.memory.files[str(file.path)].settled,
         )  # fmt: skip
 
     def _fact(self, fact: Fact[Any], file: File) -> Any:
         """A fact of a file, from memory or from the file; raises `InvalidInput` or `Unreadable` when there is none."""
-        known = self.memory.files[str(file.path)].facts
-        if fact.name not in known:
-            try:
-                known[fact.name] = msgspec.msgpack.encode(fact.extract(file))
-            except (LevError, Unreadable):
-                known[fact.name] = b""
-        data = known[fact.name]
-        return msgspec.msgpack.decode(data, type=fact.type) if data else NOTHING
+        path = str(file.path)
+        values = self._values.setdefault(path, {})
+        if fact.name not in values:
+            known = self.memory.files[path].facts
+            if fact.name not in known:
+                try:
+                    known[fact.name] = msgspec.msgpack.encode(fact.extract(file))
+                except (LevError, Unreadable):
+                    known[fact.name] = b""
+            values[fact.name] = fact.decoder.decode(known[fact.name]) if known[fact.name] else NOTHING
+        return values[fact.name]
 
     def _locate(self, path: str) -> File | None:
         known = self._files.get(path) or self._files.get(os.path.join(self._prefix, path))

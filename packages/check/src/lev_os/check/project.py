@@ -97,6 +97,7 @@ class Project:
     environment: Environment = field(default_factory=lambda: Environment(()))
     _read_packages: Callable[[], Sequence[PackageSubject]] = field(default=tuple)
     _fact: Callable[[Fact[Any], File], Any] = field(default=lambda fact, file: fact.extract(file))
+    _settled: Callable[[File], set[str]] = field(default=lambda file: set())
     used: dict[str, None] = field(default_factory=dict)
     _made: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -127,6 +128,14 @@ class Project:
         folders of installed packages are known already.
         """
         self.used.update(dict.fromkeys(os.fspath(path) for path in paths))
+
+    def settled(self, file: File) -> set[str]:
+        """What has been looked into for a file and found to be right, by names of the rules' own choice.
+
+        For what is slow and rests on more than the file: a rule adds a name when it has nothing to say of a file, and
+        looks no further while the name is there. It goes when the file changes, or anything that `uses` has named.
+        """
+        return self._settled(file)
 
     def once(self, make: Callable[[Project], T]) -> T:
         """What `make` gives for this project, made once: what several rules share."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from hashlib import blake2b
 
 from ...api.calls import Calls
 from ...api.classes import Classes
@@ -60,11 +61,17 @@ def looked_up(project: Project) -> LookedUp:
     every = tuple((file, named) for file, named in project.facts(mentions) if named != _NOTHING)
     drifts: list[tuple[File, tuple[Drift, ...]]] = []
     count = 0
+    name = "drift " + blake2b("\0".join(paths).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
     for file, named in every:
+        settled = project.settled(file)
+        if name in settled:
+            continue
         found, looked = _of_file(file, named, calls)
         count += looked
         if told := tuple(drift for drift in found if not line_denied(_line(file.text, drift.at))):
             drifts.append((file, told))
+        else:
+            settled.add(name)
     index.store.save()
     project.uses(*index.finder.rested_on(project.environment.paths))
     distributions = Distributions(paths)
@@ -77,17 +84,18 @@ def source_folders(project: Project) -> tuple[str, ...]:
     """The folders that the project's own packages lie in: `src`, or beside `pyproject.toml`; for what lies in a
     site-packages, that."""
     found: dict[str, None] = {}
-    seen: set[Path] = set()
-    for folder in [project.root, *(parent for file in project.files for parent in file.path.parents)]:
-        if folder in seen:
-            continue
-        seen.add(folder)
-        if folder.name == "site-packages":
-            found[str(folder)] = None
-        elif (folder / "pyproject.toml").is_file() or (folder / "setup.py").is_file():
-            for place in (folder / "src", folder):
-                if place.is_dir():
-                    found[str(place)] = None
+    seen: set[str] = set()
+    for start in [str(project.root), *(os.path.dirname(file.path) for file in project.files)]:
+        folder = start
+        while folder not in seen:
+            seen.add(folder)
+            if os.path.basename(folder) == "site-packages":
+                found[folder] = None
+            elif any(os.path.isfile(os.path.join(folder, name)) for name in ("pyproject.toml", "setup.py")):
+                for place in (os.path.join(folder, "src"), folder):
+                    if os.path.isdir(place):
+                        found[place] = None
+            folder = os.path.dirname(folder)
     return tuple(found)
 
 
