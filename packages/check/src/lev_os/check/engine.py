@@ -247,22 +247,13 @@ class Checker:
     def _about_project(self) -> tuple[Diagnostic, ...]:
         digest = self._digest()
         kept = self.memory.project
-        holding = kept is not None and holds(kept.rests_on)
-        if kept is None or not holding or kept.digest != digest:
-            if not holding:
-                self._unsettle()
+        if kept is None or kept.digest != digest or not holds(kept.rests_on):
             project = self._project()
             found = self._project_rules(project)
             rests_on = states((*project.used, *self.environment.paths), self._begun)
-            if kept is not None and holding:  # what is settled was not looked into again
-                rests_on = kept.rests_on | rests_on
             kept = self.memory.project = ProjectMemory(digest, rests_on, tuple(dict.fromkeys(found)))
         self.rests_on |= kept.rests_on
         return kept.diagnostics
-
-    def _unsettle(self) -> None:
-        for remembered in self.memory.files.values():
-            remembered.settled.clear()
 
     def _digest(self) -> bytes:
         """A name for all that project rules see."""
@@ -285,7 +276,7 @@ class Checker:
         return Project(
             self.root, tuple(self._files.values()), self.environment,
             lambda: tuple(self._packages.subject(root, self._files) for root in self._roots),
-            self._fact, lambda file: self.memory.files[str(file.path)].settled,
+            self._fact, lambda file: self.memory.files[str(file.path)].digest, self._begun,
         )  # fmt: skip
 
     def _fact(self, fact: Fact[Any], file: File) -> Any:
@@ -294,12 +285,15 @@ class Checker:
         values = self._values.setdefault(path, {})
         if fact.name not in values:
             known = self.memory.files[path].facts
-            if fact.name not in known:
+            if fact.name in known:
+                values[fact.name] = fact.decoder.decode(known[fact.name]) if known[fact.name] else NOTHING
+            else:
                 try:
-                    known[fact.name] = msgspec.msgpack.encode(fact.extract(file))
+                    values[fact.name] = fact.extract(file)
+                    known[fact.name] = msgspec.msgpack.encode(values[fact.name])
                 except (LevError, Unreadable):
+                    values[fact.name] = NOTHING
                     known[fact.name] = b""
-            values[fact.name] = fact.decoder.decode(known[fact.name]) if known[fact.name] else NOTHING
         return values[fact.name]
 
     def _locate(self, path: str) -> File | None:

@@ -35,8 +35,6 @@ class FileMemory(msgspec.Struct, array_like=True):
     diagnostics: tuple[Diagnostic, ...]
     suppressions: tuple[Suppression, ...]
     facts: dict[str, bytes]
-    settled: set[str] = set()
-    """What has been looked into and given no finding; holds while all that project rules rest on does."""
 
 
 class PackageMemory(msgspec.Struct, array_like=True):
