@@ -57,6 +57,7 @@ def of_problem(problem: Problem, file: File | None, locate: Locate) -> Diagnosti
     end = (line, column)
     if place is not None:
         with contextlib.suppress(Unreadable):  # a binary file, say, where text should be
+            line, column = min((line, column), place.place(len(place.text)))  # some say the line after the last
             end = place.place(place.span_at(line, column)[1])
     name = place.name if place is not None else (problem.at.path or ".")
     fix = fix_of(problem, place) if place is not None and place.kind == "flow" else None
