@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lev_os.check import check
+from lev_os.check.drift.fences import read_fence
+from lev_os.check.drift.mentions import mentions
 from lev_os.check.files import File
-from lev_os.check.rules.drift.fences import read_fence
-from lev_os.check.rules.drift.mentions import mentions
 
 PACKAGE = {
     "pyproject.toml": '[project]\nname = "acme"\nscripts = {acme = "acme.cli:main"}\n',

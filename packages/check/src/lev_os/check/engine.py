@@ -65,12 +65,14 @@ class Checker:
         environment: Environment | None = None,
         configuration: Configuration | None = None,
         memory: Memory | None = None,
+        faults: tuple[Diagnostic, ...] = (),
     ) -> None:
         self.root = Path(os.path.abspath(root or os.getcwd()))
         self.selection = selection or Selection()
         self.environment = environment or find_environment(self.root)
         self.configuration = configuration or Configuration()
         self.memory = memory or Memory()
+        self._faults = faults
         self.rests_on: dict[str, int] = {}
         """After a check: the states of all that its report rests on."""
         self._prefix = os.path.join(str(self.root), "")
@@ -272,7 +274,7 @@ class Checker:
         return Project(
             self.root, tuple(self._files.values()), self.environment,
             lambda: tuple(self._packages.subject(root, self._files) for root in self._roots),
-            self._fact,
+            self._fact, lambda file: self.memory.files[str(file.path)].digest, self._begun,
         )  # fmt: skip
 
     def _fact(self, fact: Fact[Any], file: File) -> Any:
@@ -280,9 +282,12 @@ class Checker:
         known = self.memory.files[str(file.path)].facts
         if fact.name not in known:
             try:
-                known[fact.name] = msgspec.msgpack.encode(fact.extract(file))
+                value = fact.extract(file)
             except (LevError, Unreadable):
                 known[fact.name] = b""
+                return NOTHING
+            known[fact.name] = msgspec.msgpack.encode(value)
+            return value
         data = known[fact.name]
         return msgspec.msgpack.decode(data, type=fact.type) if data else NOTHING
 
@@ -305,7 +310,7 @@ class Checker:
         ]
         wanted, ignored = without_ignored(wanted, self.configuration, self._prefix)
         left, count = suppress(
-            wanted,
+            [*self._faults, *wanted],
             {name: self.memory.files[path].suppressions for name, path in shown.items()},
             ran=self.selection.ran,
         )

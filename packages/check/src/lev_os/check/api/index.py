@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+import msgspec
+
 from .finder import Finder
 from .shapes import Binding, Module, Variable
 from .store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(msgspec.Struct, frozen=True):
     """A name is bound in the module `home`, to one of these; a name that is only a submodule has no bindings."""
 
     home: str

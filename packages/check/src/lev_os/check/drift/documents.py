@@ -1,27 +1,18 @@
-"""All that a project's documents name, looked up in the APIs of its environment: once for every rule on drift."""
+"""Following all the code of one document: fences share what they agree on, and spans speak of it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
-from ...api.calls import Calls
-from ...api.classes import Classes
-from ...api.commands import Commands
-from ...api.distributions import Distributions
-from ...api.expressions import Expression, dotted
-from ...api.finder import Finder
-from ...api.index import Index
-from ...api.types import Types
-from ...api.values import InstanceValue, ModuleValue, OneOf, Value
-from ...files import File
-from ...project import Project
+from ..api.calls import Calls
+from ..api.expressions import Expression, dotted
+from ..api.values import InstanceValue, ModuleValue, OneOf, Value
+from ..files import File
 from .denied import line_denied, span_denied
 from .fences import Bind, Block, FromImport, Import, Statement
 from .follow import Drift, Follower, Scope
-from .mentions import Mentions, expression, mentions
+from .mentions import Mentions, expression
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _NOT_MODULES = frozenset(
@@ -32,75 +23,13 @@ _NOT_MODULES = frozenset(
         "go", "c", "h", "cpp", "java", "rb", "ipynb", "pdf", "exe", "zip", "gz", "whl", "tar", "pth", "so",
     }
 )  # fmt: skip
-_NOTHING = Mentions()
 
 
-@dataclass(frozen=True)
-class LookedUp:
-    """What each file names, and what of it is not there; the rest is for what messages say about it."""
-
-    mentions: tuple[tuple[File, Mentions], ...]
-    drifts: tuple[tuple[File, tuple[Drift, ...]], ...]
-    found: int
-    """How many names were looked up and are there."""
-    classes: Classes
-    distributions: Distributions
-    commands: Commands
-    own: tuple[str, ...]
-    """The folders that the project's own packages lie in."""
-
-
-def looked_up(project: Project) -> LookedUp:
-    """Look everything up; reads the environment, imports nothing."""
-    own = source_folders(project)
-    paths = tuple(dict.fromkeys([*own, *project.environment.paths]))
-    index = Index(Finder(paths))
-    classes = Classes(Types(index))
-    calls = Calls(classes)
-    every = tuple((file, named) for file, named in project.facts(mentions) if named != _NOTHING)
-    drifts: list[tuple[File, tuple[Drift, ...]]] = []
-    count = 0
-    for file, named in every:
-        found, looked = _of_file(file, named, calls)
-        count += looked
-        if told := tuple(drift for drift in found if not line_denied(_line(file.text, drift.at))):
-            drifts.append((file, told))
-    index.store.save()
-    project.uses(*index.finder.rested_on(project.environment.paths))
-    distributions = Distributions(paths)
-    return LookedUp(
-        every, tuple(drifts), count, classes, distributions, Commands(index, distributions, own), own
-    )  # fmt: skip
-
-
-def source_folders(project: Project) -> tuple[str, ...]:
-    """The folders that the project's own packages lie in: `src`, or beside `pyproject.toml`; for what lies in a
-    site-packages, that."""
-    found: dict[str, None] = {}
-    seen: set[Path] = set()
-    for folder in [project.root, *(parent for file in project.files for parent in file.path.parents)]:
-        if folder in seen:
-            continue
-        seen.add(folder)
-        if folder.name == "site-packages":
-            found[str(folder)] = None
-        elif (folder / "pyproject.toml").is_file() or (folder / "setup.py").is_file():
-            for place in (folder / "src", folder):
-                if place.is_dir():
-                    found[str(place)] = None
-    return tuple(found)
-
-
-def _line(text: str, at: int) -> str:
-    end = text.find("\n", at)
-    return text[text.rfind("\n", 0, at) + 1 : end if end >= 0 else len(text)]
-
-
-def _of_file(file: File, named: Mentions, calls: Calls) -> tuple[list[Drift], int]:
-    """The drifts of one document, in order of place, and how much was there."""
+def drifts_in(file: File, named: Mentions, calls: Calls) -> tuple[list[Drift], list[int]]:
+    """The drifts of one document in order of place, and the places of what is there."""
     drifts: list[Drift] = []
     shared: Scope = {}
-    looked = 0
+    looked: list[int] = []
     for fence in named.fences:
         follower = Follower(calls)
         scope: Scope = {name: value for name, value in shared.items() if value is not None}
@@ -108,7 +37,7 @@ def _of_file(file: File, named: Mentions, calls: Calls) -> tuple[list[Drift], in
         bound = set(_bound(fence.body))
         for name in bound:
             shared[name] = _agreed(shared, name, scope.get(name))
-        looked += len(follower.looked)
+        looked += follower.looked
         if not fence.denied:
             drifts += follower.drifts
     known: Scope = {name: value for name, value in shared.items() if value is not None}
@@ -122,11 +51,16 @@ def _of_file(file: File, named: Mentions, calls: Calls) -> tuple[list[Drift], in
         module = top not in shared and _is_module_path(value, calls)
         follower = Follower(calls)
         follower.value(value, {**known, top: ModuleValue(top)} if module else dict(known))
-        looked += len(follower.looked)
+        looked += follower.looked
         if follower.drifts and not span_denied(file.text, spoken.span):
             drifts += follower.drifts
-    unique = {(drift.what, drift.at): drift for drift in drifts}
+    unique = {(drift.what, drift.at): drift for drift in drifts if not line_denied(_line(file.text, drift.at))}
     return sorted(unique.values(), key=lambda drift: drift.at), looked
+
+
+def _line(text: str, at: int) -> str:
+    end = text.find("\n", at)
+    return text[text.rfind("\n", 0, at) + 1 : end if end >= 0 else len(text)]
 
 
 def _agreed(shared: Scope, name: str, value: Value) -> Value:

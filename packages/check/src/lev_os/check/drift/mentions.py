@@ -7,11 +7,11 @@ import re
 
 import msgspec
 
-from ...api.expressions import Expression, read_expression
-from ...facts import fact
-from ...files import MARKDOWN_KINDS, File
-from ...markdown import Code
-from ...rule import Span
+from ..api.expressions import Expression, read_expression
+from ..facts import fact
+from ..files import MARKDOWN_KINDS, File
+from ..markdown import Code
+from ..rule import Span
 from .denied import fence_denied, is_history, span_denied
 from .fences import Statement, read_fence
 from .shell import SHELL, Command, commands_in, commands_of, words_of

@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import msgspec
 
-from ...api.expressions import Expression, Place, read_annotation, read_expression
-from ...api.shapes import Class, Function
-from ...api.summary import absolute, read_class, read_function
+from ..api.expressions import Expression, Place, read_annotation, read_expression
+from ..api.shapes import Class, Function
+from ..api.summary import absolute, read_class, read_function
 
 
 class Import(msgspec.Struct, frozen=True, array_like=True, tag="import"):

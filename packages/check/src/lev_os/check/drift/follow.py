@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ...api.calls import Calls
-from ...api.expressions import Attribute, Await, Call, Constant, Either, Expression, Group, Item, Name, dotted
-from ...api.shapes import Parameter
-from ...api.values import (
+import msgspec
+
+from ..api.calls import Calls
+from ..api.expressions import Attribute, Await, Call, Constant, Either, Expression, Group, Item, Name, dotted
+from ..api.shapes import Parameter
+from ..api.values import (
     Answer,
     BuiltinValue,
     ClassValue,
@@ -29,8 +31,7 @@ from .fences import Bind, Block, Define, DefineClass, FromImport, Import, Look, 
 What = Literal["attribute", "name", "module", "parameter", "deprecated", "absent"]
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(msgspec.Struct, frozen=True):
     """Something that a document names and the API has not. `module` is where it was looked for; `written` how the
     document writes it, `of` what it should belong to; `names` are those that exist there."""
 
