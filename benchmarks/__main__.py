@@ -24,6 +24,7 @@ NAMES = (
     "check_peers",
     "judgement",
     "drift",
+    "check_flows",
 )
 
 

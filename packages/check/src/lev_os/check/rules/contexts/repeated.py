@@ -54,7 +54,8 @@ def passages(file: File) -> Passages:
         if end - at >= _LEAST:
             parts.append(Passage(_digest(text[at:end]), at, end))
         at = end + 2
-    return Passages(_digest(text[whole:]), tuple(parts))
+    body = text[whole:].strip().encode("utf-8", "replace")
+    return Passages(blake2b(body, digest_size=12).digest(), tuple(parts))
 
 
 def _twins(one: File, other: File) -> bool:
