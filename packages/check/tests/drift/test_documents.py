@@ -51,6 +51,8 @@ IMPORT = "```python\nfrom acme import Client\nclient = Client()\n```\n"
     ("text", "places"),
     [
         ("```python\nfrom acme import Nope\n```\n", ["2:18 CTX301"]),
+        ("```python\nfrom acme import Client\nClient().events.my_event\n```\n", []),
+        ("```python\nfrom acme import YourModel\n```\n", []),
         ("```py title='x.py'\nfrom acme import Nope\n```\n", ["2:18 CTX301"]),
         ("- in a list:\n\n  ```python\n  from acme import Nope\n  ```\n", ["4:20 CTX301"]),
         ("> ```python\n> from acme import Nope\n> ```\n", ["2:20 CTX301"]),
