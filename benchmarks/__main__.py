@@ -22,6 +22,8 @@ NAMES = (
     "growth",
     "gate",
     "judgement",
+    "recall",
+    "remember",
 )
 
 

@@ -240,8 +240,9 @@ def _is_text(value: str) -> bool:
 def _problems(record: Record) -> Sequence[str]:
     if record.type not in MEMORY_TYPES:
         return [f"`type` cannot be {record.type!r}: it is one of {', '.join(MEMORY_TYPES)}"]
-    if not isinstance(record.text, str):
-        return [f"`text` must be text, not {type(record.text).__name__}"]
+    text: object = record.text  # constructors take what they are given
+    if not isinstance(text, str):
+        return [f"`text` must be text, not {type(text).__name__}"]
     for name in ("text", "subject", "predicate", "role", "session"):
         value = getattr(record, name)
         if value is not None and not (isinstance(value, str) and _is_text(value)):
@@ -252,7 +253,8 @@ def _problems(record: Record) -> Sequence[str]:
             return [f"`{name}` must lie between 0 and 1, not {value!r}"]
     if record.ttl is not None and not (isinstance(record.ttl, int | float) and isfinite(record.ttl) and record.ttl > 0):
         return [f"`ttl` must be a number of seconds above 0, not {record.ttl!r}"]
-    if isinstance(record.sources, str) or not all(isinstance(source, str) for source in record.sources):
+    sources: object = record.sources
+    if not isinstance(sources, list | tuple) or not all(isinstance(source, str) for source in sources):
         return ["`sources` must be a list of texts"]
     if record.sequence is not None and not (isinstance(record.sequence, int) and abs(record.sequence) < 1 << 53):
         return [f"`sequence` must be an integer, not {record.sequence!r}"]

@@ -38,7 +38,7 @@ class Writer:
         self._spaces: dict[tuple[str, str | None, str | None, str | None], _Space] = {}
         self._records: list[tuple[Any, ...]] = []
         self._entries: list[tuple[Any, ...]] = []
-        self._there: dict[tuple[int, bytes], str] = {}
+        self._there: dict[tuple[int, str], str] = {}
 
     def at(self, change: Change) -> int:
         """The change's time, not before any in the log; an imported one's own."""
