@@ -24,6 +24,8 @@ NAMES = (
     "judgement",
     "drift",
     "check_flows",
+    "recall",
+    "remember",
 )
 
 

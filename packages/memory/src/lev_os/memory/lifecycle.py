@@ -76,6 +76,7 @@ def changes_it(record: Record, change: Change) -> bool:
 
 def changed(record: Record, change: Change, original: Record) -> Record:
     """The record after `supersede`, `retract` or `restore`; `original` is its content as it was put."""
+    state: dict[str, object]
     if change.op == "restore":
         state: dict[str, Any] = {"expired_at": None, "superseded_by": None, "valid_to": original.valid_to}
     elif change.op == "retract":
