@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, settings
 
 CORE = Path(__file__).resolve().parent.parent / "packages" / "core"
 SOURCE = "mutants/src/lev_os/core"
+MUTATED = ("lev_os.core.bidirectional", "lev_os.core.constitutional", "lev_os.core.packaging.exports")
 
 
 def main() -> None:
@@ -69,7 +70,7 @@ def _forget() -> None:
 
     machine._gates_by_digest.clear()
     for name, module in list(sys.modules.items()):
-        if name.startswith("lev_os.core"):
+        if name.startswith(MUTATED):
             for value in list(vars(module).values()):
                 if callable(clear := getattr(value, "cache_clear", None)):
                     clear()
