@@ -30,6 +30,7 @@ lint: .venv/bin/lev
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
+	.venv/bin/lev check examples packages docs
 
 bench: .venv/bin/lev
 	.venv/bin/python -m benchmarks $(ARGS)

@@ -23,6 +23,7 @@ NAMES = (
     "gate",
     "judgement",
     "drift",
+    "check_flows",
 )
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lev_os.check import check
+from lev_os.check.drift.fences import read_fence
+from lev_os.check.drift.mentions import mentions
 from lev_os.check.files import File
-from lev_os.check.rules.drift.fences import read_fence
-from lev_os.check.rules.drift.mentions import mentions
 
 PACKAGE = {
     "pyproject.toml": '[project]\nname = "acme"\nscripts = {acme = "acme.cli:main"}\n',
@@ -96,6 +96,12 @@ def test_two_fences_that_disagree(project: Path) -> None:
     """A name that means two things in one document means nothing in its spans."""
     text = f"{IMPORT}```python\nclient = other()\n```\n\n`client.nope`\n"
     assert found(project, text) == []
+
+
+@pytest.mark.parametrize(("between", "places"), [("", ["6:8 CTX301"]), ("## Elsewhere\n", [])])
+def test_variables_hold_in_one_section(project: Path, between: str, places: list[str]) -> None:
+    """A fence goes on with what the fences above it in its section have made; imports hold everywhere."""
+    assert found(project, f"{IMPORT}{between}```python\nclient.nope()\n```\n") == places
 
 
 def test_help_says_what_was_meant(project: Path) -> None:

@@ -6,10 +6,13 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from lev_os.check.environment import Environment
+from lev_os.check.api.library import Library
+from lev_os.check.drift.documents import drifts_in
+from lev_os.check.drift.follow import Drift
+from lev_os.check.drift.looked_up import source_folders
+from lev_os.check.drift.mentions import mentions
 from lev_os.check.files import File
 from lev_os.check.project import Project
-from lev_os.check.rules.drift.looked_up import LookedUp, looked_up
 
 DATACLASS = "@dataclasses.dataclass(frozen=True)"
 OVERLOAD = "from typing import overload\n@overload\n"
@@ -44,22 +47,25 @@ def no_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEV_CACHE_DIR", str(tmp_path / "cache"))
 
 
-def look(folder: Path, text: str, packages: dict[str, str]) -> LookedUp:
-    """Look up what a document says, with these files in the environment."""
+def look(folder: Path, text: str, packages: dict[str, str]) -> list[Drift]:
+    """What a document names that is not in the environment, with these files in it."""
     site = folder / "site-packages"
     for name, source in packages.items():
         path = site / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(dedent(source), encoding="utf-8")
-    document = folder / "docs" / "AGENTS.md"
-    file = File(document, "AGENTS.md", "instructions", text)
-    return looked_up(Project(folder / "docs", (file,), Environment((str(site),))))
+    file = File(folder / "docs" / "AGENTS.md", "AGENTS.md", "instructions", text)
+    own = source_folders(Project(folder / "docs", (file,)))
+    library = Library(own, (str(site),))
+    found, _ = drifts_in(file, mentions.extract(file), library.calls)
+    library.index.store.save()
+    return found
 
 
 def drifts(folder: Path, code: str, packages: dict[str, str]) -> list[str]:
     """What a fence of Python names that is not there."""
-    known = look(folder, f"```python\n{dedent(code)}```\n", packages)
-    return [drift.name for _, found in known.drifts for drift in found if drift.what not in ("absent", "deprecated")]
+    found = look(folder, f"```python\n{dedent(code)}```\n", packages)
+    return [drift.name for drift in found if drift.what not in ("absent", "deprecated")]
 
 
 @pytest.mark.parametrize(
@@ -168,10 +174,10 @@ def test_a_stub_that_leaves_names_out(tmp_path: Path) -> None:
 
 
 def test_namespace_packages_and_submodules(tmp_path: Path) -> None:
-    """Portions without `__init__.py` are packages; a submodule counts as a name of its package."""
+    """Portions without `__init__.py` are packages, and may be less than all of one; a submodule counts as a name."""
     packages = {"corp/one/__init__.py": "x = 1", "corp/two.py": "from corp.one import x"}
-    code = "import corp.one\nfrom corp.two import x\nfrom corp import one\nfrom corp.three import y\ncorp.one.z\n"
-    assert drifts(tmp_path, code, packages) == ["three", "z"]
+    code = "import corp.one\nfrom corp.two import x\nfrom corp import one, four\nfrom corp.three import y\ncorp.one.z\n"
+    assert drifts(tmp_path, code, packages) == ["z"]
 
 
 def test_editable_installs(tmp_path: Path) -> None:
@@ -216,14 +222,14 @@ def test_pydantic_models_ignore_rather_than_refuse(tmp_path: Path) -> None:
     """
     code = "from models import User, Open\nUser(name='a', e_mail='b', age=3).nope\nOpen(any=1).any\n"
     packages = {"base.py": base, "models.py": models}
-    known = look(tmp_path, f"```python\n{code}```\n", packages)
-    assert [(d.name, d.sure) for _, found in known.drifts for d in found] == [("age", False), ("nope", True)]
+    found = look(tmp_path, f"```python\n{code}```\n", packages)
+    assert [(drift.name, drift.sure) for drift in found] == [("age", False), ("nope", True)]
 
 
 def test_a_package_that_is_not_installed_is_one_line(tmp_path: Path) -> None:
     """Nothing else is said of what it names."""
-    known = look(tmp_path, "```python\nfrom nowhere.deep import x\nx.y(z=1)\n```\n", {})
-    assert [(drift.what, drift.name) for _, found in known.drifts for drift in found] == [("absent", "nowhere")]
+    found = look(tmp_path, "```python\nfrom nowhere.deep import x\nx.y(z=1)\n```\n", {})
+    assert [(drift.what, drift.name) for drift in found] == [("absent", "nowhere")]
 
 
 def test_modules_that_lead_in_a_circle(tmp_path: Path) -> None:
@@ -259,3 +265,22 @@ def test_a_damaged_cache_is_read_again_from_the_source(tmp_path: Path) -> None:
     for file in (tmp_path / "cache").glob("api-*.msgpack"):
         file.write_bytes(file.read_bytes()[:-3])
     assert drifts(tmp_path, "from acme import a\n", {"acme.py": "b = 1"}) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("code", "wrong"),
+    [
+        ("if isinstance(e, B):\n    e.b, e.a\n    e.c\ne.b\n", ["c"]),
+        ("if not isinstance(e, B):\n    raise e\ne.b\n", []),
+        ("if hasattr(e, 'b'):\n    e.b\n", []),
+        ("assert isinstance(e, B)\ne.b, e.c\n", ["c"]),
+        ("x = e.b if isinstance(e, B) else e.a\n", []),
+        ("match e:\n    case B():\n        e.b\n", []),
+        ("for e in things:\n    e.b\n", []),
+        ("e.my_own, e.YourThing, e.foo\n", []),
+    ],
+)
+def test_what_a_program_asks_about_a_name(tmp_path: Path, code: str, wrong: list[str]) -> None:
+    """A test narrows what a name is, or leaves it open; names that stand for the reader's own are not looked for."""
+    package = "class A:\n    a = 1\nclass B(A):\n    b = 1\n"
+    assert drifts(tmp_path, f"from acme import A, B\ne = A()\n{code}", {"acme.py": package}) == wrong

@@ -20,6 +20,7 @@ from lev_os.core.flowmind.link import LinkedFlow
 from lev_os.core.flowmind.model import Expr
 from lev_os.core.flowmind.walk import walk
 from random_programs import RandomWorld, program
+from reference_gate import Law
 
 INPUT = {"text": "good", "tag": ""}
 SURE = {"null", "field", "operand"}
@@ -90,7 +91,7 @@ def test_every_value_is_of_the_type_that_was_worked_out(seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reference, "expressions", recorder)
         for world in range(4):
-            reference.Reference(RandomWorld(seed + world), reference.Law()).run(linked, INPUT)
+            reference.Reference(RandomWorld(seed + world), Law()).run(linked, INPUT)
     for expr, value in recorder.seen:
         analysis = found[id(expr)]
         assert expr.at.line is not None

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from .diagnostics import Diagnostic, Edit, Fix, NotChecked, Report
     from .engine import check
     from .files import File
-    from .rule import Example, Finding, Rule, rule
+    from .rule import Example, Finding, Rule
 
-__all__ = ["Diagnostic", "Edit", "Example", "File", "Finding", "Fix", "NotChecked", "Report", "Rule", "check", "rule"]
-_HOMES = {"check": "engine", "File": "files", "Example": "rule", "Finding": "rule", "Rule": "rule", "rule": "rule"}
+__all__ = ["Diagnostic", "Edit", "Example", "File", "Finding", "Fix", "NotChecked", "Report", "Rule", "check"]
+_HOMES = {"check": "engine", "File": "files", "Example": "rule", "Finding": "rule", "Rule": "rule"}
 
 
 def __getattr__(name: str) -> Any:

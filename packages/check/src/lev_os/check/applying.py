@@ -10,6 +10,7 @@ from lev_os.core.errors import LevError, Location, Problem
 
 from .diagnostics import Diagnostic
 from .files import File
+from .flows.mending import fix_of
 from .reading import Unreadable
 from .rule import Finding, Rule
 
@@ -56,9 +57,13 @@ def of_problem(problem: Problem, file: File | None, locate: Locate) -> Diagnosti
     end = (line, column)
     if place is not None:
         with contextlib.suppress(Unreadable):  # a binary file, say, where text should be
+            line, column = min((line, column), place.place(len(place.text)))  # some say the line after the last
             end = place.place(place.span_at(line, column)[1])
     name = place.name if place is not None else (problem.at.path or ".")
-    return Diagnostic(problem.code, problem.severity, name, line, column, *end, problem.message, problem.help)
+    fix = fix_of(problem, place) if place is not None and place.kind == "flow" else None
+    return Diagnostic(
+        problem.code, problem.severity, name, line, column, *end, problem.message, problem.help, fix=fix,
+    )  # fmt: skip
 
 
 def of_problems(problems: Iterable[Problem], file: File | None, locate: Locate) -> list[Diagnostic]:

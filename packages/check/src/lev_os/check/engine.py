@@ -65,12 +65,14 @@ class Checker:
         environment: Environment | None = None,
         configuration: Configuration | None = None,
         memory: Memory | None = None,
+        faults: tuple[Diagnostic, ...] = (),
     ) -> None:
         self.root = Path(os.path.abspath(root or os.getcwd()))
         self.selection = selection or Selection()
         self.environment = environment or find_environment(self.root)
         self.configuration = configuration or Configuration()
         self.memory = memory or Memory()
+        self._faults = faults
         self.rests_on: dict[str, int] = {}
         """After a check: the states of all that its report rests on."""
         self._prefix = os.path.join(str(self.root), "")
@@ -79,6 +81,7 @@ class Checker:
         self._roots: tuple[str, ...] = ()
         self._unreadable: dict[str, str] = {}
         self._begun = 0
+        self._values: dict[str, dict[str, Any]] = {}
         self._kept: set[str] = set()
         self._around: dict[str, int] | None = None
         self._packages = Packages(self.root, self.environment)
@@ -216,6 +219,7 @@ class Checker:
                 if text is None:
                     file.text = decode(data)
                 found = apply(self.selection.on_files(kind), file, file, lambda _: file)
+                self._values.pop(path, None)
                 self.memory.files[path] = FileMemory(kind, now, digest, tuple(found), suppressions_of(file), {})
         except Unreadable as problem:
             self._unreadable[path] = str(problem)
@@ -226,7 +230,8 @@ class Checker:
     def _about_package(self, root: str) -> tuple[Diagnostic, ...]:
         if root not in self._kept:
             found = self._packages.diagnostics(root, self._files, self.selection, self._locate)
-            rests_on = {**states(files_below(root), self._begun), **self._surroundings}
+            paths = (*files_below(root), *self._packages.used(root))
+            rests_on = {**states(paths, self._begun), **self._surroundings}
             self.memory.packages[root] = PackageMemory(
                 rests_on, dict(self._kinds_of(root)), tuple(dict.fromkeys(found))
             )
@@ -272,19 +277,25 @@ class Checker:
         return Project(
             self.root, tuple(self._files.values()), self.environment,
             lambda: tuple(self._packages.subject(root, self._files) for root in self._roots),
-            self._fact,
+            self._fact, lambda file: self.memory.files[str(file.path)].digest, self._begun,
         )  # fmt: skip
 
     def _fact(self, fact: Fact[Any], file: File) -> Any:
         """A fact of a file, from memory or from the file; raises `InvalidInput` or `Unreadable` when there is none."""
-        known = self.memory.files[str(file.path)].facts
-        if fact.name not in known:
-            try:
-                known[fact.name] = msgspec.msgpack.encode(fact.extract(file))
-            except (LevError, Unreadable):
-                known[fact.name] = b""
-        data = known[fact.name]
-        return msgspec.msgpack.decode(data, type=fact.type) if data else NOTHING
+        path = str(file.path)
+        values = self._values.setdefault(path, {})
+        if fact.name not in values:
+            known = self.memory.files[path].facts
+            if fact.name in known:
+                values[fact.name] = fact.decoder.decode(known[fact.name]) if known[fact.name] else NOTHING
+            else:
+                try:
+                    values[fact.name] = fact.extract(file)
+                    known[fact.name] = msgspec.msgpack.encode(values[fact.name])
+                except (LevError, Unreadable):
+                    values[fact.name] = NOTHING
+                    known[fact.name] = b""
+        return values[fact.name]
 
     def _locate(self, path: str) -> File | None:
         known = self._files.get(path) or self._files.get(os.path.join(self._prefix, path))
@@ -305,7 +316,7 @@ class Checker:
         ]
         wanted, ignored = without_ignored(wanted, self.configuration, self._prefix)
         left, count = suppress(
-            wanted,
+            [*self._faults, *wanted],
             {name: self.memory.files[path].suppressions for name, path in shown.items()},
             ran=self.selection.ran,
         )

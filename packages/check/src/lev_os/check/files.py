@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -68,12 +69,8 @@ class File:
 
     @cached_property
     def _starts(self) -> list[int]:
-        starts = [0]
-        at = self.text.find("\n")
-        while at >= 0:
-            starts.append(at + 1)
-            at = self.text.find("\n", at + 1)
-        return starts
+        lengths = map(len, self.text.split("\n"))
+        return list(accumulate((length + 1 for length in lengths), initial=0))[:-1]
 
     def place(self, offset: int) -> tuple[int, int]:
         """Line and column, from 1, of a character."""

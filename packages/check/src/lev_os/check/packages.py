@@ -83,12 +83,16 @@ def read_package(
         problems += wrong
         if flow is not None:
             flows.append(FlowSubject(file, flow, export, wrong))
-    if found.constitution is not None:
-        constitution = None
-        if (file := files.get(found.constitution)) is not None:
-            constitution, faults = read_constitution(file, found.package)
+    constitutions: dict[Path, Constitution] = {}
+    for path in dict.fromkeys(path for path, kind in found.kinds() if kind == "constitution"):
+        if (file := files.get(path)) is not None:
+            read, faults = read_constitution(file, found.package)
             problems += faults
-    return PackageSubject(found.package, own, tuple(flows), constitution, tuple(problems), environment)
+            if read is not None:
+                constitutions[Path(path)] = read
+    if found.constitution is not None:
+        constitution = constitutions.get(Path(found.constitution))
+    return PackageSubject(found.package, own, tuple(flows), constitution, tuple(problems), environment, constitutions)
 
 
 def parse_flow(file: File, package: Package | None, specifier: str | None) -> Parsed:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,6 +38,9 @@ class PackageSubject:
     """Its own, or the baseline; None when it has one that cannot be read."""
     problems: tuple[Problem, ...] = ()
     environment: Environment = field(default_factory=lambda: Environment(()))
+    constitutions: Mapping[Path, Constitution] = field(default_factory=dict)
+    """Every constitution of its files that can be used, its own and those that it exports."""
+    used: dict[str, None] = field(default_factory=dict)
 
     @cached_property
     def exports(self) -> tuple[Export, ...]:
@@ -52,6 +56,10 @@ class PackageSubject:
     def manifest(self) -> File:
         """The file `lev.toml`."""
         return self.files[self.package.root / "lev.toml"]
+
+    def uses(self, *paths: str | os.PathLike[str]) -> None:
+        """Say that findings rest on these files and folders too, besides the package's own; see `Project.uses`."""
+        self.used.update(dict.fromkeys(os.fspath(path) for path in paths))
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,9 @@ class Project:
     environment: Environment = field(default_factory=lambda: Environment(()))
     _read_packages: Callable[[], Sequence[PackageSubject]] = field(default=tuple)
     _fact: Callable[[Fact[Any], File], Any] = field(default=lambda fact, file: fact.extract(file))
+    _digest: Callable[[File], bytes] = field(default=lambda file: blake2b(file.text.encode(errors="replace")).digest())
+    begun: int = 0
+    """When the check began, in nanoseconds: what was written just before may change again unseen."""
     used: dict[str, None] = field(default_factory=dict)
     _made: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -115,9 +126,18 @@ class Project:
         A file that the fact cannot be taken from (`InvalidInput`) is left out.
         """
         for file in self.of_kind(*fact.kinds):
-            value = self._fact(fact, file)
-            if value is not NOTHING:
+            value = self.fact(fact, file)
+            if value is not None:
                 yield file, value
+
+    def fact(self, fact: Fact[T], file: File) -> T | None:
+        """What one file holds; None when that cannot be taken from it."""
+        value = self._fact(fact, file)
+        return None if value is NOTHING else value
+
+    def digest(self, file: File) -> bytes:
+        """A name for a file's content, known without reading it again."""
+        return self._digest(file)
 
     def uses(self, *paths: str | os.PathLike[str]) -> None:
         """Say that findings rest on these files and folders too, besides what is checked.

@@ -13,7 +13,7 @@ from .environment import find_environment
 from .memory import RunMemory, Store, code_stamp, holds, state
 
 if TYPE_CHECKING:
-    from .diagnostics import Report
+    from .diagnostics import Diagnostic, Report
     from .engine import Checker
     from .memory import Memory
 
@@ -38,7 +38,7 @@ def run(request: Request, *, root: str | None = None) -> Report:
     environment = find_environment(root, request.python)
     store = Store((
         code_stamp(), f"{sys.version_info[:3]}", root, repr((request.select, request.ignore)),
-        str(environment.prefix), f"{file} {state(file) if file else 0}",
+        str(environment.prefix), f"{file} {state(file) if file else 0}", _plugins(file),
     ))  # fmt: skip
     given = (date.today().isoformat(), *map(os.path.abspath, request.paths))
     last = store.last()
@@ -51,14 +51,34 @@ def run(request: Request, *, root: str | None = None) -> Report:
     return report
 
 
+def _plugins(file: str | None) -> str:
+    """A name for the code of the plugins that a configuration names."""
+    if file is None:
+        return ""
+    with open(file, "rb") as stream:
+        if b"plugins" not in stream.read():
+            return ""
+    from .plugins import stamp
+
+    return stamp(read_configuration(file).plugins)
+
+
 def new_checker(request: Request, root: str, memory: Memory | None = None) -> Checker:
     """A checker for the project around `root`: its configuration, with what the command line adds to it."""
     from .engine import Checker
     from .selection import Selection
 
-    configuration = read_configuration(configuration_file(root))
+    file = configuration_file(root)
+    configuration = read_configuration(file)
+    faults: tuple[Diagnostic, ...] = ()
+    if configuration.plugins and file is not None:
+        from .plugins import load
+
+        faults = load(configuration.plugins, os.path.relpath(file, root).replace(os.sep, "/"))
     environment = find_environment(root, request.python)
     selection = Selection(
         request.select or configuration.select, request.ignore, configuration.ignore, configuration.rules
     )
-    return Checker(root, selection=selection, environment=environment, configuration=configuration, memory=memory)
+    return Checker(
+        root, selection=selection, environment=environment, configuration=configuration, memory=memory, faults=faults
+    )

@@ -16,6 +16,16 @@ from .backends import Capability, MemoryBackend, require
 from .embedding import EmbedderChoice, Indexer, choose_embedder
 from .errors import NotRemembered, bad_record
 from .search.times import period_in
+from .transfer import (
+    Migrated,
+    compare,
+    export_pages,
+    from_lines,
+    header,
+    pages_of,
+    placed,
+    to_line,
+)
 from .types import ANY, Change, Filter, Hit, Moment, Operation, Page, Probe, Record, Scope, Stats, utc
 
 if TYPE_CHECKING:
@@ -218,6 +228,40 @@ class MemoryManager:
     async def changes(self, cursor: int = 0, *, scope: Scope, limit: int = _PAGE) -> list[Change]:
         """The log after a cursor (that of the last change seen), oldest first."""
         return list(await self.backend.changes(scope, cursor, limit))
+
+    async def export(self, *, scope: Scope) -> AsyncIterator[str]:
+        """Everything in the scope with its whole history, as lines of JSON; `import_` takes them anywhere."""
+        yield header()
+        async for page in export_pages(self.backend, scope):
+            for change in page:
+                yield to_line(change)
+
+    async def import_(self, lines: Iterable[str], *, scope: Scope, path: str | None = None) -> int:
+        """Take in the lines of an `export`, ids, times and history included; how many changes were new.
+
+        Taking the same lines in again does nothing. Records get the scope's tenant, and its other fields where they are
+        set. `path` is named in errors: `InvalidInput` with the line that is wrong, `Conflict` when an id is taken.
+        """
+        pages = pages_of(from_lines(lines, path=path))
+        return sum([await self.take_in(page, scope=scope) for page in pages])
+
+    async def take_in(self, changes: Sequence[Change], *, scope: Scope) -> int:
+        """Take in changes of another memory, as `import_` does."""
+        taken = await self.backend.load(scope, placed(changes, scope))
+        if self._indexer is not None:
+            await self._indexer.take_in()
+        return taken
+
+    async def migrate(self, target: MemoryManager, *, scope: Scope) -> Migrated:
+        """Copy everything in the scope to another memory, and compare counts and hashes of the two.
+
+        It can be stopped at any time: what is there already is skipped the next time. Raises `StoreProblem` when the
+        two differ afterwards.
+        """
+        taken = 0
+        async for page in export_pages(self.backend, scope):
+            taken += await target.take_in(page, scope=scope)
+        return await compare(self, target, scope, taken)
 
     async def stats(self, *, scope: Scope) -> Stats:
         """What the scope holds."""

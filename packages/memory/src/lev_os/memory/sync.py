@@ -1,18 +1,21 @@
-"""`MemoryManager` without `await`: an event loop on a thread of its own, and the same methods."""
+"""`MemoryManager` without `await`: an event loop on a thread, and the same methods."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
-from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from functools import cache
 from types import TracebackType
 from typing import Any, TypeVar
 
 from .assembly import Assembly, Plan
 from .backends import Capability
 from .manager import MemoryManager
+from .transfer import Migrated, from_lines, pages_of
 from .types import ANY, Change, Filter, Hit, Page, Record, Scope, Stats
 
 T = TypeVar("T")
@@ -23,25 +26,17 @@ class SyncMemory:
 
     def __init__(self, opened: Callable[[], AbstractAsyncContextManager[MemoryManager]]) -> None:
         self._opened = opened()
-        self._loop = asyncio.new_event_loop()
+        self._loop = _loop_of(os.getpid())
         self._memory: MemoryManager
 
     def __enter__(self) -> SyncMemory:
-        threading.Thread(target=self._loop.run_forever, daemon=True, name="lev-memory-sync").start()
-        try:
-            self._memory = self._run(self._opened.__aenter__())
-        except BaseException:
-            self._stop()
-            raise
+        self._memory = self._run(self._opened.__aenter__())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            self._run(self._opened.__aexit__(None, None, None))
-        finally:
-            self._stop()
+        self._run(self._opened.__aexit__(None, None, None))
 
     @property
     def capabilities(self) -> Collection[Capability]:
@@ -121,6 +116,22 @@ class SyncMemory:
     def changes(self, cursor: int = 0, *, scope: Scope, limit: int = 1_000) -> list[Change]:
         return self._run(self._memory.changes(cursor, scope=scope, limit=limit))
 
+    def export(self, *, scope: Scope) -> Iterator[str]:
+        lines = self._memory.export(scope=scope)
+        while (line := self._run(_next(lines))) is not None:
+            yield line
+
+    def import_(self, lines: Iterable[str], *, scope: Scope, path: str | None = None) -> int:
+        # Lines are read by the caller's thread: they may come from a memory of the same loop.
+        pages = pages_of(from_lines(lines, path=path))
+        return sum(self.take_in(page, scope=scope) for page in pages)
+
+    def take_in(self, changes: Sequence[Change], *, scope: Scope) -> int:
+        return self._run(self._memory.take_in(changes, scope=scope))
+
+    def migrate(self, target: SyncMemory, *, scope: Scope) -> Migrated:
+        return self._run(self._memory.migrate(target._memory, scope=scope))
+
     def stats(self, *, scope: Scope) -> Stats:
         return self._run(self._memory.stats(scope=scope))
 
@@ -130,8 +141,14 @@ class SyncMemory:
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    def _stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        while self._loop.is_running():
-            threading.Event().wait(0.001)
-        self._loop.close()
+
+@cache
+def _loop_of(process: int) -> asyncio.AbstractEventLoop:
+    """The loop of all memories of a process; a forked one has none of its parent's threads."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True, name="lev-memory-sync").start()
+    return loop
+
+
+async def _next(lines: AsyncIterator[str]) -> str | None:
+    return await anext(lines, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from .classes import Ancestry, Classes
 from .expressions import Call, Constant, dotted
@@ -29,8 +29,7 @@ _ASYNC_GENERATORS = frozenset({"AsyncIterator", "AsyncGenerator", "AsyncIterable
 _KEYED = frozenset({"Dict", "Mapping", "MutableMapping", "DefaultDict", "OrderedDict"})
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(msgspec.Struct, frozen=True):
     """What keywords a call takes. `open`: others too, or that cannot be told. `lenient`: others are ignored, not
     refused."""
 

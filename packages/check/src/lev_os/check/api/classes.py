@@ -5,6 +5,8 @@ from __future__ import annotations
 import builtins
 from dataclasses import dataclass, field
 
+import msgspec
+
 from .expressions import Call, Constant, Expression, Group, Keyword, Name, dotted
 from .shapes import Class, Function, Variable
 from .types import Types, deprecated
@@ -49,8 +51,7 @@ _PLAIN_METACLASSES = frozenset({"ABCMeta", "type", "EnumMeta", "EnumType"})
 _OBJECT = frozenset(dir(object)) | {"__dict__", "__name__", "__qualname__", "__module__", "__annotations__", "mro"}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Ancestry:
+class Ancestry(msgspec.Struct, frozen=True, eq=False):
     """A class and what it inherits from, nearest first. `open`: a base, a decorator or `__getattr__` may add names."""
 
     classes: tuple[ClassValue, ...]

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
+
 _FOLDER = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)\.dist-info\Z")
 _PROJECT_NAME = re.compile(r'^\[project\][^\[]*?^name\s*=\s*["\']([^"\']+)["\']', re.MULTILINE | re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
+class Distribution(msgspec.Struct, frozen=True):
     """`name` as it is written on an index; `folder` its metadata."""
 
     name: str

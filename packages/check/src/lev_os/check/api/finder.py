@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
+
 _COMPILED = (".so", ".pyd")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """Where a module is. `path` is its source or stub, and nothing when only a compiled file or a folder is there.
 
     `folders` are those that its submodules lie in; empty for a plain module. `beside` is the source of a stub.
@@ -93,9 +94,9 @@ class Finder:
                     yield stem
         yield from self._mapped
 
-    def rested_on(self, folders: Iterable[str]) -> list[str]:
-        """The files and folders that answers came from, without those below `folders` and Python's own."""
-        known = tuple(os.path.join(folder, "") for folder in (*folders, _standard_library()))
+    def rests_on(self) -> list[str]:
+        """The files and folders that answers came from, without Python's own."""
+        known = os.path.join(_standard_library(), "")
         found = [path for source in self._found.values() if source for path in (source.path, source.beside) if path]
         return [path for path in (*self._listed, *found) if not os.path.join(path, "").startswith(known)]
 

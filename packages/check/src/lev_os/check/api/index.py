@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+import msgspec
+
 from .finder import Finder
 from .shapes import Binding, Module, Variable
 from .store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(msgspec.Struct, frozen=True):
     """A name is bound in the module `home`, to one of these; a name that is only a submodule has no bindings."""
 
     home: str
@@ -46,6 +47,16 @@ class Index:
         if self.finder.find(f"{name}.{member}") is not None:
             return Bound(f"{name}.{member}", ())
         return member.startswith("__") and member.endswith("__")
+
+    def is_shared(self, name: str) -> bool:
+        """Whether several distributions may put modules into a package: it is a namespace."""
+        source = self.finder.find(name)
+        if source is None or not source.folders:
+            return False
+        if not source.path:
+            return not source.compiled
+        module = self.module(name)
+        return module is not None and "__path__" in module.members
 
     def names(self, name: str) -> list[str]:
         """The public names that a module offers: its own, its submodules, and those of star imports."""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from .expressions import Expression
 from .shapes import Class, Function
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleValue:
+class ModuleValue(msgspec.Struct, frozen=True):
     name: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ClassValue:
+class ClassValue(msgspec.Struct, frozen=True, eq=False):
     """A class; `name` is dotted for one inside another. `local`: it is defined in a document."""
 
     module: str
@@ -23,38 +21,33 @@ class ClassValue:
     local: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltinValue:
+class BuiltinValue(msgspec.Struct, frozen=True):
     """A class of `builtins`."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class SpecialValue:
+class SpecialValue(msgspec.Struct, frozen=True):
     """What type checkers know by name: `typing.Any`, `typing.Generic`, `dataclasses.dataclass`…"""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class AliasedType:
+class AliasedType(msgspec.Struct, frozen=True, eq=False):
     """A type under a name of its own (`Maybe = Union[A, B]`), written in the module `home`."""
 
     expression: Expression
     home: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class InstanceValue:
+class InstanceValue(msgspec.Struct, frozen=True, eq=False):
     """An instance of a class, and the class's arguments in brackets."""
 
     of: ClassValue
     arguments: tuple[Value, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FunctionValue:
+class FunctionValue(msgspec.Struct, frozen=True, eq=False):
     """A function: several shapes when it is overloaded. `bound`: its first parameter is taken."""
 
     module: str
@@ -65,23 +58,20 @@ class FunctionValue:
     """What it was looked up on."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Container:
+class Container(msgspec.Struct, frozen=True, eq=False):
     """An instance of a class that is known for what it holds: `list`, `Iterator`, `Awaitable`, `ContextManager`…"""
 
     type: str
     arguments: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class OneOf:
+class OneOf(msgspec.Struct, frozen=True, eq=False):
     """One of several values."""
 
     of: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(msgspec.Struct, frozen=True):
     """`None` itself."""
 
 
@@ -100,16 +90,14 @@ Value = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """The name exists. `deprecated` is the message that goes with it, where it is deprecated."""
 
     value: Value = None
     deprecated: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(msgspec.Struct, frozen=True):
     """The name does not exist. `names` are those that do, for a suggestion; `sure` is false where the evidence is
     good but not complete."""
 

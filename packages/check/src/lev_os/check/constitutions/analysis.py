@@ -12,11 +12,14 @@ from lev_os.core.constitutional.checks.base import Selector
 from lev_os.core.flowmind.link import LinkedFlow
 from lev_os.core.flowmind.model import Wait
 from lev_os.core.flowmind.walk import walk
+from lev_os.core.schemas import UNTRUSTED
+from lev_os.core.tools import tool_labels
 
 from .counts import Counts, counts_of
 from .in_force import effects_of, names_of, principles
 from .sites import Place, TextSite, ToolSite
 from .texts import fields_of, finds, lacks
+from .under_way import properties
 from .verdicts import Certainty, Known, Verdict, judge
 from .walk import Walk
 
@@ -57,9 +60,10 @@ def findings(linked: LinkedFlow) -> tuple[Found, ...]:
 def _findings(linked: LinkedFlow) -> Iterator[Found]:
     walked = Walk()
     walked.run(linked)
-    context = Known(
-        walked.symbols, frozenset(_waits(linked)), Counter({site.card.specifier: 1 for site in walked.tools})
+    calls = Counter(
+        site.card.specifier for site in {(site.trail, site.card.specifier): site for site in walked.tools}.values()
     )
+    context = Known(walked.symbols, frozenset(_waits(linked)), calls, _sources(linked))
     name: tuple[object, ...]
     merged: dict[tuple[object, ...], Found] = {}
     quiet: set[tuple[object, ...]] = set()
@@ -87,7 +91,7 @@ def _found(principle: Principle, check: Check, site: ToolSite, verdict: Verdict)
     kind: Kind = _KINDS.get(check.kind, "arguments")
     if check.kind in ("regex", "require_phrase"):
         kind = "text"
-    if check.kind == "forbid_tool" and site.card.declaration.effects is None and _by_effects(check):
+    if site.card.declaration.effects is None and (check.kind == "taint" or _by_effects(check)):
         kind = "undeclared"
     return _at(site, kind, principle, check, verdict)
 
@@ -98,7 +102,7 @@ def _at(site: ToolSite, kind: Kind, principle: Principle, check: Check, verdict:
 
 
 def _by_effects(check: Check) -> bool:
-    return isinstance(check.argument, Mapping) and "effects" in check.argument
+    return check.kind == "forbid_tool" and isinstance(check.argument, Mapping) and "effects" in check.argument
 
 
 def _weaker(one: Found | None, other: Found) -> Found:
@@ -124,7 +128,11 @@ def _reported_inside(linked: LinkedFlow, found: Found) -> bool:
     if inner is None or inner.package != linked.package:
         return False
     deeper = replace(found, trail=rest)
-    return any(one.identity == deeper.identity for one in findings(inner)) or _reported_inside(inner, deeper)
+    for one in findings(inner):
+        same_call = one.kind == found.kind == "undeclared" and (one.trail, one.tool) == (rest, found.tool)
+        if same_call or one.identity == deeper.identity:
+            return True
+    return _reported_inside(inner, deeper)
 
 
 def _texts(sites: list[TextSite]) -> Iterator[Found]:
@@ -186,10 +194,23 @@ def _too_many(check: Check, selects: Selector, total: Counts, allowed: int) -> V
     window = f" in {check.argument['per']}" if "per" in check.argument else " in a run"
     if least > allowed and "per" not in check.argument and not check.argument.get("same"):
         return Verdict("sure", f"a run makes {least:g} such calls, of at most {allowed}")
-    often = "as many such calls as there are items" if any(count.open for count in counts) else f"{most:g} such calls"
-    certainty: Certainty = "possible" if any(count.open for count in counts) else "likely"
+    open_ = any(count.open for count in counts)
+    often = "any number of such calls" if open_ else f"{most:g} such calls"
+    certainty: Certainty = "possible" if open_ else "likely"
     help = "bound the loop, or set `limits: {tool_calls: …}`"
     return Verdict(certainty, f"a run can make {often}, of at most {allowed}{window}", help)
+
+
+def _sources(linked: LinkedFlow) -> Mapping[str, list[str]]:
+    """What gives values their labels, by label: untrusted inputs of the flow itself, and tools in all of it."""
+    found: dict[str, list[str]] = {}
+    for name, field in properties(linked).items():
+        if isinstance(field, Mapping) and field.get(UNTRUSTED):
+            found.setdefault("untrusted", []).append(f"input.{name}")
+    for card, _ in counts_of(linked).of.values():
+        for label in sorted(tool_labels(card)):
+            found.setdefault(label, []).append(card.specifier)
+    return found
 
 
 def _waits(linked: LinkedFlow) -> Iterator[str]:

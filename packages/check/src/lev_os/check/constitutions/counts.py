@@ -59,7 +59,7 @@ def counts_of(linked: LinkedFlow) -> Counts:
     if limit is not None:
         for name, (card, count) in counts.of.items():
             if count.most > limit:
-                counts.of[name] = (card, Count(min(count.least, limit), limit, count.open))
+                counts.of[name] = (card, Count(min(count.least, limit), limit))
     return counts
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from lev_os.core import Constitution
 from lev_os.core.constitutional.model import Principle
 from lev_os.core.documents import Document
-from lev_os.core.errors import LevError
 
 from ..files import File
 from ..project import PackageSubject
@@ -28,7 +26,7 @@ class Stated:
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """A package's own constitution, which can be used, and the file that holds it."""
+    """A constitution of a package, which can be used, and the file that holds it."""
 
     constitution: Constitution
     file: File
@@ -50,21 +48,14 @@ class Own:
         return Finding(self.span(*path, key=key), message, help, file=str(self.file.path))
 
 
-def own_constitution(subject: PackageSubject) -> Own | None:
-    """The constitution that the manifest names; None without one, or with one that cannot be used."""
-    if subject.constitution is None:
-        return None
-    try:
-        path: Path | None = subject.package.constitution_path
-    except LevError:
-        return None
-    file = None if path is None else subject.files.get(path)
-    return None if file is None else Own(subject.constitution, file, file.yaml)
+def constitutions_of(subject: PackageSubject) -> Iterator[Own]:
+    """The constitutions that stand in the package's files and can be used."""
+    for path, constitution in subject.constitutions.items():
+        yield Own(constitution, subject.files[path], subject.files[path].yaml)
 
 
 def stated_by(subject: PackageSubject) -> Iterator[tuple[Own, Stated]]:
-    """Each principle that the package's own constitution states."""
-    own = own_constitution(subject)
-    if own is not None:
+    """Each principle that a constitution of the package states."""
+    for own in constitutions_of(subject):
         for stated in own.stated():
             yield own, stated

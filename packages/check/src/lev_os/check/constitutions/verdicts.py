@@ -39,11 +39,13 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What holds for the whole flow: its values, the names of all waits in it, and how many calls stand in it."""
+    """What holds for the whole flow: its values, the names of all waits in it, how many calls stand in it, and what
+    labels values there: by label, inputs and tools."""
 
     symbols: Symbols
     waits: frozenset[str]
     tools: Mapping[str, int]
+    sources: Mapping[str, Sequence[str]]
 
     def waited(self, names: frozenset[str]) -> bool:
         """Whether a person may be asked under one of these names."""
@@ -72,12 +74,17 @@ def _taint(check: Check, hard: bool, site: ToolSite, known: Known) -> Verdict | 
     if not reaching:
         return None
     what = "; ".join(
-        f"{f'`{path}`' if path else 'what leads to this call'} may be {' and '.join(labels)}"
-        for path, labels in reaching.items()
+        f"{_said([path for path, found in reaching.items() if found == labels])} may be {' and '.join(labels)}"
+        for labels in {tuple(labels): labels for labels in reaching.values()}.values()
     )
+    origins = dict.fromkeys(
+        name for labels in reaching.values() for one in labels for name in known.sources.get(one, ())
+    )
+    if origins:
+        what += f" (from {' or '.join(f'`{name}`' for name in list(origins)[:3])})"
     name = site.card.specifier
     does = effects - {"undeclared"}
-    sink = f"`{name}` has the effect {listing(does)}" if does else f"`{name}` declares no effects"
+    sink = _does(name, does) if does else f"`{name}` declares no effects"
     certainty: Certainty = "sure" if certain and not (unless and known.waited(unless)) else "likely"
     if unless and not certain_values(site, known):
         certainty = "possible"
@@ -102,7 +109,7 @@ def _forbid_tool(check: Check, hard: bool, site: ToolSite, known: Known) -> Verd
     found = effects_of(site.card) & selects.effects
     if found == {"undeclared"} or not found:
         return Verdict(certainty, f"`{name}` declares no effects", declaration(name))
-    return Verdict(certainty, f"`{name}` has the effect {listing(found)}", help)
+    return Verdict(certainty, _does(name, found), help)
 
 
 def _temporal(check: Check, hard: bool, site: ToolSite, known: Known) -> Verdict | None:
@@ -261,6 +268,17 @@ def _argument(path: str, arguments: Mapping[str, Symbol], symbols: Symbols) -> S
     for part in parts[2:]:
         symbol = symbols.field(symbol, part)
     return symbol
+
+
+def _said(paths: Sequence[str]) -> str:
+    """Places of a call in words."""
+    if len(paths) > 3:
+        return "all that goes into this call"
+    return " and ".join(f"`{path}`" if path else "what leads to this call" for path in sorted(paths, reverse=True))
+
+
+def _does(name: str, effects: frozenset[str]) -> str:
+    return f"`{name}` has the effect{'s' if len(effects) > 1 else ''} {listing(effects)}"
 
 
 def _names(specifier: str) -> frozenset[str]:

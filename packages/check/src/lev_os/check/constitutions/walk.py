@@ -8,10 +8,9 @@ comes out are the sites at which a gate will be asked.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from lev_os.core import Constitution
 from lev_os.core.flowmind.link import LinkedFlow
 from lev_os.core.flowmind.model import (
     Ask,
@@ -30,49 +29,22 @@ from lev_os.core.flowmind.model import (
     SwitchSemantic,
     Template,
     Try,
-    Value,
     Wait,
     While,
 )
-from lev_os.core.flowmind.walk import bodies, walk
+from lev_os.core.flowmind.walk import bodies
 from lev_os.core.schemas import UNTRUSTED
 from lev_os.core.tools import ToolCard, tool_labels
 
 from .conditions import held
 from .in_force import covers, spends
-from .sites import Field, Part, Place, TextSite, ToolSite
+from .reading import Reader
+from .sites import Field, Place, TextSite, ToolSite
 from .states import CLEAN, Approval, Mark, Names, State, join, same_labels, sure
 from .symbols import Symbol, Symbols
+from .under_way import Flow, Trying, bound, may_return, properties, spending
 
 UNTRUSTED_MARK = sure({"untrusted"})
-
-
-@dataclass(slots=True)
-class _Trying:
-    """A `try` around: the states that a failure may leave, joined, and the labels that it may carry."""
-
-    state: State
-    place: str
-    labels: Mark = CLEAN
-
-
-class Flow:
-    """One flow on its way: the gates that hold, the way from the outermost flow, and where reports about it go."""
-
-    def __init__(
-        self, linked: LinkedFlow, gates: tuple[Constitution, ...], trail: str = "", place: Place | None = None
-    ) -> None:
-        self.linked = linked
-        self.gates = gates
-        self.trail = trail
-        self.returned: list[tuple[State, Symbol, Mark]] = []
-        self._place = place
-
-    def place(self, step: Step, part: Part, index: int | None = None) -> Place:
-        """Where the outermost flow's author finds a part of a step of this flow."""
-        if self._place is None:
-            return Place(step, part, index)
-        return replace(self._place, inside=(*self._place.inside, step.id or step.path))
 
 
 class Walk:
@@ -80,13 +52,14 @@ class Walk:
 
     def __init__(self) -> None:
         self.symbols = Symbols()
+        self._read = Reader(self.symbols)
         self.tools: list[ToolSite] = []
         self.texts: list[TextSite] = []
-        self._trying: list[_Trying] = []
+        self._trying: list[Trying] = []
 
     def run(self, linked: LinkedFlow) -> None:
         """Walk over a flow that is started by itself."""
-        taken = {name: self.symbols.unknown("input", name) for name in _properties(linked)}
+        taken = {name: self.symbols.unknown("input", name) for name in properties(linked)}
         flow = Flow(linked, linked.constitutions)
         self._flow(flow, State(Names()), self.symbols.object(taken), {}, CLEAN)
 
@@ -97,10 +70,10 @@ class Walk:
         outer = state.names
         state.names = Names(control=control)
         state.names.bind("input", given, CLEAN)
-        properties = _properties(flow.linked)
-        for name in {*properties, *labels}:
+        fields = properties(flow.linked)
+        for name in {*fields, *labels}:
             mark = labels.get(name, CLEAN)
-            field = properties.get(name)
+            field = fields.get(name)
             if isinstance(field, Mapping) and field.get(UNTRUSTED):
                 mark = mark.also(UNTRUSTED_MARK)
             if mark.may:
@@ -131,49 +104,7 @@ class Walk:
             _STEPS[type(step)](self, step, flow, state)
             self._may_stop(state)
 
-    # -- values --------------------------------------------------------------------------------------------
-
-    def _value(self, value: Value, names: Names) -> Symbol:
-        match value:
-            case Template(parts=(str(text),)):
-                return self.symbols.literal(text)
-            case Template(parts=(Expr() as expression,)):
-                return self._expression(expression, names)
-            case Template(parts=parts):
-                return self.symbols.text(
-                    self.symbols.literal(part) if isinstance(part, str) else self._expression(part, names)
-                    for part in parts
-                )
-            case Expr():
-                return self._expression(value, names)
-            case Mapping():
-                return self.symbols.object({str(key): self._value(item, names) for key, item in value.items()})
-            case list() | tuple():
-                return self.symbols.array(self._value(item, names) for item in value)
-        return self.symbols.literal(value)
-
-    def _expression(self, expression: Expr, names: Names) -> Symbol:
-        source = expression.source.strip()
-        first, *fields = source.split(".")
-        if expression.names == {first} and all(field.isidentifier() for field in fields):
-            symbol = names.value(first, self.symbols)
-            for field in fields:
-                symbol = self.symbols.field(symbol, field)
-            return symbol
-        used = {name: names.value(name, self.symbols) for name in sorted(expression.names)}
-        return self.symbols.computed(source, used)
-
-    def _mark(self, value: Value, names: Names) -> Mark:
-        match value:
-            case Expr():
-                return CLEAN.also(*(names.mark(name, value.source) for name in value.names))
-            case Template(parts=parts):
-                return CLEAN.also(*(self._mark(part, names) for part in parts if isinstance(part, Expr)))
-            case Mapping():
-                return CLEAN.also(*(self._mark(item, names) for item in value.values()))
-            case list() | tuple():
-                return CLEAN.also(*(self._mark(item, names) for item in value))
-        return CLEAN
+    # -- plumbing ------------------------------------------------------------------------------------------
 
     def _bind(self, step: Step, flow: Flow, state: State, mark: Mark, value: Symbol | None = None) -> None:
         if step.id is not None:
@@ -196,14 +127,14 @@ class Walk:
     # -- effects -------------------------------------------------------------------------------------------
 
     def _call(self, step: Call, flow: Flow, state: State) -> None:
-        labels = {f"args.{name}": self._mark(value, state.names) for name, value in step.with_.items()}
+        labels = {f"args.{name}": self._read.mark(value, state.names) for name, value in step.with_.items()}
         labels[""] = state.names.control
         card = flow.linked.tools.get(step.tool)
         made = sure(tool_labels(card)) if card is not None else Mark()
         result = made.also(*labels.values())
         self._may_fail(result, state)
         if card is not None:
-            arguments = {name: self._value(value, state.names) for name, value in step.with_.items()}
+            arguments = {name: self._read.value(value, state.names) for name, value in step.with_.items()}
             self._leave(step, flow, state, flow.place(step, "call"), card, arguments, labels)
         self._bind(step, flow, state, result)
 
@@ -246,7 +177,7 @@ class Walk:
 
     def _ask(self, step: Ask, flow: Flow, state: State) -> None:
         names = state.names
-        known = self._mark(step.about, names).also(self._mark(step.instruction, names), names.control)
+        known = self._read.mark(step.about, names).also(self._read.mark(step.instruction, names), names.control)
         for index, reference in enumerate(dict.fromkeys((*flow.linked.tree.context, *step.context))):
             context = flow.linked.contexts.get(reference)
             if context is not None:
@@ -275,11 +206,11 @@ class Walk:
         self.texts.append(TextSite(flow.trail + step.path, place, flow.gates, field, text, whole))
 
     def _wait(self, step: Wait, flow: Flow, state: State) -> None:
-        self._may_fail(self._mark(step.about, state.names), state)
+        self._may_fail(self._read.mark(step.about, state.names), state)
         late = state.copy()
         answer = self._result(step, flow)
         nothing = self.symbols.literal(None)
-        about = nothing if step.about is None else self.symbols.not_null(self._value(step.about, state.names))
+        about = nothing if step.about is None else self.symbols.not_null(self._read.value(step.about, state.names))
         shown = frozenset() if about == nothing else self.symbols.shown(about)
         state.approvals.pop(answer, None)
         state.approvals[answer] = Approval(step.name, shown)
@@ -302,7 +233,7 @@ class Walk:
         end: State | None = None
         for steps, true in branches:
             branch = state.copy()
-            self._believe(branch, true)
+            branch.believe(true, self.symbols)
             self._guarded(step, steps, control, flow, branch)
             end = branch if end is None else join(end, branch, self.symbols, flow.trail + step.path)
         if end is not None:
@@ -312,7 +243,7 @@ class Walk:
         before = state.names.control
         state.names.control = before.also(control)
         self._block(steps, flow, state)
-        if not _may_return(step):
+        if not may_return(step):
             state.names.control = before
         self._decided(step, state, control)
         self._may_stop(state)
@@ -320,23 +251,16 @@ class Walk:
     def _decided(self, step: Step, state: State, control: Mark) -> None:
         """That a name was not bound says what was decided, as much as its value would."""
         if control.may:
-            for name in _bound(step):
+            for name in bound(step):
                 state.names.taint(name, control)
-
-    def _believe(self, state: State, true: Iterable[Symbol]) -> None:
-        """These values are true here: where one is the `approved` of an answer, a person has said yes."""
-        true = set(true)
-        for answer, approval in state.approvals.items():
-            if self.symbols.field(answer, "approved") in true:
-                state.approvals[answer] = replace(approval, granted=True)
 
     def _held(self, expression: Expr, state: State, *, holds: bool) -> list[Symbol]:
         """The values that are surely true where a test came out so."""
         paths = held(expression.source, holds=holds)
-        return [self._expression(Expr(path, frozenset({path.split(".")[0]})), state.names) for path in paths]
+        return [self._read.expression(Expr(path, frozenset({path.split(".")[0]})), state.names) for path in paths]
 
     def _if(self, step: If, flow: Flow, state: State) -> None:
-        mark = self._mark(step.test, state.names)
+        mark = self._read.mark(step.test, state.names)
         self._may_fail(mark, state)
         yes, no = (self._held(step.test, state, holds=holds) for holds in (True, False))
         self._branches(step, [(step.then, yes), (step.else_, no)], mark, flow, state)
@@ -348,12 +272,12 @@ class Walk:
 
     def _judge(self, condition: Condition, state: State) -> Mark:
         names = state.names
-        mark = self._mark(condition.about, names).also(self._mark(condition.statement, names), names.control)
+        mark = self._read.mark(condition.about, names).also(self._read.mark(condition.statement, names), names.control)
         self._may_fail(mark, state)
         return mark
 
     def _switch(self, step: Switch, flow: Flow, state: State) -> None:
-        mark = self._mark(step.value, state.names)
+        mark = self._read.mark(step.value, state.names)
         self._may_fail(mark, state)
         branches: list[tuple[Sequence[Step], list[Symbol]]] = [(step.default, [])]
         for label, body in step.cases.items():
@@ -364,17 +288,17 @@ class Walk:
     def _while(self, step: While, flow: Flow, state: State) -> None:
         """Any number of rounds. What the body binds has another value in each, so nothing is known of it between."""
         place = flow.trail + step.path
-        names, seen = _bound(step), CLEAN
+        names, seen = bound(step), CLEAN
         entry = state.copy()
-        if self._spending(step.do, flow):
+        if spending(step.do, flow):
             entry.spend_all()
-        self._forget(entry, names, place)
+        entry.forget(names, self.symbols, place)
         while True:
             body = entry.copy()
             if step.test is not None:
-                mark = self._mark(step.test, body.names)
+                mark = self._read.mark(step.test, body.names)
                 self._may_fail(mark, body)
-                self._believe(body, self._held(step.test, body, holds=True))
+                body.believe(self._held(step.test, body, holds=True), self.symbols)
             else:
                 assert step.condition is not None, "the parser sets test or condition"
                 mark = self._judge(step.condition, body)
@@ -382,7 +306,7 @@ class Walk:
             self._guarded(step, step.do, mark, flow, body)
             after = join(entry, body, self.symbols, place)
             after.approvals, after.called = dict(entry.approvals), dict(entry.called)
-            self._forget(after, names, place)
+            after.forget(names, self.symbols, place)
             if same_labels(entry, after):
                 break
             entry = after
@@ -390,33 +314,26 @@ class Walk:
         state.become(after)
         self._bind(step, flow, state, seen)
 
-    def _forget(self, state: State, names: Iterable[str], place: str) -> None:
-        """These names may have been bound to anything."""
-        for name in names:
-            if name not in state.names.values:
-                state.names.unsure.add(name)
-            state.names.values[name] = self.symbols.unknown("any", place, name)
-
     def _for_each(self, step: ForEach, flow: Flow, state: State) -> None:
-        labels = self._mark(step.items, state.names)
+        labels = self._read.mark(step.items, state.names)
         if step.where is not None:
-            labels = labels.also(self._mark(step.where, state.names))
+            labels = labels.also(self._read.mark(step.where, state.names))
         self._may_fail(labels, state)
-        if self._spending(step.do, flow):
+        if spending(step.do, flow):
             state.spend_all()
         inner = state.inside(labels)
         inner.names.bind(step.variable, self.symbols.unknown("item", flow.trail, step.path), labels)
         self._block(step.do, flow, inner)
-        local = CLEAN.also(*inner.names.marks.values()).also(self._mark(step.collect, inner.names))
+        local = CLEAN.also(*inner.names.marks.values()).also(self._read.mark(step.collect, inner.names))
         self._bind(step, flow, state, labels.also(local.maybe()))
 
     def _parallel(self, step: Parallel, flow: Flow, state: State) -> None:
         every = step.wait_for in ("all", len(step.branches))
-        spending = {name for name, body in step.branches.items() if self._spending(body, flow)}
+        spenders = {name for name, body in step.branches.items() if spending(body, flow)}
         marks, values, ends = [], {}, []
         for name, body in step.branches.items():
             inner = state.inside()
-            if spending - {name}:
+            if spenders - {name}:
                 inner.spend_all()
             self._block(body, flow, inner)
             local = CLEAN.also(*inner.names.marks.values())
@@ -425,7 +342,7 @@ class Walk:
             values[name] = self.symbols.object(
                 {bound: inner.names.value(bound, self.symbols) for bound in inner.names.values}
             )
-        if spending:
+        if spenders:
             state.spend_all()
         if every:
             for end in ends:
@@ -433,28 +350,14 @@ class Walk:
                 state.called |= end.called
         self._bind(step, flow, state, CLEAN.also(*marks), self.symbols.object(values) if every else None)
 
-    def _spending(self, steps: Sequence[Step], flow: Flow) -> bool:
-        """Whether a call in these steps may use up an approval."""
-        linked = flow.linked
-        for step in walk(steps):
-            if isinstance(step, SubFlow) and step.flow in linked.flows:
-                inner = linked.flows[step.flow]
-                if self._spending(inner.tree.steps, Flow(inner, (*flow.gates, *inner.constitutions))):
-                    return True
-            references = (step.tool,) if isinstance(step, Call) else step.tools if isinstance(step, Ask) else ()
-            for card in (linked.tools[ref] for ref in references if ref in linked.tools):
-                if spends((*flow.gates, *linked.guards.get(card.specifier, ())), card):
-                    return True
-        return False
-
     def _sub_flow(self, step: SubFlow, flow: Flow, state: State) -> None:
         linked = flow.linked.flows.get(step.flow)
-        labels = {name: self._mark(value, state.names) for name, value in step.with_.items()}
+        labels = {name: self._read.mark(value, state.names) for name, value in step.with_.items()}
         self._may_fail(CLEAN.also(*labels.values()), state)
         if linked is None:
             self._bind(step, flow, state, CLEAN.also(*labels.values()).maybe())
             return
-        given = self.symbols.object({name: self._value(value, state.names) for name, value in step.with_.items()})
+        given = self.symbols.object({name: self._read.value(value, state.names) for name, value in step.with_.items()})
         gates = tuple(dict.fromkeys((*flow.gates, *linked.constitutions)))
         inner = Flow(linked, gates, f"{flow.trail}{step.path}>", flow.place(step, "flow"))
         end, output, mark = self._flow(inner, state, given, labels, state.names.control)
@@ -463,7 +366,7 @@ class Walk:
 
     def _try(self, step: Try, flow: Flow, state: State) -> None:
         place = flow.trail + step.path
-        self._trying.append(_Trying(state.copy(), place))
+        self._trying.append(Trying(state.copy(), place))
         self._block(step.body, flow, state)
         trying = self._trying.pop()
         caught = trying.state
@@ -474,13 +377,13 @@ class Walk:
 
     def _set(self, step: Set, flow: Flow, state: State) -> None:
         for name, value in step.values.items():
-            mark = self._mark(value, state.names)
+            mark = self._read.mark(value, state.names)
             self._may_fail(mark, state)
-            state.names.bind(name, self._value(value, state.names), mark)
+            state.names.bind(name, self._read.value(value, state.names), mark)
 
     def _return(self, step: Return, flow: Flow, state: State) -> None:
-        mark = self._mark(step.value, state.names).also(state.names.control)
-        flow.returned.append((state.copy(), self._value(step.value, state.names), mark))
+        mark = self._read.mark(step.value, state.names).also(state.names.control)
+        flow.returned.append((state.copy(), self._read.value(step.value, state.names), mark))
         state.dead = True
 
 
@@ -500,24 +403,3 @@ _STEPS: Mapping[type, Callable[[Walk, Any, Flow, State], None]] = {
     Set: Walk._set,
     Return: Walk._return,
 }
-
-
-def _properties(linked: LinkedFlow) -> Mapping[str, Any]:
-    properties = linked.tree.input_schema.get("properties")
-    return properties if isinstance(properties, Mapping) else {}
-
-
-def _may_return(step: Step) -> bool:
-    return any(isinstance(inner, Return) for body in bodies(step) for inner in walk(body))
-
-
-def _bound(step: Step) -> set[str]:
-    """The names that the steps inside a step bind."""
-    found: set[str] = set()
-    for body in bodies(step):
-        for inner in walk(body):
-            if inner.id is not None:
-                found.add(inner.id)
-            if isinstance(inner, Set):
-                found.update(inner.values)
-    return found

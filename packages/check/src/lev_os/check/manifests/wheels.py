@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import lru_cache
@@ -11,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 _LEVELS = 5
-"""How far above a package its project may lie."""
+"""How far above a package its project may lie, and above that its workspace."""
+_MORE_SETUPTOOLS = ("MANIFEST.in", "setup.py", "setup.cfg")
 
 
 @dataclass(frozen=True)
@@ -38,14 +41,85 @@ class BuildProject:
 def project_of(root: Path) -> BuildProject | None:
     """The nearest project around a package that has a `[project]` table."""
     for folder in (root, *root.parents[:_LEVELS]):
-        file = folder / "pyproject.toml"
-        try:
-            status = file.stat()
-        except OSError:
-            continue
-        data = _read(file, status.st_mtime_ns, status.st_size)
-        return BuildProject(folder, data) if isinstance(data.get("project"), Mapping) else None
+        found = _project_in(folder)
+        if found is not None:
+            return found if isinstance(found.data.get("project"), Mapping) else None
     return None
+
+
+def _project_in(folder: Path) -> BuildProject | None:
+    file = folder / "pyproject.toml"
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return BuildProject(folder, _read(file, status.st_mtime_ns, status.st_size))
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A wheel that was built from the sources as they are now, and the names of its files."""
+
+    path: Path
+    names: frozenset[str]
+
+
+def built_wheel(project: BuildProject, newest: float) -> Wheel | None:
+    """The latest wheel of the project in `dist/`; None when it is older than `newest`, or cannot be read."""
+    name = re.sub(r"[-_.]+", "_", str(project.data["project"].get("name", ""))).lower()
+    wheels = [path for path in (project.folder / "dist").glob("*.whl") if path.name.lower().startswith(f"{name}-")]
+    try:
+        latest = max(wheels, key=lambda path: path.stat().st_mtime, default=None)
+        if latest is None or latest.stat().st_mtime < newest:
+            return None
+        with zipfile.ZipFile(latest) as archive:
+            return Wheel(latest, frozenset(archive.namelist()))
+    except (OSError, zipfile.BadZipFile, ValueError):
+        return None
+
+
+def sources_of(root: Path, project: BuildProject | None) -> Iterator[Path]:
+    """The files and folders that say how a package is built, those that are not there among them."""
+    for folder in (root, *root.parents[: 2 * _LEVELS]):
+        yield folder / "pyproject.toml"
+    if project is not None:
+        yield from (project.folder / name for name in (*_MORE_SETUPTOOLS, "dist"))
+        yield from sorted((project.folder / "dist").glob("*.whl"))
+        if is_plugin(project):
+            yield from (member.folder / "pyproject.toml" for member in _workspace(project.folder))
+
+
+def is_plugin(project: BuildProject) -> bool:
+    """Whether a project offers itself as a plugin: an entry point of ours other than that of packages."""
+    points = project.data["project"].get("entry-points", {})
+    return any(group.startswith("lev_os.") and group != "lev_os.packages" for group in points)
+
+
+def relying_on(project: BuildProject) -> Iterator[BuildProject]:
+    """The other members of the project's uv workspace that cannot be installed without it."""
+    name = _normal(str(project.data["project"].get("name", "")))
+    for member in _workspace(project.folder):
+        wanted = member.data["project"].get("dependencies", ())
+        if member.folder != project.folder and name in {_normal(str(each)) for each in wanted}:
+            yield member
+
+
+def _workspace(folder: Path) -> Iterator[BuildProject]:
+    for above in folder.parents[:_LEVELS]:
+        root = _project_in(above)
+        members = None if root is None else root.setting("uv", "workspace", "members")
+        if isinstance(members, list):
+            for glob in members:
+                for path in sorted(above.glob(str(glob))):
+                    member = _project_in(path)
+                    if member is not None and isinstance(member.data.get("project"), Mapping):
+                        yield member
+            return
+
+
+def _normal(requirement: str) -> str:
+    found = re.match(r"[A-Za-z0-9._-]+", requirement)
+    return re.sub(r"[-_.]+", "-", found[0]).lower() if found else ""
 
 
 def left_out(project: BuildProject, path: Path) -> bool:
@@ -70,9 +144,7 @@ def left_out(project: BuildProject, path: Path) -> bool:
 
 def _setuptools(project: BuildProject, path: Path) -> bool:
     """Only what `package-data` names, unless a `MANIFEST.in`, a plugin or a script may say more."""
-    if path.suffix == ".py" or any(
-        (project.folder / name).exists() for name in ("MANIFEST.in", "setup.py", "setup.cfg")
-    ):
+    if path.suffix == ".py" or any((project.folder / name).exists() for name in _MORE_SETUPTOOLS):
         return False
     requires = project.data.get("build-system", {}).get("requires", ())
     if any("scm" in str(name) or "setuptools-git" in str(name) for name in requires):

@@ -45,6 +45,15 @@ class MemoryBackend(Protocol):
         """
         ...
 
+    async def load(self, scope: Scope, changes: Sequence[Change]) -> int:
+        """Take in changes of another store as they are, ids and times included, and answer how many were new.
+
+        Each has its own scope within `scope`, and `expects` the version of its record before it: changes that the
+        record has already had do nothing, and a gap conflicts. A record whose content is there under another id is
+        kept beside it. An `erase` destroys the record if it is there, and is remembered if it is not.
+        """
+        ...
+
     async def erase(self, scope: Scope, ids: Sequence[str], at: Any) -> Sequence[str]:
         """Leave no byte of these records but an `erase` in the log, and answer the ids that were there."""
         ...

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from lev_os.core import InvalidInput
 from lev_os.memory import Conflict, Filter, MemoryManager, NotRemembered, Record, Scope
 from lev_os.memory.sync import SyncMemory
 
@@ -318,3 +319,45 @@ def test_what_was_put_is_there_after_reopening(memory_url: str, scope: Scope) ->
         assert texts(memory, scope, "lemon") == ["tea with lemon"]
         memory.put([Record(text="tea with milk", session="s", sequence=2)], scope=scope)
         assert sorted(texts(memory, scope)) == ["tea with lemon", "tea with milk"]
+
+
+def test_an_export_is_taken_in_with_its_history(memory: SyncMemory, scope: Scope, clock: Clock) -> None:
+    """Ids, times, changes and tombstones arrive in another tenant as they were; taken in again, nothing happens."""
+    old, doubtful, erased = memory.put(
+        [Record(text=text, session="s", sequence=i) for i, text in enumerate(("tea", "milk", "secret sugar"))],
+        scope=scope,
+    )
+    clock.now += DAY
+    memory.supersede(old, Record(text="coffee", subject="Ada"), scope=scope, reason="told")
+    memory.retract(doubtful, scope=scope)
+    memory.restore(doubtful, scope=scope)
+    memory.erase(erased, scope=scope)
+    lines = list(memory.export(scope=scope))
+    assert "secret" not in "".join(lines)
+
+    target = Scope(tenant=f"{scope.tenant}-copy")
+    assert memory.import_(lines, scope=target) == len(lines) - 1
+    assert memory.import_(lines, scope=target) == 0
+    assert list(memory.export(scope=target)) == [line.replace(scope.tenant, target.tenant) for line in lines]
+    everything = Filter(retired=True)
+    assert memory.query(everything, scope=target).records == memory.query(everything, scope=scope).records
+    assert texts(memory, target, "tea", as_of=clock.now - DAY) == texts(memory, scope, "tea", as_of=clock.now - DAY)
+    clock.now += DAY
+    memory.erase(old, scope=scope)
+    memory.import_(memory.export(scope=scope), scope=target)
+    assert memory.get(old, scope=target) is None
+
+
+def test_lines_that_are_no_export_are_refused(memory: SyncMemory, scope: Scope) -> None:
+    """The place and the reason are named, and what stands before is kept."""
+    memory.put([Record(text="tea")], scope=scope)
+    lines = list(memory.export(scope=scope))
+    for wrong, place in (
+        (["{}"], "x.jsonl:1:1"),
+        (['{"lev_memory": 99}'], "x.jsonl:1:1"),
+        ([lines[0], lines[1], '{"op": "pu'], "x.jsonl:3:1"),
+        ([lines[0], lines[1].replace('"put"', '"burn"')], "x.jsonl:2:1"),
+    ):
+        with pytest.raises(InvalidInput) as caught:
+            memory.import_(wrong, scope=Scope(tenant=scope.tenant + "2"), path="x.jsonl")
+        assert str(caught.value).startswith(place)

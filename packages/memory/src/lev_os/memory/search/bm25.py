@@ -19,7 +19,7 @@ def score(postings: Sequence[Posting], lengths: Any, total: int, average: float)
     scores = np.zeros(len(lengths), np.float32)
     for places, counts in postings:
         if len(places):
-            norm = K1 * (1 - B) + (K1 * B / (average or 1.0)) * lengths[places]
+            norm = K1 * (1 - B) + (K1 * B / (average or 1.0)) * lengths[places].astype(np.float32)
             scores[places] += (idf(len(places), total) * (K1 + 1)) * counts / (counts + norm)
     return scores
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...applying import RULE_FAILED
+from ...plugins import BROKEN_PLUGIN
 from ...rule import reported
 from ...suppressions import HARD
 
@@ -26,6 +27,18 @@ reported(
     severity="error",
     why="A hard principle can be neither loosened nor suppressed.",
     mend="Mend what violates it; or make the principle `default`, if that is what it is.",
+    bad=(),
+    good=(),
+)
+
+reported(
+    BROKEN_PLUGIN,
+    "broken-plugin",
+    summary="A plugin that `[tool.lev] plugins` names cannot be loaded.",
+    on="project",
+    severity="error",
+    why="Its rules did not run, so what they would have found is not known.",
+    mend="Install it where `lev` is installed, spell its name as its entry point does, or report what broke it.",
     bad=(),
     good=(),
 )

@@ -29,6 +29,10 @@ _TOOLS = {
     ),
     "acme/flows/ask.yaml": "flowmind: 1\nname: ask\ninput: {}\nsteps:\n  - wait: lawyer\n    about: May we?\n",
 }
+_CATALOGUES = {
+    "owasp_asi": [f"ASI{number:02}" for number in range(1, 11)],
+    "llama_guard": [f"S{number}" for number in range(1, 15)],
+}
 _FORBIDS = '- forbid_tool: ["*/tools/delete_account"]'
 
 
@@ -120,6 +124,30 @@ def unknown_wait(subject: PackageSubject) -> Iterator[Finding]:
             if isinstance(name, str) and name not in waits:
                 message = f"no flow of this package waits for `{name}`"
                 yield own.finding(message, *_at(stated, number), check.kind, *path, help=nearest(name, waits))
+
+
+@rule(
+    "CON414",
+    "unknown-tag",
+    summary="A principle is mapped to an entry that its catalogue does not have.",
+    on="package",
+    severity="warning",
+    why="Reports that count principles by such entries would leave this one out.",
+    mend="Correct the entry. The catalogues known here are `owasp_asi` and `llama_guard`; others are not looked at.",
+    source="https://genai.owasp.org/resource/owasp-top-10-for-agentic-applications-for-2026/",
+    verified="2026-11-22",
+    bad=_example(_FORBIDS + "\n    maps: {owasp_asi: [ASI12]}", "[¶ASI12]"),
+    good=_example(_FORBIDS + "\n    maps: {owasp_asi: [ASI02], ours: [whatever]}"),
+)
+def unknown_tag(subject: PackageSubject) -> Iterator[Finding]:
+    """The tags of stated principles, of the catalogues whose entries are numbered."""
+    for own, stated in stated_by(subject):
+        for catalogue, tags in stated.data.get("maps", {}).items():
+            known = _CATALOGUES.get(catalogue)
+            for index, tag in enumerate(tags):
+                if known is not None and tag not in known:
+                    message = f"`{catalogue}` has no `{tag}`; it has {known[0]} to {known[-1]}"
+                    yield own.finding(message, "principles", stated.index, "maps", catalogue, index)
 
 
 def _checks(subject: PackageSubject) -> Iterator[tuple[Own, Stated, int, Check]]:

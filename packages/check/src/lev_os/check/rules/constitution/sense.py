@@ -10,7 +10,7 @@ from lev_os.core.constitutional import Principle
 from lev_os.core.constitutional.checks import KINDS
 from lev_os.core.constitutional.checks.regex import program
 
-from ...constitutions.own import own_constitution, stated_by
+from ...constitutions.own import constitutions_of, stated_by
 from ...project import PackageSubject
 from ...rule import Finding, rule
 from .examples import SOUND, changed, package
@@ -43,9 +43,11 @@ _IDLE = re.compile(r"[^\w\s]|\b(?:an?|the|must|shall|should|may|is|are|be|will|c
 )
 def shadow_mode(subject: PackageSubject) -> Iterator[Finding]:
     """The constitution's own mode."""
-    own = own_constitution(subject)
-    if own is not None and own.constitution.mode == "shadow":
-        yield own.finding("nothing is enforced while `mode` is `shadow`", "mode", help="remove this line to enforce")
+    for own in constitutions_of(subject):
+        if own.constitution.mode == "shadow":
+            yield own.finding(
+                "nothing is enforced while `mode` is `shadow`", "mode", help="remove this line to enforce"
+            )
 
 
 @rule(
@@ -143,21 +145,19 @@ def pattern_matches_everything(subject: PackageSubject) -> Iterator[Finding]:
 )
 def principle_twice(subject: PackageSubject) -> Iterator[Finding]:
     """Each stated principle against those before it and those inherited."""
-    own = own_constitution(subject)
-    if own is None:
-        return
-    stated = {each.principle.id: each for each in own.stated()}
-    checks: dict[str, str] = {}
-    words: dict[str, str] = {}
-    inherited = [principle for principle in own.constitution.principles if principle.id not in stated]
-    for principle in [*inherited, *(each.principle for each in stated.values())]:
-        same_checks = checks.setdefault(_meaning(principle), principle.id) if principle.checks else principle.id
-        same_words = words.setdefault(_said(principle.statement), principle.id)
-        if principle.id in stated and (
-            other := next((i for i in (same_checks, same_words) if i != principle.id), None)
-        ):
-            what = "has the same checks as" if other == same_checks else "says the same as"
-            yield own.finding(f"{principle.id} {what} {other}", "principles", stated[principle.id].index, "id")
+    for own in constitutions_of(subject):
+        stated = {each.principle.id: each for each in own.stated()}
+        checks: dict[str, str] = {}
+        words: dict[str, str] = {}
+        inherited = [principle for principle in own.constitution.principles if principle.id not in stated]
+        for principle in [*inherited, *(each.principle for each in stated.values())]:
+            same_checks = checks.setdefault(_meaning(principle), principle.id) if principle.checks else principle.id
+            same_words = words.setdefault(_said(principle.statement), principle.id)
+            if principle.id in stated and (
+                other := next((i for i in (same_checks, same_words) if i != principle.id), None)
+            ):
+                what = "has the same checks as" if other == same_checks else "says the same as"
+                yield own.finding(f"{principle.id} {what} {other}", "principles", stated[principle.id].index, "id")
 
 
 @rule(

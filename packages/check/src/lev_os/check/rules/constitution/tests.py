@@ -9,7 +9,7 @@ from lev_os.core.canonical import digest
 from lev_os.core.constitutional import Principle
 
 from ...constitutions.fixtures import Alone
-from ...constitutions.own import Own, Stated, own_constitution, stated_by
+from ...constitutions.own import Own, Stated, constitutions_of, stated_by
 from ...project import PackageSubject
 from ...rule import Finding, rule
 from .examples import SOUND, changed, package
@@ -136,28 +136,8 @@ def check_never_fires(subject: PackageSubject) -> Iterator[Finding]:
 def contradiction(subject: PackageSubject) -> Iterator[Finding]:
     """Each complying action of a stated principle through every other principle that denies (a person can settle
     what only escalates). Actions that a check cannot be evaluated on say nothing: fixtures leave out what they can."""
-    own = own_constitution(subject)
-    if own is None:
-        return
-    denying = [p for p in own.constitution.principles if p.on_violation in ("block", "revise") and "run" in p.artifacts]
-    gates = {principle.id: Alone(principle) for principle in denying}
-    for stated in own.stated():
-        fixtures = list(_shown(stated, "complies"))
-        for other in denying:
-            if other.id == stated.principle.id:
-                continue
-            outcomes = [gates[other.id].of(fixture) for fixture in fixtures]
-            refused = [index for index, outcome in enumerate(outcomes) if outcome.objects and not outcome.failed]
-            if not refused:
-                continue
-            every = len(refused) == len(fixtures)
-            amount = "all of its complying actions" if every else "this complying action"
-            finding = own.finding(
-                f"{other.id} ({_where(other, own)}) refuses {amount}: {outcomes[refused[0]].message}",
-                *_at(stated, "complies", refused[0]),
-                help=f"narrow {stated.principle.id} or {other.id}, or show an action that obeys both",
-            )
-            yield finding if every else replace(finding, severity="info")
+    for own in constitutions_of(subject):
+        yield from _contradictions(own)
 
 
 @rule(
@@ -182,6 +162,28 @@ def same_test_twice(subject: PackageSubject) -> Iterator[Finding]:
                 if name in seen:
                     yield own.finding(f"this action is already shown in line {seen[name]}", *_at(stated, side, index))
                 seen.setdefault(name, str(place.line))
+
+
+def _contradictions(own: Own) -> Iterator[Finding]:
+    denying = [p for p in own.constitution.principles if p.on_violation in ("block", "revise") and "run" in p.artifacts]
+    gates = {principle.id: Alone(principle) for principle in denying}
+    for stated in own.stated():
+        fixtures = list(_shown(stated, "complies"))
+        for other in denying:
+            if other.id == stated.principle.id:
+                continue
+            outcomes = [gates[other.id].of(fixture) for fixture in fixtures]
+            refused = [index for index, outcome in enumerate(outcomes) if outcome.objects and not outcome.failed]
+            if not refused:
+                continue
+            every = len(refused) == len(fixtures)
+            amount = "all of its complying actions" if every else "this complying action"
+            finding = own.finding(
+                f"{other.id} ({_where(other, own)}) refuses {amount}: {outcomes[refused[0]].message}",
+                *_at(stated, "complies", refused[0]),
+                help=f"narrow {stated.principle.id} or {other.id}, or show an action that obeys both",
+            )
+            yield finding if every else replace(finding, severity="info")
 
 
 def _shown(stated: Stated, side: str) -> list[dict[str, object]]:

@@ -151,11 +151,12 @@ def example_does_not_parse(file: File) -> Iterator[Finding]:
             if problem is not None:
                 first = file.place(code.inside[0])[0]
                 start = file.offset(first + problem[0] - 1)
-                while start < code.inside[1] and file.text[start] in " \t":
+                start = min(start, max(code.inside[1] - 1, 0))
+                while start + 1 < code.inside[1] and file.text[start] in " \t":
                     start += 1
                 end = file.text.find("\n", start)
                 message = f"the example is not {reader[0]}: {problem[1]}"
-                yield Finding((start, max(end, start + 1)), message)
+                yield Finding((start, end if end > start else start + 1), message)
 
 
 def _problem(code: Code, read: Callable[[str], Problem | None]) -> Problem | None:

@@ -27,6 +27,8 @@ _MATERIAL = frozenset(
 """Folders of a skill whose pages are used, not read: their links are about other places."""
 _PLACEHOLDER = re.compile(r"[<>{}$*`|]|^[^/]*@|\.\.\.|\bpath/to\b|\bfoo\b|^(?:url|link|href)$", re.IGNORECASE)
 _OWN = re.compile(r"(?:\./)?(?!\.\./).*\.(?:md|py|sh|js|ts|json|ya?ml|txt|toml|html)")
+_ID = re.compile(r"\{#[\w.:-]+\}\s*$")
+_PUNCTUATION = re.compile(r"[^a-z0-9_ -]")
 _EXPLICIT = re.compile(r"\{#([\w.:-]+)\}|<a\s+(?:[^>]*\s)?(?:id|name)=[\"']([^\"'>]+)|\sid=[\"']([^\"'>]+)")
 
 
@@ -41,7 +43,7 @@ class Reference(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Links(msgspec.Struct, frozen=True, array_like=True):
-    """The relative links of a file, and the anchors that links to it may name."""
+    """The relative links of a file; its anchors when links of its own name some."""
 
     links: tuple[Reference, ...]
     anchors: frozenset[str]
@@ -57,7 +59,7 @@ def links(file: File) -> Links:
             for link in file.markdown.links
             if not _NO_PATH.match(link.target) and not _PLACEHOLDER.search(link.target)
         )
-    return Links(found, _anchors(file))
+    return Links(found, _anchors(file) if any(link.target.startswith("#") for link in found) else frozenset())
 
 
 def _anchors(file: File) -> frozenset[str]:
@@ -75,10 +77,11 @@ def _anchors(file: File) -> frozenset[str]:
 
 
 def _slug(text: str) -> str:
-    lowered = re.sub(r"\{#[\w.:-]+\}\s*$", "", text).strip().lower()
-    return "".join(
-        "-" if c == " " else c for c in lowered if c in " -_" or unicodedata.category(c)[0] in "LNM"
-    )  # fmt: skip
+    lowered = _ID.sub("", text).strip().lower()
+    if lowered.isascii():
+        return _PUNCTUATION.sub("", lowered).replace(" ", "-")
+    kept = (c for c in lowered if c in " -_" or unicodedata.category(c)[0] in "LNM")
+    return "".join(kept).replace(" ", "-")
 
 
 def _inside(path: str, root: str) -> bool:
@@ -205,13 +208,26 @@ def _near(path: str) -> str | None:
 )
 def anchor_broken(project: Project) -> Iterator[Finding]:
     """Anchors of pages that are checked too."""
-    pages = {str(file.path): found for file, found in project.facts(links)}
+    pages: dict[str, File] | None = None
+    known: dict[str, frozenset[str]] = {}
     for file, found in project.facts(links):
         for link in found.links:
             anchor = unquote(link.target.partition("#")[2])
-            page = pages.get(_target(file, link) or str(file.path)) if anchor else None
-            if page is not None and anchor.lower() not in page.anchors and not anchor.startswith((":~:", "L")):
-                help_ = nearest(anchor.lower(), page.anchors)
+            if not anchor or anchor.startswith((":~:", "L")):
+                continue
+            path = _target(file, link)
+            if path is None:
+                anchors = found.anchors
+            else:
+                if pages is None:
+                    pages = {str(page.path): page for page in project.of_kind(*LINKING)}
+                if path not in pages:
+                    continue
+                if path not in known:
+                    known[path] = _anchors(pages[path])
+                anchors = known[path]
+            if anchor.lower() not in anchors:
+                help_ = nearest(anchor.lower(), anchors)
                 yield Finding((link.start, link.end), f"there is no heading `#{anchor}`", help_, file=str(file.path))
 
 

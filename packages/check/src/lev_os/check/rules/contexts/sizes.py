@@ -16,14 +16,16 @@ from .names import SPECIFICATION, VERIFIED
 
 _LIMITS = {"skill": (5_000, 6_000), "instructions": (6_000, 12_000), "command": (2_000, 4_000), "agent": (2_000, 4_000)}
 """By kind of file, the tokens from which a finding is an info, and from which a warning."""
-_DENSEST = 2.5
-"""Bytes of a token at least, in any text that people write: shorter files cannot reach a limit and are not counted."""
+_DENSEST = 3
+"""Bytes of a token in all but the densest one in a hundred pages: files too short to reach a limit are not counted."""
 
 
 @fact("tokens", kinds=_LIMITS, type=int)
 def size(file: File) -> int:
     """The o200k tokens of a file that may reach a limit; 0 for one that cannot."""
-    return tokens.count(file.text) if len(file.text.encode()) >= _LIMITS[file.kind][0] * _DENSEST else 0
+    return (
+        tokens.count(file.text) if len(file.text.encode("utf-8", "replace")) >= _LIMITS[file.kind][0] * _DENSEST else 0
+    )
 
 
 @rule(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from difflib import get_close_matches
 
+from ...drift import findings
 from ...project import Project
 from ...rule import Example, Finding, rule
-from .looked_up import looked_up
 
 _ACME = {
     "pyproject.toml": '[project]\nname = "acme"\nversion = "2.9"\nscripts = {acme = "acme.cli:main"}\n',
@@ -34,26 +32,4 @@ _ACME = {
 )
 def unknown_flag(project: Project) -> Iterator[Finding]:
     """Long flags and subcommands of Python commands made with argparse, Click or Typer."""
-    known = project.once(looked_up)
-    commands = known.commands
-    for file, named in known.mentions:
-        for command in named.commands:
-            vocabulary = commands.vocabulary(command.program, as_module=command.module)
-            if vocabulary is None:
-                continue
-            second = command.second
-            if vocabulary.has_subcommands and second is not None and second.text not in vocabulary.words:
-                message = f"`{command.program}` has no subcommand `{second.text}`"
-                yield Finding((second.at, second.at + len(second.text)), message, file=str(file.path))
-                continue
-            for flag in command.flags:
-                if flag.text not in vocabulary.flags:
-                    close = get_close_matches(flag.text, vocabulary.flags, 1, 0.7)
-                    yield Finding(
-                        (flag.at, flag.at + len(flag.text)),
-                        f"`{command.program}` has no flag `{flag.text}`",
-                        f"did you mean `{close[0]}`?" if close else None,
-                        file=str(file.path),
-                    )
-    installed = tuple(os.path.join(path, "") for path in project.environment.paths)
-    project.uses(*(path for path in commands.rests_on if not path.startswith(installed)))
+    return findings(project, "CTX313")

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...diagnostics import Severity
-from ...files import File
+from ...drift import findings
 from ...project import Project
 from ...rule import Example, Finding, rule
-from .follow import Drift
-from .looked_up import LookedUp, looked_up
-from .suggestions import suggestion
 
 _ACME = {
     "pyproject.toml": '[project]\nname = "acme"\nversion = "2.9"\n',
@@ -46,11 +42,7 @@ def _example(text: str, at: tuple[int, int] | None = None, **files: str) -> Exam
 )
 def unknown_symbol(project: Project) -> Iterator[Finding]:
     """Attributes and imported names."""
-    known = project.once(looked_up)
-    for file, drift in _of(known, "attribute", "name"):
-        message = f"`{drift.written}` does not exist in {_package(known, drift)}"
-        severity: Severity | None = None if drift.sure else "warning"
-        yield Finding(_span(drift), message, suggestion(drift, known.classes), file=str(file.path), severity=severity)
+    return findings(project, "CTX301")
 
 
 @rule(
@@ -68,17 +60,7 @@ def unknown_symbol(project: Project) -> Iterator[Finding]:
 )
 def unknown_module(project: Project) -> Iterator[Finding]:
     """Modules of installed packages, and one line for each package that is not installed."""
-    known = project.once(looked_up)
-    absent: set[str] = set()
-    for file, drift in _of(known, "module", "absent"):
-        if drift.what == "module":
-            message = f"`{drift.written}` does not exist in {_package(known, drift)}"
-            help_ = drift.note or suggestion(drift, known.classes)
-            yield Finding(_span(drift), message, help_, file=str(file.path))
-        elif drift.name not in absent:
-            absent.add(drift.name)
-            message = f"`{drift.name}` is not installed, so what the documents say of it is not checked"
-            yield Finding(_span(drift), message, None, file=str(file.path), severity="info")
+    return findings(project, "CTX311")
 
 
 @rule(
@@ -95,12 +77,7 @@ def unknown_module(project: Project) -> Iterator[Finding]:
 )
 def unknown_parameter(project: Project) -> Iterator[Finding]:
     """Keywords of calls whose signature is known."""
-    known = project.once(looked_up)
-    for file, drift in _of(known, "parameter"):
-        verb = "takes no parameter" if drift.sure else "ignores the parameter"
-        message = f"`{drift.written}` {verb} `{drift.name}` in {_package(known, drift)}"
-        severity: Severity | None = None if drift.sure else "warning"
-        yield Finding(_span(drift), message, suggestion(drift, known.classes), file=str(file.path), severity=severity)
+    return findings(project, "CTX312")
 
 
 @rule(
@@ -125,30 +102,4 @@ def unknown_parameter(project: Project) -> Iterator[Finding]:
 )
 def deprecated_symbol(project: Project) -> Iterator[Finding]:
     """PEP 702's decorator, and docstrings that begin with it."""
-    known = project.once(looked_up)
-    for file, drift in _of(known, "deprecated"):
-        message = f"`{drift.written}` is deprecated in {_package(known, drift)}"
-        yield Finding(_span(drift), message, drift.note or None, file=str(file.path))
-
-
-def _of(known: LookedUp, *kinds: str) -> Iterator[tuple[File, Drift]]:
-    return ((file, drift) for file, drifts in known.drifts for drift in drifts if drift.what in kinds)
-
-
-def _span(drift: Drift) -> tuple[int, int]:
-    return drift.at, drift.at + len(drift.name)
-
-
-def _package(known: LookedUp, drift: Drift) -> str:
-    """`acme 2.9 (installed)`, or the project's own package."""
-    source = known.classes.types.index.finder.find(drift.module)
-    place = source.path or (source.folders[0] if source.folders else "") if source else ""
-    installed = known.distributions.of_module(drift.module)
-    if installed is not None:
-        return f"{installed.name} {installed.version} (installed)"
-    top = drift.module.partition(".")[0]
-    return (
-        f"{top} (this project)"
-        if place.startswith(known.own) and "site-packages" not in place
-        else f"{top} (installed)"
-    )
+    return findings(project, "CTX314")

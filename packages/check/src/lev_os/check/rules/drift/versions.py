@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...api.distributions import normalised
+from ...drift import findings
 from ...project import Project
 from ...rule import Example, Finding, rule
-from .looked_up import looked_up
 
 _INSTALLED = {
     "pyproject.toml": '[project]\nname = "shop"\n',
@@ -31,14 +30,4 @@ _INSTALLED = {
 )
 def other_version(project: Project) -> Iterator[Finding]:
     """`name==version` in code, against as many parts of the installed version as it gives."""
-    known = project.once(looked_up)
-    for file, named in known.mentions:
-        for pin in named.pins:
-            installed = known.distributions.by_name.get(normalised(pin.name))
-            if installed is None:
-                continue
-            wanted, given = pin.version.split("."), installed.version.split(".")
-            if given[: len(wanted)] != wanted and installed.version != pin.version:
-                span = (pin.at, pin.at + len(pin.name))
-                message = f"the text is about {installed.name} {pin.version}; {installed.version} is installed"
-                yield Finding(span, message, file=str(file.path))
+    return findings(project, "CTX315")

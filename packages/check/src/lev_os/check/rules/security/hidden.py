@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from ...diagnostics import Edit, Fix, Severity
 from ...files import File
 from ...rule import Example, Finding, rule
+from .._text import has_control, wide
 
 SOURCE = "https://www.unicode.org/reports/tr36/"
 VERIFIED = "2026-11-22"
@@ -21,13 +22,13 @@ READ = frozenset(
 _TAGS = re.compile("[\U000e0000-\U000e007f]+")
 _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]{2,6}\U000e007f")
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{2,}")
-_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BIDI = re.compile(f"[{''.join(sorted(_REORDERING))}]")
 _ZERO_WIDTH = re.compile(
     "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u061c\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0"
     "\ufff9-\ufffb]+"
 )
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]+")
-_USUAL = bytes(range(32, 127)) + b"\t\n\x0b\x0c\r"
 _VISIBLE_AT_START = "\ufeff"
 
 
@@ -59,7 +60,7 @@ def _removal(start: int, end: int) -> Fix:
 def tag_characters(file: File) -> Iterator[Finding]:
     """Runs of tags and of selectors, with what they spell."""
     text = file.text
-    if text.isascii():
+    if not any("\ufe00" <= c <= "\ufe0f" or "\U000e0000" <= c <= "\U000e01ef" for c in wide(file)):
         return
     flags = [found.span() for found in _FLAG.finditer(text)] if "\U0001f3f4" in text else []
     for found in _TAGS.finditer(text):
@@ -91,7 +92,7 @@ def tag_characters(file: File) -> Iterator[Finding]:
 )
 def bidirectional_controls(file: File) -> Iterator[Finding]:
     """Each control that changes the direction."""
-    if file.text.isascii():
+    if wide(file).isdisjoint(_REORDERING):
         return
     for found in _BIDI.finditer(file.text):
         line = file.text[file.text.rfind("\n", 0, found.start()) + 1 : found.start() + 200].partition("\n")[0]
@@ -121,7 +122,7 @@ def bidirectional_controls(file: File) -> Iterator[Finding]:
 def zero_width_characters(file: File) -> Iterator[Finding]:
     """Each run of characters without width that the writing around does not need."""
     text = file.text
-    if text.isascii():
+    if not any(map(_ZERO_WIDTH.match, wide(file))):
         return
     for found in _ZERO_WIDTH.finditer(text):
         start, end = found.span()
@@ -168,10 +169,9 @@ def _joins(character: str) -> bool:
 )
 def control_characters(file: File) -> Iterator[Finding]:
     """Runs of control characters, but for tabs, line ends and form feeds."""
-    text = file.text
-    if text.isascii() and not file.data.translate(None, _USUAL):
+    if not has_control(file) and not any("\x80" <= c <= "\x9f" for c in wide(file)):
         return
-    for found in _CONTROL.finditer(text):
+    for found in _CONTROL.finditer(file.text):
         yield Finding(found.span(), f"the control character {_named(found[0][0])}", fix=_removal(*found.span()))
 
 
@@ -205,7 +205,7 @@ _WORD = re.compile(r"[\w./:@-]*[A-Za-z][\w./:@-]*")
 def confusable_characters(file: File) -> Iterator[Finding]:
     """Words with at least two Latin letters and a look-alike, but no other letter of that script."""
     text = file.text
-    if text.isascii() or not _LOOKALIKE.search(text):
+    if wide(file).isdisjoint(_CONFUSABLE):
         return
     last = -1
     for found in _LOOKALIKE.finditer(text):

@@ -2,8 +2,8 @@
 
 Words are weak evidence: documentation about attacks, and plain imperative prose, use the same ones. So these findings
 are infos. Published tests of static scanners on malicious skills found 8 to 20 % of them, at 4 to 34 % false alarms; a
-phrase list like this one found 2 of 84 injected lines of one set and 303 of 666 jailbreaks of another. What it says on
-our own labelled texts is measured by the tests, which hold its precision at nine in ten.
+phrase list like this one found 2 of 84 injected lines of one set and 303 of 666 jailbreaks of another. Of our own
+labelled texts 18 of 24 attacks are found, and none of 32 harmless ones is flagged; tests hold it there.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _OVERRIDE = re.compile(
 _CONCEAL = re.compile(
     r"(?i)\b(?:do not|don't|never|without)\s+(?:tell(?:ing)?|inform(?:ing)?|mention(?:ing)?(?: (?:this|it))? to|"
     r"alert(?:ing)?|notify(?:ing)?|reveal(?:ing)? (?:this |it )?to|show(?:ing)? (?:this |it )?to)\s+(?:the\s+)?"
-    r"(?:user|human|developer|operator|reviewer)\b(?!['’]s)"
+    r"(?:user|human|developer|operator|reviewer)\b(?!['’]s| to\b)"
     r"|\b(?:hide|conceal) (?:this|it|these (?:steps|actions))\b[^.\n]{0,30} from (?:the )?(?:user|human|reviewer)"
     r"|\b(?:secretly|silently|covertly) (?:send|upload|post|copy|forward|run|execute|append|add|include)\b"
 )
@@ -49,7 +49,7 @@ _STEAL = re.compile(
 
 
 _MAY_OVERRIDE = hint(_OVERRIDE.pattern)
-_MAY_CONCEAL = hint(_CONCEAL.pattern.replace("(?!['’]s)", ""))
+_MAY_CONCEAL = hint(re.sub(r"\(\?!.*?\)", "", _CONCEAL.pattern))
 _MAY_STEAL = hint(
     r"(?i)\b(?:send|upload|post|forward|exfiltrate|transmit|leak|append|submit|curl)\b[^.\n]*"
     r"(?:\.ssh|id_rsa|\.env|credentials|/etc/passwd|\.netrc|\.npmrc|"
@@ -83,8 +83,10 @@ def _found(file: File, pattern: re.Pattern[str], may_match: Callable[[File], boo
     kinds=MARKDOWN,
     severity="info",
     confidence="medium",
-    why="Only somebody who has no right to instruct the model needs such words. They are weak evidence, so look at "
-    "the sentence: most attacks are worded in other ways, and this is no detection of malice.",
+    why="Only somebody who has no right to instruct the model needs such words. They are weak evidence: look at the "
+    "sentence. This is no detection of malice: most attacks are worded in other ways (published static scanners found "
+    "8 to 20 % of malicious skills, with 4 to 34 % false alarms). Of our own labelled texts 18 of 24 attacks are found "
+    "by the rules SEC301 to SEC303, and none of 32 harmless ones is flagged.",
     mend="Say what to do instead of what to forget; delete what you did not write.",
     source=_SOURCE,
     verified=VERIFIED,

@@ -44,26 +44,28 @@ _MAY_HOLD = hint(
     "gh[pousr]_|github_pat_|npm_|pypi-AgE|AKIA|ASIA|sk-ant-|T3BlbkFJ|_live_|xox[abprs]-|hooks[.]slack|AIza|glpat-|hf_|"
     "SG[.]|PRIVATE KEY"
 )
-_FORMS: tuple[tuple[str, str, re.Pattern[str], Callable[[str], bool]], ...] = (
-    ("gh", "a GitHub token", re.compile(r"\bgh[pousr]_[A-Za-z0-9]{36}\b"), _checked),
-    ("github_pat_", "a GitHub token", re.compile(r"\bgithub_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}\b"), looks_random),
-    ("npm_", "an npm token", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b"), _checked),
-    ("pypi-", "a PyPI token", re.compile(r"\bpypi-AgEIcHlwaS5vcmc[\w-]{50,}"), looks_random),
-    ("A", "an AWS access key", re.compile(r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b"), looks_random),
-    ("sk-ant-", "an Anthropic key", re.compile(r"\bsk-ant-(?:api|admin)\d\d-[\w-]{80,}"), looks_random),
-    ("T3BlbkFJ", "an OpenAI key", re.compile(r"\bsk-[\w-]{20,}T3BlbkFJ[\w-]{20,}"), looks_random),
-    ("_live_", "a Stripe key", re.compile(r"\b[sr]k_live_[A-Za-z0-9]{24,}\b"), looks_random),
-    ("xox", "a Slack token", re.compile(r"\bxox[abprs]-\d{10,}-[\w-]{20,}"), looks_random),
-    ("hooks.slack", "a Slack webhook",
+_FORMS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
+    ("a GitHub token",
+     re.compile(r"\bgh[pousr]_[A-Za-z0-9]{36}\b"), _checked),
+    ("a GitHub token",
+     re.compile(r"\bgithub_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}\b"), looks_random),
+    ("an npm token", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b"), _checked),
+    ("a PyPI token", re.compile(r"\bpypi-AgEIcHlwaS5vcmc[\w-]{50,}"), looks_random),
+    ("an AWS access key", re.compile(r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b"), looks_random),
+    ("an Anthropic key", re.compile(r"\bsk-ant-(?:api|admin)\d\d-[\w-]{80,}"), looks_random),
+    ("an OpenAI key", re.compile(r"\bsk-[\w-]{20,}T3BlbkFJ[\w-]{20,}"), looks_random),
+    ("a Stripe key", re.compile(r"\b[sr]k_live_[A-Za-z0-9]{24,}\b"), looks_random),
+    ("a Slack token", re.compile(r"\bxox[abprs]-\d{10,}-[\w-]{20,}"), looks_random),
+    ("a Slack webhook",
      re.compile(r"https://hooks\.slack\.com/services/T\w{8,}/B\w{8,}/\w{24}"), looks_random),
-    ("AIza", "a Google API key", re.compile(r"\bAIza[\w-]{35}\b"), looks_random),
-    ("glpat-", "a GitLab token", re.compile(r"\bglpat-[\w-]{20,}"), looks_random),
-    ("hf_", "a Hugging Face token", re.compile(r"\bhf_[A-Za-z]{34}\b"), looks_random),
-    ("SG.", "a SendGrid key", re.compile(r"\bSG\.[\w-]{22}\.[\w-]{43}\b"), looks_random),
-    ("PRIVATE KEY", "a private key",
+    ("a Google API key", re.compile(r"\bAIza[\w-]{35}\b"), looks_random),
+    ("a GitLab token", re.compile(r"\bglpat-[\w-]{20,}"), looks_random),
+    ("a Hugging Face token", re.compile(r"\bhf_[A-Za-z]{34}\b"), looks_random),
+    ("a SendGrid key", re.compile(r"\bSG\.[\w-]{22}\.[\w-]{43}\b"), looks_random),
+    ("a private key",
      re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\s+[A-Za-z0-9+/=\s]{200,}?-----END"), lambda _: True),
 )  # fmt: skip
-"""A piece that any such secret holds, its name, its form, and a further test."""
+"""Its name, its form, and a further test."""
 
 
 @rule(
@@ -85,19 +87,13 @@ def secret(file: File) -> Iterator[Finding]:
     """Each secret of a known form; the message does not repeat it."""
     if not _MAY_HOLD(file):
         return
-    text = file.text
-    for piece, name, form, further in _FORMS:
-        if piece in text:
-            for found in form.finditer(text):
-                if further(found[0]):
-                    yield Finding(
-                        found.span(), f"this looks like {name}", "revoke it, and read it from the environment"
-                    )
+    for name, form, further in _FORMS:
+        for found in form.finditer(file.text):
+            if further(found[0]):
+                yield Finding(found.span(), f"this looks like {name}", "revoke it, and read it from the environment")
 
 
-_LOGIN = re.compile(
-    r"\b[a-z][a-z0-9+.-]*://[^\s/:@\"'<>${}]{1,64}:(?P<word>[^\s/:@\"'<>${}]{6,})@(?P<host>[^\s/\"'<>:]+)"
-)
+_LOGIN = re.compile(r"://[^\s/:@\"'<>${}]{1,64}:(?P<word>[^\s/:@\"'<>${}]{6,})@(?P<host>[^\s/\"'<>:]+)")
 _USUAL = frozenset(
     {"password", "passwd", "secret", "postgres", "changeme", "example", "username", "mypassword", "apikey", "api_key",
      "api-key", "docker", "access_token", "token"}
@@ -128,7 +124,10 @@ def password_in_address(file: File) -> Iterator[Finding]:
         word, host = found["word"], found["host"]
         local = host in ("localhost", "127.0.0.1", "db", "redis", "postgres", "host", "hostname") or "example" in host
         if not local and "." in host and word.lower() not in _USUAL and not _EXAMPLE.search(word) and _mixed(word):
-            yield Finding(found.span(), f"the address of `{host}` holds a password")
+            start = found.start()
+            while start and file.text[start - 1].isalnum():
+                start -= 1
+            yield Finding((start, found.end()), f"the address of `{host}` holds a password")
 
 
 def _mixed(word: str) -> bool:

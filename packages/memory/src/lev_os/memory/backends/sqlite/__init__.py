@@ -48,6 +48,9 @@ class SqliteBackend:
     async def append(self, scope: Scope, changes: Sequence[Change]) -> Sequence[str]:
         return await self._run(self._store.append, scope, changes)
 
+    async def load(self, scope: Scope, changes: Sequence[Change]) -> int:
+        return await self._run(self._store.load, scope, changes)
+
     async def erase(self, scope: Scope, ids: Sequence[str], at: datetime) -> Sequence[str]:
         return await self._run(self._store.erase, scope, ids, at)
 

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from .writing import counts_of
 
 NEVER = np.iinfo(np.int64).max
+_LONGEST = np.iinfo(np.uint16).max
+_MOST_TRUSTS = 150
 _FIELDS = "row, doc, type, session, speaker, question, trust, terms, begins, ends, retracted, forgotten, sequence"
 _ARRAYS: dict[str, tuple[Any, Any]] = {
     # name: (dtype, what a doc that is not there has)
-    "rows": (np.int64, -1),
+    "rows": (np.uint32, 0),
     "types": (np.uint8, 255),
     "sessions": (np.int32, -1),
     "speakers": (np.int32, -1),
     "questions": (np.bool_, False),
-    "trust": (np.float32, 0),
-    "lengths": (np.float32, 0),
+    "trust": (np.uint8, 0),
+    "lengths": (np.uint16, 0),
     "begins": (np.int64, NEVER),
     "gone": (np.bool_, True),
     "before": (np.int32, -1),
     "after": (np.int32, -1),
 }
+
+
+K = TypeVar("K")
 
 
 class Columns:
@@ -50,6 +56,7 @@ class Columns:
         self.ends: dict[int, int] = {}
         self.forgotten: dict[int, int] = {}
         self.session_codes: dict[str, int] = {}
+        self.trust_codes: dict[float, int] = {}
         self.speaker_codes: dict[str, int] = {}
         self.tail: dict[str, list[tuple[int, int]]] = {}
         """For the docs without postings: a term, and the docs with their counts."""
@@ -68,8 +75,8 @@ class Columns:
             return
         docs, indexed = db.execute("SELECT docs, indexed FROM space WHERE space = ?", (self.space,)).fetchone()
         changed = db.execute(
-            "SELECT DISTINCT doc FROM log WHERE space = ? AND cursor > ? AND op > 0 AND doc < ?",
-            (self.space, self.cursor, self.n),
+            "SELECT DISTINCT doc FROM log WHERE space = ? AND cursor > ? AND op > 0 AND doc BETWEEN 0 AND ?",
+            (self.space, self.cursor, self.n - 1),
         ).fetchall()
         select = f"SELECT {_FIELDS} FROM record WHERE space = ? AND doc"
         for (doc,) in changed:
@@ -120,8 +127,8 @@ class Columns:
             docs = np.array(fields[1], np.int64)
             self.rows[docs] = fields[0]
             self.types[docs] = fields[2]
-            self.trust[docs] = fields[6]
-            self.lengths[docs] = fields[7]
+            self.trust[docs] = [self._trust_code(trust) for trust in fields[6]]
+            self.lengths[docs] = np.minimum(fields[7], _LONGEST)
             self.begins[docs] = fields[8]
             self.gone[docs] = [retracted is not None for retracted in fields[10]]
             self.questions[docs] = fields[5]
@@ -131,6 +138,12 @@ class Columns:
             self._link(rows, tangled)
         for session in tangled:
             self._untangle(db, session)
+
+    def _trust_code(self, trust: float) -> int:
+        """A small number for a trust, rounded down to hundredths where there are too many to tell apart."""
+        if trust not in self.trust_codes and len(self.trust_codes) >= _MOST_TRUSTS:
+            trust = math.floor(trust * 100) / 100
+        return _code(self.trust_codes, trust)
 
     def _times(self, rows: Sequence[Any]) -> None:
         for row in rows:
@@ -189,5 +202,5 @@ class Columns:
         self._last[code] = (doc, float("inf") if sequence is None else float(sequence))
 
 
-def _code(codes: dict[str, int], name: str | None) -> int:
+def _code(codes: dict[K, int], name: K | None) -> int:
     return -1 if name is None else codes.setdefault(name, len(codes))

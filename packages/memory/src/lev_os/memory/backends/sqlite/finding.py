@@ -22,7 +22,7 @@ from .vectors import EXACT, Vectors
 _WORDED = 1_000
 _EXACT_WORDED = 200
 _EXACT_NEAR = 500
-_COMMON = 8
+_COMMON = 20
 """In a large space a term held by more than one record in so many is left out when there are rarer ones."""
 _WORD = re.compile(r"[^\W_]+")
 
@@ -111,7 +111,7 @@ class Finder:
         n = columns.n
         known = micros(moment.known_at or moment.now)
         begins = columns.begins[:n]
-        mask = ~columns.gone[:n] if not where.retired else columns.rows[:n] >= 0
+        mask = ~columns.gone[:n] if not where.retired else columns.rows[:n] > 0
         ends = columns.ends
         if moment.known_at is not None:
             mask, ends = self._as_known(columns, mask.copy(), known)
@@ -126,7 +126,8 @@ class Finder:
         for session in {scope.session, where.session} - {None}:
             mask = mask & (columns.sessions[:n] == columns.session_codes.get(session or "", -2))
         if where.min_trust > 0:
-            mask = mask & (columns.trust[:n] >= np.float32(where.min_trust))
+            enough = [code for trust, code in columns.trust_codes.items() if trust >= where.min_trust]
+            mask = mask & np.isin(columns.trust[:n], enough)
         if where.since is not None:
             mask = mask & (begins >= micros(where.since))
         if where.until is not None:
@@ -169,8 +170,9 @@ class Finder:
         return mask, ends
 
     def _postings(self, text: str, allowed: Any, total: int) -> list[bm25.Posting]:
+        """Where the question's terms stand, among what is allowed."""
         found: list[bm25.Posting] = []
-        for term in dict.fromkeys(words.terms(text)):
+        for term in self._worth_reading(list(dict.fromkeys(words.terms(text)))):
             some = [
                 (docs + start, counts)
                 for (columns, _), start in zip(self._spaces, self._starts, strict=False)
@@ -179,14 +181,22 @@ class Finder:
                 ]
             ]
             places, counts = (np.concatenate(arrays) for arrays in zip(*some, strict=True))
-            inside = allowed[places]
-            if inside.any():
-                found.append((places[inside], counts[inside]) if not inside.all() else (places, counts))
-        found.sort(key=lambda posting: len(posting[0]))
-        if total > EXACT:
-            rare = [posting for posting in found if len(posting[0]) * _COMMON <= total]
-            return rare or found[:1]
+            if total < self.n:
+                inside = allowed[places]
+                places, counts = places[inside], counts[inside]
+            if len(places):
+                found.append((places, counts))
         return found
+
+    def _worth_reading(self, asked: Sequence[str]) -> Sequence[str]:
+        """All terms; in a large space without those that very many records hold, unless there are no others."""
+        if self.n <= EXACT:
+            return asked
+        held = {
+            term: sum(postings.holders(self._db, columns.space, term) for columns, _ in self._spaces) for term in asked
+        }
+        rare = [term for term in asked if held[term] * _COMMON <= self.n]
+        return rare or sorted(asked, key=held.__getitem__)[:1]
 
     def _all(self, query: Any | None, allowed: Any) -> tuple[Any, Any | None]:
         """Every record that passed, and its cosine (None without vectors)."""
@@ -204,7 +214,7 @@ class Finder:
 
     def _some(self, query: Any | None, allowed: Any, lexical: Any) -> tuple[Any, Any | None]:
         """The most promising records and their neighbours, with cosines that are exact for the best of them."""
-        worded = np.flatnonzero(lexical)
+        worded = np.flatnonzero(lexical > 0)
         worded = worded[ranking.best(lexical[worded], _WORDED)]
         near = [
             vectors.nearest(query, allowed[start : start + columns.n]) + start

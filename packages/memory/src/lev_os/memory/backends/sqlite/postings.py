@@ -71,3 +71,9 @@ def read(db: sqlite3.Connection, space: int, term: str, tail: Sequence[tuple[int
         known = docs < below
         return docs[known], counts[known]
     return docs, counts
+
+
+def holders(db: sqlite3.Connection, space: int, term: str) -> int:
+    """About how many docs hold a term, without reading which."""
+    statement = "SELECT ifnull(sum(length(body)), 0) FROM posting WHERE space = ? AND term = ?"
+    return int(db.execute(statement, (space, term)).fetchone()[0]) // POSTING.itemsize

@@ -9,6 +9,7 @@ kept by space, so nothing that one of them holds can be found, counted or felt i
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -90,9 +91,12 @@ def connect(path: str) -> sqlite3.Connection:
 
 
 def _prepare(db: sqlite3.Connection, path: str) -> None:
+    ours = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'posting'").fetchone() is not None
+    if not ours and db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None:
+        raise StoreProblem(f"{path} is a database of something else", help="name another file")
+    _write_ahead(db)
     # Without a power cut nothing acknowledged is lost; the write-ahead log is synced when it is folded in.
     for pragma in (
-        "journal_mode = WAL",
         "synchronous = NORMAL",
         "secure_delete = ON",
         "temp_store = MEMORY",
@@ -100,14 +104,25 @@ def _prepare(db: sqlite3.Connection, path: str) -> None:
         "cache_size = -8000",
     ):
         db.execute(f"PRAGMA {pragma}")
-    if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone() is None:
-        if db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None:
-            raise StoreProblem(f"{path} is a database of something else", help="name another file")
+    if not ours:
         db.executescript(f"BEGIN IMMEDIATE; {_TABLES} INSERT OR IGNORE INTO meta VALUES ('format', {FORMAT}); COMMIT;")
     (found,) = db.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
     if found != FORMAT:
         help = "upgrade lev-os-memory" if found > FORMAT else "`lev memory export` with the older version, then import"
         raise StoreProblem(f"{path} has format {found}; this version knows format {FORMAT}", help=help)
+
+
+def _write_ahead(db: sqlite3.Connection) -> None:
+    """Turn the write-ahead log on. SQLite does not wait for others that do the same, so we do."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 def problem(path: str, error: sqlite3.Error) -> StoreProblem:

@@ -64,6 +64,50 @@ class SqliteStore:
             writer.flush()
         return ids
 
+    def load(self, scope: Scope, changes: Sequence[Change]) -> int:
+        """See `MemoryBackend.load`."""
+        taken = 0
+        with self._transaction():
+            writer = Writer(self._db, self._latest(), imports=True)
+            for op, some in groupby(changes, key=lambda change: change.op):
+                group = list(some)
+                if op == "put":
+                    known = {row[3] for row in self._rows(Scope(tenant=scope.tenant), [change.id for change in group])}
+                    gone = self._tombstones(scope, [change.id for change in group])
+                    fresh = [change for change in group if change.id not in known and change.id not in gone]
+                    writer.put(fresh)
+                    taken += len(fresh)
+                    continue
+                writer.flush()
+                taken += sum(self._take_in(writer, scope, change) for change in group)
+            writer.flush()
+        return taken
+
+    def _take_in(self, writer: Writer, scope: Scope, change: Change) -> bool:
+        """Make a change of another store here, unless it was made before."""
+        found = self._rows(scope, [change.id])
+        if change.op == "erase":
+            if not found and self._tombstones(scope, [change.id]):
+                return False
+            if not found:
+                entry = (_OPERATIONS["erase"], writer.space(change.scope), -1, change.id, writer.at(change))
+                self._db.execute(LOG, (*entry, None, None, None))
+            for row in found:
+                self._destroy(row, writer.at(change))
+            return True
+        if not found and self._tombstones(scope, [change.id]):
+            return False
+        if found and change.expects is not None and found[0][4] > change.expects:
+            return False
+        self._change(writer, scope, change)
+        return True
+
+    def _tombstones(self, scope: Scope, ids: Sequence[str]) -> set[str]:
+        """Those of the ids that were erased here."""
+        spaces = self._spaces(Scope(tenant=scope.tenant))
+        test = f"SELECT 1 FROM log l WHERE l.id = ? AND l.op = {_OPERATIONS['erase']} AND {within(spaces, 'l')}"
+        return {id for id in ids if self._db.execute(test, (id, *spaces)).fetchone() is not None}
+
     def _change(self, writer: Writer, scope: Scope, change: Change) -> str:
         found = self._rows(scope, [change.id])
         if not found:
@@ -104,18 +148,22 @@ class SqliteStore:
         with self._transaction():
             found = self._rows(scope, ids)
             moment = max(micros(at), self._latest())
-            for row, space, doc, id, *_, content in found:
-                postings.remove(self._db, space, doc, counts_of(content))
-                for table in ("record", "vector", "sketch"):
-                    self._db.execute(f"DELETE FROM {table} WHERE row = ?", (row,))
-                self._db.execute("DELETE FROM log WHERE id = ? AND space = ?", (id, space))
-                self._db.execute(LOG, (_OPERATIONS["erase"], space, doc, id, moment, None, None, None))
-                if space in self._vectors:
-                    self._vectors[space].forget(doc)
+            for row in found:
+                self._destroy(row, moment)
         if found and self.path != ":memory:":
             # Deleted pages are zeroed (secure_delete); what the write-ahead log still holds goes with it.
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return [row[3] for row in found]
+
+    def _destroy(self, found: Any, at: int) -> None:
+        row, space, doc, id, *_, content = found
+        postings.remove(self._db, space, doc, counts_of(content))
+        for table in ("record", "vector", "sketch"):
+            self._db.execute(f"DELETE FROM {table} WHERE row = ?", (row,))
+        self._db.execute("DELETE FROM log WHERE id = ? AND space = ?", (id, space))
+        self._db.execute(LOG, (_OPERATIONS["erase"], space, doc, id, at, None, None, None))
+        if space in self._vectors:
+            self._vectors[space].forget(doc)
 
     def get(self, scope: Scope, ids: Sequence[str], moment: Moment | None) -> dict[str, Record]:
         """See `MemoryBackend.get`."""

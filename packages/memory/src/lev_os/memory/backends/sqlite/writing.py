@@ -29,9 +29,10 @@ class _Space:
 
 
 class Writer:
-    """Takes puts in; `flush` writes them."""
+    """Takes puts in; `flush` writes them. What it `imports` keeps its times, and stands beside its like."""
 
-    def __init__(self, db: sqlite3.Connection, latest: int) -> None:
+    def __init__(self, db: sqlite3.Connection, latest: int, *, imports: bool = False) -> None:
+        self._imports = imports
         self._db = db
         self._latest = latest
         self._spaces: dict[tuple[str, str | None, str | None, str | None], _Space] = {}
@@ -40,7 +41,9 @@ class Writer:
         self._there: dict[tuple[int, str], str] = {}
 
     def at(self, change: Change) -> int:
-        """The change's time, not before any in the log."""
+        """The change's time, not before any in the log; an imported one's own."""
+        if self._imports:
+            return micros(change.at)
         self._latest = max(self._latest, micros(change.at))
         return self._latest
 
@@ -51,7 +54,8 @@ class Writer:
             assert change.record is not None
             content = content_of(change.record)
             given.append((change, change.record, content, hash_of(content), self._space(change.scope)))
-        self.at(changes[0])
+        for change in changes[:1]:
+            self.at(change)
         for start in range(0, len(given), _ASKED_AT_ONCE):
             self._look_up([(space.number, digest) for *_, digest, space in given[start : start + _ASKED_AT_ONCE]])
         return [self._put(*one) for one in given]
@@ -79,7 +83,7 @@ class Writer:
     def _put(self, change: Change, record: Record, content: bytes, digest: str, space: _Space) -> str:
         key = (space.number, digest)
         there = self._there.get(key)
-        if there is not None:
+        if there is not None and not self._imports:
             return there
         at = self.at(change)
         doc = space.docs
@@ -87,10 +91,15 @@ class Writer:
         speaker = speakers.speaker_of(record)
         counts = space.counts[doc] = words.counts(speakers.indexed_text(record, speaker))
         total = sum(counts.values())
-        self._records.append(_columns(record, change.id, space.number, doc, digest, speaker, total, at, content))
+        live = 1 if there is None else 2
+        self._records.append(_columns(record, change.id, space.number, doc, digest, live, speaker, total, at, content))
         self._entries.append((0, space.number, doc, change.id, at, None, None, change.reason))
-        self._there[key] = change.id
+        self._there.setdefault(key, change.id)
         return change.id
+
+    def space(self, scope: Scope) -> int:
+        """The number of a scope's space, made when there is none."""
+        return self._space(scope).number
 
     def _waiting(self, space: _Space) -> list[tuple[int, Mapping[str, int]]]:
         """The docs without postings, with the counts of their terms."""
@@ -137,11 +146,11 @@ def counts_of(content: bytes) -> Mapping[str, int]:
 
 
 def _columns(
-    record: Record, id: str, space: int, doc: int, digest: str, speaker: str | None, terms: int, at: int,
+    record: Record, id: str, space: int, doc: int, digest: str, live: int, speaker: str | None, terms: int, at: int,
     content: bytes,
 ) -> tuple[Any, ...]:  # fmt: skip
     return (
-        None, space, doc, id, bytes.fromhex(digest[7:]), 1, 1, MEMORY_TYPES.index(record.type), record.session,
+        None, space, doc, id, bytes.fromhex(digest[7:]), live, 1, MEMORY_TYPES.index(record.type), record.session,
         record.sequence, record.role, speaker, record.subject, record.predicate, record.pinned, record.trust,
         speakers.asks(record), terms, at,
         at if record.valid_from is None else micros(record.valid_from),

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from ...api.classes import Classes
-from ...api.types import Types
-from ...api.values import ClassValue, Found, InstanceValue, ModuleValue
+from ..api.classes import Classes
+from ..api.types import Types
+from ..api.values import ClassValue, Found, InstanceValue, ModuleValue
 from .follow import Drift
 
 _MOST_BYTES = 32 * 1024 * 1024

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from ...files import File
-from ...markdown import Code
-from ...rule import Span
+from ..files import File
+from ..markdown import Code
+from ..rule import Span
 
 _STEM = re.compile(
     r"history|news|changes|change.?log.*|releases?|release.?notes.*|migrat\w*(?:[-_ ].*)?|.*[-_ ]migration|"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ...api.calls import Calls
-from ...api.expressions import Attribute, Await, Call, Constant, Either, Expression, Group, Item, Name, dotted
-from ...api.shapes import Parameter
-from ...api.values import (
+import msgspec
+
+from ..api.calls import Calls
+from ..api.expressions import Attribute, Await, Call, Constant, Either, Expression, Group, Item, Name, dotted
+from ..api.shapes import Parameter
+from ..api.values import (
     Answer,
     BuiltinValue,
     ClassValue,
@@ -29,8 +32,13 @@ from .fences import Bind, Block, Define, DefineClass, FromImport, Import, Look, 
 What = Literal["attribute", "name", "module", "parameter", "deprecated", "absent"]
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+_PLACEHOLDER = re.compile(
+    r"(?:my|your|some|MY|YOUR|SOME)_\w+|(?:[Mm]y|[Yy]our|[Ss]ome)[A-Z]\w*|[Ff]oo|[Bb]ar|[Bb]az|Class|ClassName|func|method"
+)
+"""Names that stand for whatever the reader has."""
+
+
+class Drift(msgspec.Struct, frozen=True):
     """Something that a document names and the API has not. `module` is where it was looked for; `written` how the
     document writes it, `of` what it should belong to; `names` are those that exist there."""
 
@@ -145,6 +153,9 @@ class Follower:
         parent = top
         for part in rest:
             if index.finder.find(f"{parent}.{part}") is None:
+                if index.is_shared(parent):
+                    self._add(Drift("absent", at + len(parent) + 1, part, name, f"{parent}.{part}"))
+                    return False
                 if isinstance(self.calls.types.in_module(parent, part), Missing):
                     names = tuple(index.finder.submodules(parent))
                     offset = at + len(parent) + 1
@@ -303,7 +314,7 @@ class Follower:
             self._add(Drift(what, at, name, written, _home(base), base, answer.names, sure=answer.sure))
 
     def _add(self, drift: Drift) -> None:
-        if not self._quiet:
+        if not self._quiet and not _PLACEHOLDER.fullmatch(drift.name):
             self.drifts.append(drift)
 
 
