@@ -25,6 +25,8 @@ NAMES = (
     "judgement",
     "drift",
     "check_flows",
+    "recall",
+    "remember",
 )
 
 

@@ -284,3 +284,22 @@ def test_what_a_program_asks_about_a_name(tmp_path: Path, code: str, wrong: list
     """A test narrows what a name is, or leaves it open; names that stand for the reader's own are not looked for."""
     package = "class A:\n    a = 1\nclass B(A):\n    b = 1\n"
     assert drifts(tmp_path, f"from acme import A, B\ne = A()\n{code}", {"acme.py": package}) == wrong
+
+
+def test_abstract_collections_are_known(tmp_path: Path) -> None:
+    """What `Mapping` and its like bring is there; nothing else is for their sake."""
+    package = "from collections.abc import Mapping\nclass Request(Mapping[str, str]):\n    url = ''\n"
+    code = "from acme import Request\nr = Request()\nr.url, r.get('x'), r.items(), r.append(1)\n"
+    assert drifts(tmp_path, code, {"acme.py": package}) == ["append"]
+
+
+def test_a_lazy_module_with_a_table_of_its_own(tmp_path: Path) -> None:
+    """The table may lie in the function, and be asked for its keys."""
+    package = """
+        def __getattr__(name):
+            known = {"__version__": "version", "Old": "old"}
+            if name not in known.keys():
+                raise AttributeError(f"no {name}")
+            return known[name]
+    """
+    assert drifts(tmp_path, "import acme\nacme.Old, acme.New\n", {"acme.py": package}) == ["New"]
