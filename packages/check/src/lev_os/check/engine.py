@@ -81,6 +81,7 @@ class Checker:
         self._roots: tuple[str, ...] = ()
         self._unreadable: dict[str, str] = {}
         self._begun = 0
+        self._values: dict[str, dict[str, Any]] = {}
         self._kept: set[str] = set()
         self._around: dict[str, int] | None = None
         self._packages = Packages(self.root, self.environment)
@@ -218,6 +219,7 @@ class Checker:
                 if text is None:
                     file.text = decode(data)
                 found = apply(self.selection.on_files(kind), file, file, lambda _: file)
+                self._values.pop(path, None)
                 self.memory.files[path] = FileMemory(kind, now, digest, tuple(found), suppressions_of(file), {})
         except Unreadable as problem:
             self._unreadable[path] = str(problem)
@@ -280,17 +282,20 @@ class Checker:
 
     def _fact(self, fact: Fact[Any], file: File) -> Any:
         """A fact of a file, from memory or from the file; raises `InvalidInput` or `Unreadable` when there is none."""
-        known = self.memory.files[str(file.path)].facts
-        if fact.name not in known:
-            try:
-                value = fact.extract(file)
-            except (LevError, Unreadable):
-                known[fact.name] = b""
-                return NOTHING
-            known[fact.name] = msgspec.msgpack.encode(value)
-            return value
-        data = known[fact.name]
-        return msgspec.msgpack.decode(data, type=fact.type) if data else NOTHING
+        path = str(file.path)
+        values = self._values.setdefault(path, {})
+        if fact.name not in values:
+            known = self.memory.files[path].facts
+            if fact.name in known:
+                values[fact.name] = fact.decoder.decode(known[fact.name]) if known[fact.name] else NOTHING
+            else:
+                try:
+                    values[fact.name] = fact.extract(file)
+                    known[fact.name] = msgspec.msgpack.encode(values[fact.name])
+                except (LevError, Unreadable):
+                    values[fact.name] = NOTHING
+                    known[fact.name] = b""
+        return values[fact.name]
 
     def _locate(self, path: str) -> File | None:
         known = self._files.get(path) or self._files.get(os.path.join(self._prefix, path))
