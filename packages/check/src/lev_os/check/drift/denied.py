@@ -9,7 +9,7 @@ from ..markdown import Code
 from ..rule import Span
 
 _STEM = re.compile(
-    r"history|news|changes|change.?log.*|releases?|release.?notes.*|migrat\w*(?:[-_ ].*)?|.*[-_ ]migration|"
+    r".*template|history|news|changes|change[-_ ].+|change.?log.*|releases?|release.?notes.*|migrat\w*(?:[-_ ].*)?|.*[-_ ]migration|"
     r"upgrad\w*(?:[-_ ].*)?|what.?s.?new.*|breaking.*|deprecat\w*",
     re.IGNORECASE,
 )
