@@ -24,7 +24,7 @@ from lev_os.core.flowmind.model import (
 from lev_os.core.flowmind.walk import bodies, walk
 
 from ...diagnostics import Edit, Fix
-from ...flows.analysis import unhandled
+from ...flows.cases import unhandled
 from ...flows.places import in_step, of_step
 from ...flows.types import Type
 from ...flows.uses import bound_in, in_value

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from lev_os.core.errors import LevError
 from lev_os.core.flowmind.model import Ask, Call, If, Return, Set, Step, SubFlow, Switch, Try, Wait, While
 from lev_os.core.flowmind.walk import walk
-from lev_os.core.packaging import find
+from lev_os.core.packaging import Package, find
 
 from ...flows.places import in_expression, in_header, in_step, of_step, reported
 from ...flows.uses import binds, expressions
@@ -199,6 +200,57 @@ def deprecated_reference(subject: FlowSubject) -> Iterator[Finding]:
         for ref, keys in _references(step):
             if message := _deprecation(subject, ref):
                 yield Finding(in_step(subject, step, *keys), message[0], message[1])
+
+
+_OTHER = "flowmind: 1\nname: x\nsteps:\n  - ask: Say hello.\n    context: [./contexts/{name}]\n"
+
+
+def _calling(name: str, at: tuple[int, int] | None = None) -> Example:
+    """A flow that calls another package's, which names a context."""
+    manifest = 'format = 1\nname = "other"\n[exports]\n"./flows/*" = { llm = "./flows/*.yaml" }\n'
+    return flow(
+        "steps:\n  - flow: other/flows/x\n", at,
+        more={
+            "other/__init__.py": "",
+            "other/lev.toml": manifest + '"./contexts/*" = { llm = "./contexts/*.md" }\n',
+            "other/contexts/tone.md": "Be polite.\n",
+            "other/flows/x.yaml": _OTHER.format(name=name),
+        },
+    )  # fmt: skip
+
+
+@rule(
+    "FLW217", "broken-elsewhere", on="flow", severity="error",
+    summary="The flow refers to something of another package that has an error itself.",
+    why="It cannot be linked, so this flow cannot run either; the error is in files that are not checked here.",
+    mend="Upgrade or mend the other package, or do without it.",
+    bad=_calling("tnoe", (4, 11)),
+    good=_calling("tone"),
+)  # fmt: skip
+def broken_elsewhere(subject: FlowSubject) -> Iterator[Finding]:
+    """References into packages in whose files linking has found something."""
+    own = subject.flow.package
+    foreign = [problem for problem in subject.link_problems if problem.at.path not in (None, subject.flow.path)]
+    if not foreign:
+        return
+    for step in walk(subject.flow.tree.steps):
+        for ref, keys in _references(step):
+            package = _package_of(subject, ref)
+            if package is None or (own is not None and package.root == own.root):
+                continue
+            below = os.path.join(str(package.root), "")
+            inside = [problem for problem in foreign if str(problem.at.path).startswith(below)]
+            if inside:
+                at = inside[0].at
+                where = f"{package.name}/{str(at.path).removeprefix(below).replace(os.sep, '/')}:{at.line}"
+                yield Finding(in_step(subject, step, *keys), f"`{ref}` cannot be used: {inside[0].message} ({where})")
+
+
+def _package_of(subject: FlowSubject, ref: str) -> Package | None:
+    try:
+        return find(ref, within=subject.flow.package)[0]
+    except LevError:
+        return None
 
 
 def _references(step: Step) -> Iterator[tuple[str, tuple[str | int, ...]]]:
