@@ -23,6 +23,9 @@ NAMES = (
     "gate",
     "judgement",
     "drift",
+    "check_flows",
+    "recall",
+    "remember",
 )
 
 

@@ -5,9 +5,18 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-_SYLLABLES = "ra ten mo lis ve kor a den si pu ta ber ni el ca for ge sto mi hal do ric un pla se tor wi nam".split()  # noqa: SIM905
-_VERBS = "read write build deploy test check move rename parse load save send fetch merge review trace plan".split()  # noqa: SIM905
-_NOUNS = "file table report branch client record build answer list page model index queue draft order release".split()  # noqa: SIM905
+_SYLLABLES = [
+    "ra", "ten", "mo", "lis", "ve", "kor", "a", "den", "si", "pu", "ta", "ber", "ni", "el", "ca", "for", "ge",
+    "sto", "mi", "hal", "do", "ric", "un", "pla", "se", "tor", "wi", "nam",
+]  # fmt: skip
+_VERBS = [
+    "read", "write", "build", "deploy", "test", "check", "move", "rename", "parse", "load", "save", "send",
+    "fetch", "merge", "review", "trace", "plan",
+]  # fmt: skip
+_NOUNS = [
+    "file", "table", "report", "branch", "client", "record", "build", "answer", "list", "page", "model", "index",
+    "queue", "draft", "order", "release",
+]  # fmt: skip
 _LINKS = ("https://docs.example.org/{0}/{1}", "references/{1}.md", "#{1}", "https://example.com/{1}?page=2")
 
 

@@ -141,7 +141,21 @@ def test_what_fails_because_of_types_was_said(source: str, scope: dict[str, Any]
         program = compile_expression(source)
     except ExpressionError:
         return
-    loose = ["anything", "type(", "size", "int(", "double(", "matches", "[0]", "lines", "map(", "filter(", "x", "found"]
+    loose = [
+        "?",
+        "anything",
+        "type(",
+        "size",
+        "int(",
+        "double(",
+        "matches",
+        "[0]",
+        "lines",
+        "map(",
+        "filter(",
+        "x",
+        "found",
+    ]
     if any(word in source for word in loose) or read(source)[1]:
         return
     about_values = ("zero", "64 bits", "finite", "overflow", "regex", "parse error", "keys that are not text")

@@ -228,7 +228,8 @@ class Checker:
     def _about_package(self, root: str) -> tuple[Diagnostic, ...]:
         if root not in self._kept:
             found = self._packages.diagnostics(root, self._files, self.selection, self._locate)
-            rests_on = {**states(files_below(root), self._begun), **self._surroundings}
+            paths = (*files_below(root), *self._packages.used(root))
+            rests_on = {**states(paths, self._begun), **self._surroundings}
             self.memory.packages[root] = PackageMemory(
                 rests_on, dict(self._kinds_of(root)), tuple(dict.fromkeys(found))
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import collections.abc
 from dataclasses import dataclass, field
 
 import msgspec
@@ -48,6 +49,7 @@ _PROPERTIES = frozenset(
     }
 )  # fmt: skip
 _PLAIN_METACLASSES = frozenset({"ABCMeta", "type", "EnumMeta", "EnumType"})
+_NAMED_TUPLE = frozenset({"_asdict", "_replace", "_make", "_fields", "_field_defaults", "count", "index"})
 _OBJECT = frozenset(dir(object)) | {"__dict__", "__name__", "__qualname__", "__module__", "__annotations__", "mro"}
 
 
@@ -172,20 +174,15 @@ class Classes:
                 return Found(self._bound(bindings, each, instance or of, enum=ancestry.enum), deprecated(bindings))
             if name in each.shape.attributes:
                 return Found(self._attribute(each.shape.attributes[name], each))
-        if any(hasattr(getattr(builtins, builtin, None), name) for builtin in ancestry.builtin) or name in _OBJECT:
+        if any(name in _names_of(builtin) for builtin in ancestry.builtin) or name in _OBJECT:
             return Found()
         if ancestry.open or (instance is None and ancestry.open_class):
             return None
-        if name.startswith("__") or self._unknown_builtin(ancestry, name):
+        if name.startswith("__"):
             return None
         if instance is None and self._on_metaclass(ancestry, name):
             return Found()
         return Missing(tuple(self.names(of)))
-
-    def _unknown_builtin(self, ancestry: Ancestry, name: str) -> bool:
-        """Whether a base that has no class in `builtins` may have the name: `Mapping` has `get`, and `append` is not
-        far."""
-        return any(not hasattr(builtins, each) for each in ancestry.builtin)
 
     def _on_metaclass(self, ancestry: Ancestry, name: str) -> bool:
         for each in ancestry.classes:
@@ -232,6 +229,12 @@ class Classes:
                 made = self.types.evaluate(of, owner.module)
                 return InstanceValue(made) if isinstance(made, ClassValue) else None
         return None
+
+
+def _names_of(name: str) -> frozenset[str]:
+    """What a class of Python itself has: one of `builtins` or `collections.abc`, or a named tuple."""
+    found = getattr(builtins, name, None) or getattr(collections.abc, name, None)
+    return frozenset(dir(found)) | _NAMED_TUPLE if found is not None else _NAMED_TUPLE
 
 
 def _is_transform(shape: Class) -> bool:

@@ -138,6 +138,9 @@ def _inside(type_: Type, path: Path, change: Change) -> Type:
     name, *rest = path
     if name not in type_.fields:
         return type_.without("null")
-    inner = _inside(type_.fields[name], tuple(rest), change)
+    before = type_.fields[name]
+    inner = _inside(before, tuple(rest), change)
+    if inner is before and name in type_.required and type_.only == "map":
+        return type_
     fields = {**type_.fields, name: inner}
     return replace(type_, kinds=type_.kinds & {"map"}, fields=fields, required=type_.required | {name})

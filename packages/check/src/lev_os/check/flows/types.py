@@ -48,7 +48,7 @@ class Type:
         return next(iter(self.kinds)) if len(self.kinds) == 1 else None
 
     def without(self, *kinds: str) -> Type:
-        return replace(self, kinds=self.kinds - set(kinds))
+        return self if self.kinds.isdisjoint(kinds) else replace(self, kinds=self.kinds - set(kinds))
 
     def or_null(self) -> Type:
         return self if "null" in self.kinds else replace(self, kinds=self.kinds | {"null"})
