@@ -18,6 +18,7 @@ COMMANDS = {
     "run": (f"{_HERE}.run", "Run a flow once, or over a file of inputs."),
     "runs": (f"{_HERE}.runs", "Look at runs; answer what waits for a person."),
     "calibrate": (f"{_HERE}.calibrate", "How well conditions are judged, and which thresholds they need."),
+    "memory": (f"{_HERE}.memory", "What is remembered: look, add, move, erase."),
     "mcp": (f"{_HERE}.mcp", "Serve packages and flows to an MCP host."),
     "schema": (f"{_HERE}.schema", "The JSON Schema of a file format."),
     "demo": (f"{_HERE}.demo", "See it all work, without a key."),
