@@ -30,6 +30,7 @@ lint: .venv/bin/lev
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
+	.venv/bin/lev check examples packages docs
 
 bench: .venv/bin/lev
 	.venv/bin/python -m benchmarks $(ARGS)
@@ -46,9 +47,10 @@ fuzz: .venv/bin/lev
 	@$(UV) sync --quiet --group fuzz
 	nice .venv/bin/python fuzz/run.py --minutes $(MINUTES) $(ARGS)
 
-# The formats reference is generated from the schemas.
+# The formats reference is generated from the schemas, the pages on rules from the rules and their examples.
 docs: .venv/bin/lev
 	.venv/bin/python internal/formats_reference.py
+	.venv/bin/python internal/rules_reference.py
 
 pins: $(filter .tools/%,$(UV))
 	$(PYTHON) internal/pins.py

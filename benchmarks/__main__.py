@@ -22,6 +22,8 @@ NAMES = (
     "growth",
     "gate",
     "judgement",
+    "drift",
+    "check_flows",
     "recall",
     "remember",
 )

@@ -56,14 +56,15 @@ def own(name: str, *arguments: object) -> list[str]:
 
 
 def rounds(measures: Mapping[str, Callable[[], float]], count: int) -> dict[str, float]:
-    """The median of each measure over `count` rounds; in each round every measure is taken once.
+    """The median of each measure over `count` rounds; in each round every measure is taken once, every other time
+    in the opposite order.
 
     One round before them is thrown away: it fills caches and writes byte code.
     """
     taken: dict[str, list[float]] = {name: [] for name in measures}
     for number in range(count + 1):
-        for name, measure in measures.items():
-            value = measure()
+        for name in list(measures)[:: 1 if number % 2 else -1]:
+            value = measures[name]()
             if number:
                 taken[name].append(value)
     return {name: median(values) for name, values in taken.items()}

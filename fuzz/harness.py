@@ -26,8 +26,17 @@ def text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-def run(name: str, target: Callable[[bytes], object], seeds: Sequence[str], words: Sequence[str] = ()) -> None:
-    """Fuzz `target` with libFuzzer's own options from the command line, from `seeds` on."""
+def run(
+    name: str,
+    target: Callable[[bytes], object],
+    seeds: Sequence[str],
+    words: Sequence[str] = (),
+    change: Callable[[bytes, random.Random], bytes] | None = None,
+) -> None:
+    """Fuzz `target` with libFuzzer's own options from the command line, from `seeds` on.
+
+    `change` knows the format, and makes every other input from another that it is given.
+    """
     corpus = KEPT / name
     corpus.mkdir(parents=True, exist_ok=True)
     FOUND.mkdir(exist_ok=True)
@@ -42,6 +51,8 @@ def run(name: str, target: Callable[[bytes], object], seeds: Sequence[str], word
     def mutate(data: bytes, most: int, seed: int) -> bytes:
         """Every other time a word of the format is put in, or a line is doubled, moved or lost."""
         dice = random.Random(seed)
+        if change is not None and dice.random() < 0.5:
+            return change(data, dice)[:most]
         if dice.random() < 0.5:
             return atheris.Mutate(data, most)
         lines = data.split(b"\n")
@@ -59,6 +70,6 @@ def run(name: str, target: Callable[[bytes], object], seeds: Sequence[str], word
                 lines[place] = lines[place][:at] + word + lines[place][at:]
         return b"\n".join(lines)[:most]
 
-    options = ["-timeout=5", "-max_len=4096", "-rss_limit_mb=2048", f"-artifact_prefix={FOUND}/{name}-"]
+    options = ["-timeout=5", "-max_len=8192", "-rss_limit_mb=2048", f"-artifact_prefix={FOUND}/{name}-"]
     atheris.Setup([sys.argv[0], str(corpus), *options, *sys.argv[1:]], once, custom_mutator=mutate)
     atheris.Fuzz()

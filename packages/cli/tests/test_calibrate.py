@@ -132,6 +132,14 @@ def test_labelled_texts_that_cannot_be_used(lev: Lev, flow: Path, tmp_path: Path
     assert message in said.err
 
 
+def test_a_file_of_labelled_texts_that_is_not_there(lev: Lev, flow: Path) -> None:
+    """The option that named it is the one to look at."""
+    said = lev("calibrate", "shed/flows/sort", "--labelled", "nowhere.jsonl")
+    assert said.code == 2
+    assert "nowhere.jsonl" in said.err
+    assert "check --labelled" in said.err
+
+
 def test_what_cannot_be_measured(lev: Lev, flow: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A step that is not there, a flow without conditions, a context, no embedder."""
     assert "its conditions are kind, urgent" in lev("calibrate", "shed/flows/sort", "--step", "kid").err

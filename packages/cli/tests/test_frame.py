@@ -97,10 +97,10 @@ def test_the_table_and_the_commands_agree_on_names(path: tuple[str, ...]) -> Non
 
 def test_a_misspelt_command_is_answered_with_the_nearest(lev: Lev) -> None:
     """Exit code 2, and the right spelling."""
-    said = lev("lst")
+    said = lev("doctr")
     assert said.code == 2
-    assert "there is no command `lev lst`" in said.err
-    assert "did you mean `lev list`?" in said.err
+    assert "there is no command `lev doctr`" in said.err
+    assert "did you mean `lev doctor`?" in said.err
 
 
 def test_a_misspelt_option_is_answered_with_the_way_to_help(lev: Lev) -> None:
@@ -122,8 +122,8 @@ def test_errors_are_json_too(lev: Lev) -> None:
 
 def test_an_unknown_command_is_json_too(lev: Lev) -> None:
     """Even before a command is known."""
-    said = lev("lst", "--json")
-    assert said.json["error"]["help"] == "did you mean `lev list`?"
+    said = lev("doctr", "--json")
+    assert said.json["error"]["help"] == "did you mean `lev doctor`?"
 
 
 def test_a_bug_is_one_line_and_a_report(lev: Lev, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_bash_itself_completes(tmp_path: Path, lev: Lev) -> None:
     (tmp_path / "lev.bash").write_text(lev("completion", "bash").out)
     folder = Path(sys.executable).parent
     for line, wanted in (
-        ("lev ru", "run runs"),
+        ("lev ru", "rules run runs"),
         ("lev runs app", "approve"),
         ("lev show --py", "--python"),
     ):

@@ -114,6 +114,14 @@ def test_only_what_changed_is_made_anew(lev: Lev, site: Path) -> None:
     assert second["desk/contexts/pay"] == first["desk/contexts/pay"]
 
 
+def test_a_wheel_with_skills_is_explained(lev: Lev, site: Path) -> None:
+    """Who has never heard of such a package reads why it is there; JSON stays as it is."""
+    said = lev("list")
+    assert "kit 1.0 (wheel-skills)" in said.out
+    assert "wheel-skills: no Leviathan package, but its wheel brings skills" in said.err
+    assert lev("list", "desk").err == lev("list", "--json").err == ""
+
+
 def test_code_that_a_skill_links_to_may_come_later(lev: Lev, site: Path) -> None:
     """A link that led nowhere is remembered as such, and looked at again."""
     code = (site / "kit" / "code.py").read_text()

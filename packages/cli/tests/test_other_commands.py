@@ -78,6 +78,15 @@ def test_mcp_where_there_is_nothing_to_serve(lev: Lev) -> None:
     assert "name one: lev mcp PACKAGE" in said.err
 
 
+def test_lsp_without_pygls(lev: Lev, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line that installs it."""
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pygls" else real(name))
+    said = lev("lsp")
+    assert said.code == 2
+    assert "pip install 'lev-os[lsp]'" in said.err
+
+
 @pytest.mark.slow
 def test_mcp_with_a_package_that_is_not_there(process: Lev) -> None:
     """Before the first message, in words."""

@@ -111,6 +111,27 @@ def test_garbage_on_the_wire_leaves_the_server_standing(project: Path) -> None:
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    ("wrong", "code", "says"),
+    [
+        ({"method": "tools/list", "params": []}, -32602, "`params` is an object, or left out"),
+        ({"method": "tools/call", "params": "flow_start"}, -32602, "`params` is an object, or left out"),
+        ({"method": 7}, -32600, "not a request of JSON-RPC 2.0: method"),
+        ({"method": "tools/list", "jsonrpc": "1.0"}, -32600, "not a request of JSON-RPC 2.0: jsonrpc"),
+    ],
+)
+def test_a_request_that_is_none_is_answered(project: Path, wrong: dict[str, Any], code: int, says: str) -> None:
+    """Whoever sends an id gets a reply to it, as the first message and later."""
+    process = _raw(project)
+    for hello in (True, False):
+        reply = _say(process, {"jsonrpc": "2.0", "id": "x1", **wrong})
+        assert (reply["id"], reply["error"]) == ("x1", {"code": code, "message": says})
+        if hello:
+            assert "result" in _say(process, _HELLO)
+    _, err = process.communicate(timeout=20)
+    assert (process.returncode, "Traceback" in err) == (0, False)
+
+
 def test_a_package_that_is_not_there_ends_the_command_with_words(project: Path) -> None:
     """Exit code 2, the reason on stderr, nothing on stdout."""
     command = [sys.executable, "-m", "lev_os.mcp", "no_such_package_here", "--root", str(project)]

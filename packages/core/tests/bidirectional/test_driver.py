@@ -6,6 +6,7 @@ import asyncio
 import random
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,10 @@ def test_losers_of_a_race_are_cancelled() -> None:
     stopped = []
 
     @tool(effects=[])
+    async def soon() -> None:
+        await asyncio.sleep(0.01)
+
+    @tool(effects=[])
     async def slow() -> None:
         try:
             await asyncio.sleep(60)
@@ -119,12 +124,39 @@ def test_losers_of_a_race_are_cancelled() -> None:
             raise
 
     text = (
-        "  - parallel:\n      fast: [{id: x, call: ./tools/double, with: {n: 1}}]\n"
+        "  - parallel:\n      fast: [{id: x, call: ./tools/soon}]\n"
         "      slow: [{call: ./tools/slow}]\n    wait_for: any\n"
     )
-    result = run_sync(flow(text), {}, tools={**TOOLS, "./tools/slow": slow})
+    result = run_sync(flow(text), {}, tools={"./tools/soon": soon, "./tools/slow": slow})
     assert result.status == "done"
     assert stopped == [True]
+
+
+def test_a_race_that_is_over_starts_nobody() -> None:
+    """What is dropped before its turn has come is not carried out at all."""
+    asked: list[str] = []
+
+    def model(request: Mapping[str, Any]) -> dict[str, Any]:
+        asked.append(request["step"])
+        return {"answer": "hello"}
+
+    text = "  - parallel: {a: [{id: a, ask: x}], b: [{id: b, ask: x}]}\n    wait_for: any\n"
+    assert run_sync(flow(text), {}, model=model).status == "done"
+    assert asked == ["a"]
+
+
+def test_answers_are_in_the_journal_before_the_next_call_blocks(tmp_path: Path) -> None:
+    """A plain function as a model holds up the whole loop: if the process dies in it, no finished answer is lost."""
+    path = tmp_path / "j.jsonl"
+    known: list[int] = []
+
+    def model(request: Mapping[str, Any]) -> dict[str, Any]:
+        known.append(sum(entry.type == "result" for entry in read_journal(path)))
+        return {"answer": "hello"}
+
+    text = "  - parallel: {a: [{id: a, ask: x}], b: [{id: b, ask: x}], c: [{id: c, ask: x}]}\n"
+    assert run_sync(flow(text), {}, model=model, journal=path).status == "done"
+    assert known == [0, 1, 2]
 
 
 def test_a_tool_that_refuses_to_be_cancelled() -> None:

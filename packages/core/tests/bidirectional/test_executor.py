@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from driving import Told, flow
+from lev_os.core import LevError, tool
 from lev_os.core.bidirectional import RunResult, read_journal, run, run_sync
 from lev_os.core.bidirectional import _threads as threads
 from lev_os.core.bidirectional.values import MAX_INLINE_BYTES
@@ -123,6 +124,24 @@ def test_a_failure_names_the_line_that_raised() -> None:
     error = call("broken").error
     assert error is not None
     assert error.details["where"].split(":")[0].endswith("tempers")
+
+
+def test_a_refusal_is_not_tried_again() -> None:
+    """A `LevError` says that the input is wrong, and another attempt would say the same; `retryable` says otherwise."""
+    said: list[str] = []
+
+    class Busy(LevError):
+        retryable = True
+
+    @tool(effects=[])
+    async def refuses(name: str) -> None:
+        said.append(name)
+        raise Busy("not now") if name == "busy" else LevError("never")
+
+    for name in ("wrong", "busy"):
+        text = f"  - call: ./tools/refuses\n    with: {{name: {name}}}\n    retry: {{attempts: 3}}\n"
+        assert run_sync(flow(text), {}, tools={"./tools/refuses": refuses}).status == "failed"
+    assert said == ["wrong", "busy", "busy", "busy"]
 
 
 def test_arguments_that_do_not_fit() -> None:

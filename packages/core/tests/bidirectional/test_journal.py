@@ -174,7 +174,7 @@ def test_a_write_survives_a_killed_process(tmp_path: Path) -> None:
         "from lev_os.core.bidirectional.journal import Journal\n"
         "from lev_os.core.bidirectional.effects import Record\n"
         "journal = Journal.create(Path(sys.argv[1]))\n"
-        "journal.append([Record(type='result', at=0.0, body='x' * 100)] * 7)\n"
+        "journal.append([Record(type='result', at=0.0, key='k', attempt=1, body={'value': 'x' * 100})] * 7)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     subprocess.run([sys.executable, "-c", code, str(path)], check=False)
@@ -207,9 +207,10 @@ def test_a_full_disk_loses_nothing_acknowledged(tmp_path: Path) -> None:
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
         "journal = Journal.create(Path(sys.argv[1])); done = 0\n"
+        "big = Record(type='result', at=0.0, key='k', attempt=1, body={'value': 'x' * 900})\n"
         "for attempt in range(2):\n"
         "    try:\n"
-        "        while True: journal.append([Record(type='result', at=0.0, body='x' * 900)]); done += 1\n"
+        "        while True: journal.append([big]); done += 1\n"
         "    except JournalUnwritable as error: print(done, error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from lev_os.core.bidirectional.effects import Failure, Record
 from lev_os.core.bidirectional.journal import Journal, JournalDamaged
 from lev_os.core.bidirectional.replaying import describe
 from lev_os.core.constitutional import Constitution, Gate
+from lev_os.core.traces import read_run
 from tempers import TOOLS
 
 BUSY = """
@@ -134,7 +136,8 @@ def test_a_record_that_nothing_led_to(tmp_path: Path) -> None:
     path = tmp_path / "j.jsonl"
     doubled(path)
     with Journal.open(path)[0] as journal:
-        journal.append([Record(type="verdict", at=0.0, key="k", attempt=1, body={"ruling": "allow"})])
+        body = {"phase": "pre", "digest": "sha256:0", "ruling": "allow"}
+        journal.append([Record(type="verdict", at=0.0, key="k", attempt=1, body=body)])
     assert [divergence.what for divergence in replay(path).divergences] == ["an unexpected verdict"]
 
 
@@ -289,3 +292,45 @@ def test_replay_asks_nobody(tmp_path: Path) -> None:
     assert len(model.requests) == 1
     assert again.usage.asks == 1
     assert again.verdicts == 2
+
+
+@pytest.mark.parametrize("at", [-1.0, 1e18])
+def test_a_time_that_no_calendar_has(at: float, tmp_path: Path) -> None:
+    """Refused with its line, before anybody tries to show it."""
+    with Journal.create(tmp_path / "j.jsonl") as journal:
+        journal.append([Record(type="cancel", at=at, body={"reason": "r"})])
+    with pytest.raises(JournalDamaged, match=r"`float` [><]"):
+        read_journal(tmp_path / "j.jsonl")
+
+
+STRANGE: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "a body that is no object": ("effect", lambda body: [body]),
+    "a kind of effect there is not": ("effect", lambda body: {**body, "kind": "guess"}),
+    "contexts that are a text": ("effect", lambda body: {**body, "request": {"context": "none"}}),
+    "a result without its value": ("result", lambda body: {}),
+    "a phase there is not": ("verdict", lambda body: {**body, "phase": "later"}),
+    "a finding without its principle": ("verdict", lambda body: {**body, "findings": [{}]}),
+    "an outcome without its usage": ("outcome", lambda body: {**body, "usage": None}),
+    "an error that is a text": ("outcome", lambda body: {**body, "error": "no"}),
+    "an input that is a list": ("run_started", lambda body: {**body, "input": [1]}),
+    "a principle that is a number": (
+        "run_started",
+        lambda body: {**body, "gate": {"mode": None, "constitutions": [{"principles": 1}]}},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_body_of_another_shape_is_damage(name: str, tmp_path: Path) -> None:
+    """However well it is chained, a record that says what its type cannot say is refused by every reader, with its
+    line."""
+    type_, change = STRANGE[name]
+    path = tmp_path / "j.jsonl"
+    doubled(path)
+    places = [place for place, entry in enumerate(read_journal(path), 1) if entry.type == type_]
+    rewritten(path, lambda kind, body: change(body) if kind == type_ else body)
+    for read in (read_journal, replay, read_run, Run.resume):
+        with pytest.raises(JournalDamaged, match=type_) as refused:
+            read(path)
+        assert refused.value.line == places[0]
+    assert describe(path)["status"] == "damaged"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from driving import Told, flow, open_gate
+from lev_os.core import InvalidInput
 from lev_os.core.bidirectional import Failure, Machine, run_sync
 from lev_os.core.bidirectional._answers import accept_approval, accept_judgement, accept_verdict_of_model, fitted
 from lev_os.core.bidirectional._scope import Scope
@@ -288,3 +289,144 @@ def test_an_integer_beyond_64_bits_does_not_fit() -> None:
     problems, _ = fitted(Schema.of({"type": "integer"}), 1 << 63)
     assert problems
     assert fitted(Schema.of({"type": "number"}), 2) == ((), 2.0)
+
+
+# --- what failures say, and of which step
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("{if: input.v, then: []}", "`input.v` gives a list, not true or false"),
+        ("{for_each: i in input.v.size() == 1, do: []}", "`input.v.size() == 1` gives true or false, not a list"),
+        ("{for_each: i in input.v.size(), do: []}", "`input.v.size()` gives a number, not a list"),
+        ('{for_each: "i in input.v[0]", do: []}', "`input.v[0]` gives a string, not a list"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_named(step: str, said: str) -> None:
+    """In words, with the expression; another attempt would come to the same."""
+    found = failure(f"  - {step}\n", {"v": ["x"]})
+    assert (found.kind, found.message, found.retryable) == ("expression", said, False)
+
+
+def test_a_loop_takes_ten_thousand_items_and_no_more() -> None:
+    """The last that fits fits."""
+    loop = "  - {id: n, for_each: i in input.v, do: [], collect: 1}\n  - {return: '${n.size()}'}\n"
+    assert run_of(loop, {"v": [0] * 10_000}) == 10_000
+    found = failure(loop, {"v": [0] * 10_001})
+    assert (found.kind, found.step, found.retryable) == ("expression", "n", False)
+    assert "has 10001 items; a loop takes at most 10000" in found.message
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        '{id: s, set: {x: "${input.v.missing}"}}',
+        '{id: s, ask: "${input.v.missing}"}',
+        '{id: s, ask: x, about: "${input.v.missing}"}',
+        '{id: s, wait: x, about: "${input.v.missing}"}',
+        '{id: s, if_semantic: "${input.v.missing}", about: x, then: [], uncertain: []}',
+        '{id: s, if_semantic: x, about: "${input.v.missing}", then: [], uncertain: []}',
+        "{id: s, if: input.v.missing, then: []}",
+        "{id: s, switch: input.v.missing, cases: {a: []}}",
+        "{id: s, for_each: i in input.v.missing, do: []}",
+        "{id: s, for_each: 'i in [1]', where: input.v.missing, do: []}",
+        '{id: s, for_each: "i in [1]", do: [], collect: "${input.v.missing}"}',
+        "{id: s, while: input.v.missing, max_iterations: 1, do: []}",
+        '{id: s, flow: ./flows/inner, with: {v: "${input.v.missing}"}}',
+    ],
+)
+def test_an_expression_that_fails_names_its_step(step: str) -> None:
+    """Wherever in the step it stands."""
+    inner = "flowmind: 1\nname: inner\ninput: {v: any}\nsteps: [{return: 1}]\n"
+    found = failure(f"  - {step}\n", {"v": {}}, inner=inner)
+    assert (found.kind, found.step, found.retryable) == ("expression", "s", False)
+
+
+def test_a_sub_flow_that_fails_is_a_failure_of_its_step() -> None:
+    """With what happened inside as details; an input that does not fit is the caller's failure too."""
+    inner = "flowmind: 1\nname: inner\ninput: {a: integer, b: integer}\nsteps:\n  - {id: deep, if: input.a, then: []}\n"
+    found = failure("  - {id: sub, flow: ./flows/inner, with: {a: 1, b: 2}}\n", inner=inner)
+    assert (found.kind, found.step, found.retryable) == ("flow", "sub", False)
+    assert found.message == "./flows/inner: `input.a` gives a number, not true or false"
+    assert found.details == {"kind": "expression", "step": "deep", "details": None}
+    strings = "  - {id: sub, flow: ./flows/inner, with: {a: \"${'x'}\", b: \"${'y'}\"}}\n"
+    found = failure(strings, inner=inner)
+    assert (found.kind, found.step, found.retryable) == ("flow", "sub", False)
+    assert found.message.startswith("the input of ./flows/inner does not fit: /a: ")
+    assert "; /b: " in found.message
+
+
+def test_a_branch_that_needs_nothing_wins_before_the_others_begin() -> None:
+    """Of two races at once, the losers ask for nothing, and both winners go on."""
+    race = "{p%s: [{id: w%s, parallel: {a: [{set: {x: 1}}], b: [{ask: Never.}]}, wait_for: any}, {ask: Then.}]}"
+    branches = "".join(f"      p{n}: {(race % (n, n))[5:-1]}\n" for n in (1, 2))
+    program = flow(f"  - parallel:\n{branches}  - return: done\n")
+    machine = Machine(program, gate=open_gate(), run="r", secret=b"s")
+    asked = machine.start({}).effects
+    assert [effect.request["instruction"] for effect in asked] == ["Then.", "Then."]
+    for effect in asked:
+        machine.submit(effect.token, {"answer": "so"})
+    assert machine.outcome is not None
+    assert machine.outcome.output == "done"
+
+
+def test_a_race_inside_a_race_is_dropped_with_it() -> None:
+    """What waits deep inside a branch that has lost is dropped; nothing else is."""
+    inner = "[{parallel: {a: [{id: a, ask: A.}], b: [{id: b, ask: B.}]}}]"
+    program = flow(f"  - parallel: {{deep: {inner}, plain: [{{id: c, ask: C.}}]}}\n    wait_for: any\n  - return: 1\n")
+    machine = Machine(program, gate=open_gate(), run="r", secret=b"s")
+    step = machine.start({})
+    a, b, c = sorted(step.effects, key=lambda effect: effect.request["step"])
+    done = machine.submit(c.token, {"answer": "so"})
+    assert set(done.cancelled) == {a.token, b.token}
+    assert machine.outcome is not None
+    late = machine.submit(a.token, {"answer": "late"})
+    assert (late.reply, late.outcome, late.effects) == ("late", machine.outcome, ())
+    again = machine.submit(a.token, {"answer": "late"})
+    assert (again.reply, again.records) == ("duplicate", ())
+    assert machine.submit(a.token, {"answer": "other"}).reply == "conflict"
+
+
+def test_a_failure_is_told_once() -> None:
+    """The same again is a duplicate with the same answer, another a conflict; nothing is written for either."""
+    machine = Machine(flow("  - {id: a, ask: A., retry: {attempts: 2}}\n"), gate=open_gate(), run="r", secret=b"s")
+    (effect,) = machine.start({}).effects
+    first = machine.fail(effect.token, ValueError("no"))
+    again = machine.fail(effect.token, ValueError("no"))
+    assert (again.reply, again.records, again.effects) == ("duplicate", (), first.effects)
+    assert machine.fail(effect.token, ValueError("yes")).reply == "conflict"
+    assert machine.fail(effect.token, ValueError()).reply == "conflict"
+    ended = machine.fail(first.effects[0].token, ValueError())
+    assert ended.outcome is not None
+    assert ended.outcome.error is not None
+    assert (ended.outcome.error.kind, ended.outcome.error.message) == ("model", "ValueError")
+
+
+def test_an_input_that_does_not_fit_is_told_what_there_is() -> None:
+    """The names, or that there are none."""
+    with pytest.raises(InvalidInput, match="this flow takes no input"):
+        run_sync(flow("  - return: 1\n"), {"x": 1})
+    with pytest.raises(InvalidInput, match=r"this flow takes a, b \(optional\)"):
+        run_sync(flow("  - return: 1\n", "{a: string, b: {type: string, optional: true}}"), {"c": 1})
+
+
+def test_a_run_is_cancelled_at_its_moment() -> None:
+    """With the reason, or none of its own; time runs up to it."""
+    machine = Machine(flow("  - {ask: A.}\n"), gate=open_gate(), run="r", secret=b"s")
+    machine.start({}, at=5.0)
+    step = machine.cancel(at=9.0)
+    assert [record.at for record in step.records if record.type == "cancel"] == [9.0]
+    assert step.outcome is not None
+    assert step.outcome.error is not None
+    assert step.outcome.error.message == "cancelled"
+
+
+@pytest.mark.parametrize(("attempts", "said"), [(1, "1 attempt: "), (2, "2 attempts: ")])
+def test_how_often_it_was_tried_is_said(attempts: int, said: str) -> None:
+    """Once, or how many times; five reasons at most."""
+    returns = "{" + ", ".join(f"f{number}: string" for number in range(7)) + "}"
+    steps = f"  - {{id: a, ask: A., returns: {returns}, retry: {{attempts: {attempts}}}}}\n"
+    found = failure(steps, model=lambda request: {"answer": {}})
+    assert found.message.startswith(f"no valid result after {said}")
+    assert found.message.count("; ") == 4

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from lev_os.core.bidirectional import Effect, Machine
-from lev_os.core.constitutional import Constitution, Gate
+from lev_os.core.constitutional import Check, Constitution, Gate, Principle
+from lev_os.core.flowmind import Flow
 from machines import card, drive, machine
 
 MAIL = card("mail", "ingests_untrusted")
@@ -34,6 +37,25 @@ WAYS = {
     "a parallel branch": READ + '  - {id: x, parallel: {a: [{set: {y: "${mail}"}}], b: [{set: {z: 1}}]}}\n',
     "an error": READ
     + '  - try: [{call: ./tools/pure, with: {text: "${mail}"}}]\n    catch: [{set: {x: "${error.message}"}}]\n',
+    "items and where": READ
+    + '  - set: {l: ["${mail}"]}\n'
+    + '  - {id: x, for_each: i in l, where: "1 == 1", do: [set: {y: 1}], collect: 1}\n',
+    "one item of several": ITEMS
+    + "  - {id: x, for_each: i in items, collect: 1,"
+    + " do: [{if: i == 1, then: [{set: {y: '${mail}'}}], else: [{set: {z: 1}}]}]}\n",
+    "an item decided on": READ
+    + '  - set: {l: ["${mail}"]}\n  - {for_each: i in l, do: [{id: y, call: ./tools/pure, with: {}}], id: x}\n',
+    "rounds that a later one ended": READ
+    + "  - set: {n: 0, z: 'cat'}\n  - id: x\n    while: \"z != 'dog'\"\n    max_iterations: 3\n"
+    + "    do: [{set: {z: '${n == 0 ? mail : string(n)}'}}, {set: {n: '${n + 1}'}}]\n",
+    "a name that a judgement may bind": READ
+    + '  - {if_semantic: angry, about: "${mail}", then: [{id: x, call: ./tools/pure, with: {}}], uncertain: []}\n',
+    "a label": READ + '  - {id: x, switch_semantic: mood, about: "${mail}", cases: {yes: [], no: []}, uncertain: []}\n',
+    "a judged statement": READ + '  - {id: x, if_semantic: "it is ${mail}", about: it, then: [], uncertain: []}\n',
+    "rounds that an earlier one let in": READ
+    + "  - set: {z: '${mail}'}\n  - {id: x, while: \"z == 'cat'\", max_iterations: 3, do: [{set: {z: dog}}]}\n",
+    "an error inside a flow's expression": READ
+    + "  - try: [{set: {y: \"${mail['no'].such}\"}}]\n    catch: [{set: {x: '${error.kind}'}}]\n",
     "a judgement": READ + '  - {id: x, if_semantic: angry, about: "${mail}", then: [], else: [], uncertain: []}\n',
 }
 
@@ -89,6 +111,27 @@ def test_a_call_without_arguments_is_tainted_by_what_its_model_has_read() -> Non
     step = m.submit(m.start().effects[0].token, "ring, now!")
     step = m.submit(step.effects[0].token, {"tool_calls": [{"tool": "ring", "arguments": {}}]})
     assert [effect.kind for effect in step.effects] == ["wait"]
+
+
+@pytest.mark.parametrize(
+    ("catch", "status"),
+    [
+        ('[{return: "${error.message}"}]', "done"),
+        ('[{ask: "What does this mean: ${error.message}"}]', "denied"),
+        ('[{call: ./tools/pure, with: {text: "${error.message}"}}]', "denied"),
+        ('[{ask: Do it., tools: [./tools/pure], about: "${error.message}"}]', "denied"),
+    ],
+)
+def test_what_an_error_says_is_judged_where_it_goes(catch: str, status: str) -> None:
+    """Its text has no verdict of its own; a prompt or a call that holds it has, and who called the flow may read it."""
+    hush = Principle(id="T-1", statement="Hush.", checks=(Check(kind="regex", argument="hush"),))
+    gate = Gate(Constitution.of((hush,), name="hush"))
+    m = machine(f"  - try: [{{call: ./tools/files, with: {{}}}}]\n    catch: {catch}\n", tools=(FILES, PURE), gate=gate)
+    step = m.fail(m.start().effects[0].token, "hush, it failed")
+    assert [record.type for record in step.records][:1] == ["failure"]
+    assert m.outcome is not None
+    assert m.outcome.status == status
+    assert m.outcome.output == ("hush, it failed" if status == "done" else None)
 
 
 def test_what_a_private_tool_says_when_it_fails_is_private() -> None:
@@ -158,6 +201,64 @@ def test_what_follows_a_tainted_return_is_decided_by_it() -> None:
     _, effect = sent(steps, "hello")
     assert effect is not None
     assert effect.kind == "wait"
+
+
+RETURNS = {
+    "a judgement": "  - {if_semantic: angry, about: '${mail}', then: [], else: [{return: 1}], uncertain: []}\n",
+    "a classification": "  - {switch_semantic: mood, about: '${mail}', cases: {yes: [], no: [{return: 1}]},"
+    " uncertain: []}\n",
+    "a loop": "  - {while: \"mail == 'dog'\", max_iterations: 2, do: [{return: 1}]}\n",
+    "an error": "  - try: [{call: ./tools/pure, with: {text: '${mail}'}}]\n"
+    "    catch: [{if: 'false', then: [{return: 1}]}]\n",
+}
+
+
+@pytest.mark.parametrize("way", RETURNS)
+def test_what_might_have_returned_decides_what_follows(way: str) -> None:
+    """Wherever the `return` stands, and however it was decided on."""
+    _, effect = sent(READ + RETURNS[way], "hello")
+    assert effect is not None
+    assert effect.kind == "wait"
+
+
+def test_a_sub_flow_that_fails_hands_up_what_it_has_read() -> None:
+    """Its failure may quote what a private tool inside it has seen."""
+    inside = Flow.parse("flowmind: 1\nname: inner\ninput: {}\nsteps:\n  - {call: ./tools/files, with: {}}\n")
+    outer = (
+        "flowmind: 1\nname: outer\ninput: {}\nsteps:\n  - try: [{flow: ./flows/inner}]\n"
+        '    catch: [{call: ./tools/send, with: {text: "${error.message}"}}]\n'
+    )
+    base = Flow.parse("flowmind: 1\nname: outer\ninput: {}\nsteps: [{return: 1}]\n").link()
+    tools = {"./tools/files": FILES, "./tools/send": SEND}
+    flows = {"./flows/inner": inside.link(tools=tools)}
+    linked = replace(base, tree=Flow.parse(outer).tree, flows=flows, tools=tools)
+    m = Machine(linked, gate=Gate(), run="r", secret=b"s")
+    (wait,) = m.fail(m.start().effects[0].token, "no room in /home/alice/diary").effects
+    assert {"BASE-001", "BASE-002"} <= {finding["principle"] for finding in wait.request["for"]["findings"]}
+
+
+def test_an_expression_that_fails_hands_on_what_it_has_read() -> None:
+    """What an error says of a private value is private."""
+    steps = (
+        "  - {id: file, call: ./tools/files, with: {}}\n"
+        '  - try: [{set: {x: "${file.missing}"}}]\n'
+        '    catch: [{call: ./tools/send, with: {text: "${error.message}"}}]\n'
+    )
+    m = machine(steps, tools=(FILES, SEND), gate=Gate())
+    (wait,) = m.submit(m.start().effects[0].token, {"diary": 1}).effects
+    assert "BASE-002" in {finding["principle"] for finding in wait.request["for"]["findings"]}
+
+
+def test_a_person_s_answer_is_clean() -> None:
+    """What a person says after reading a stranger's mail is the person's own."""
+    m = machine(
+        READ + '  - {id: w, wait: word, about: "${mail}"}\n  - {call: ./tools/send, with: {text: "${w}"}}\n',
+        tools=(MAIL, SEND),
+        gate=Gate(),
+    )
+    step = m.submit(m.start().effects[0].token, "cat")
+    step = m.submit(step.effects[0].token, "dog")
+    assert [effect.request["name"] for effect in step.effects] == ["send"]
 
 
 def test_a_branch_that_cannot_return_decides_nothing_after_it() -> None:

@@ -77,7 +77,7 @@ ASK_AND_CALL = """\
 
 
 def answer(request: Mapping[str, Any]) -> dict[str, Any]:
-    return {"answer": "hello ada", "usage": {"input_tokens": 12, "output_tokens": 3, "cost": 0.5}}
+    return {"answer": "hello wyn", "usage": {"input_tokens": 12, "output_tokens": 3, "cost": 0.5}}
 
 
 def told() -> Told:
@@ -89,7 +89,7 @@ def told() -> Told:
 def ask_and_call(**options: Any) -> Any:
     return run_sync(
         flow(ASK_AND_CALL, "{name: string}"),
-        {"name": "Ada"},
+        {"name": "Wyn"},
         model=told(),
         tools={"./tools/shout": shout},
         gate=open_gate(),
@@ -104,7 +104,7 @@ def attributes(span: ReadableSpan) -> dict[str, Any]:
 def test_a_run_is_a_workflow_span_with_its_effects_below(traced: Traced) -> None:
     """One span for the run, one for the model, one for the tool; what the tool traces lies below the tool."""
     done = ask_and_call()
-    assert done.output == "HELLO ADA"
+    assert done.output == "HELLO WYN"
     spans = traced.spans
     assert set(spans) == {"invoke_workflow test", "chat gemini-9", "execute_tool shout", "inside the tool"}
     run, chat, call = (spans[name] for name in ("invoke_workflow test", "chat gemini-9", "execute_tool shout"))
@@ -140,17 +140,17 @@ def test_attributes_follow_the_conventions(traced: Traced) -> None:
 def test_contents_are_only_told_when_asked_for(traced: Traced, monkeypatch: pytest.MonkeyPatch) -> None:
     """No prompt, answer or argument leaves, unless the conventions' variable says so."""
     ask_and_call()
-    assert "ada" not in traced.text.lower()
+    assert "wyn" not in traced.text.lower()
     monkeypatch.setenv(CAPTURE, "true")
     ask_and_call()
     spans = {name: attributes(span) for name, span in traced.spans.items()}
     chat, call = spans["chat gemini-9"], spans["execute_tool shout"]
     assert json.loads(chat["gen_ai.input.messages"]) == [
-        {"role": "user", "parts": [{"type": "text", "content": "Say hello to Ada"}]}
+        {"role": "user", "parts": [{"type": "text", "content": "Say hello to Wyn"}]}
     ]
-    assert json.loads(chat["gen_ai.output.messages"])[0]["parts"][0]["content"] == "hello ada"
-    assert json.loads(call["gen_ai.tool.call.arguments"]) == {"text": "hello ada"}
-    assert json.loads(call["gen_ai.tool.call.result"]) == "HELLO ADA"
+    assert json.loads(chat["gen_ai.output.messages"])[0]["parts"][0]["content"] == "hello wyn"
+    assert json.loads(call["gen_ai.tool.call.arguments"]) == {"text": "hello wyn"}
+    assert json.loads(call["gen_ai.tool.call.result"]) == "HELLO WYN"
 
 
 def test_an_error_sets_the_status_of_its_span_and_of_the_run(traced: Traced, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +273,7 @@ def test_a_trace_that_breaks_does_not_break_the_run(
     provider.add_span_processor(Broken())
     monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
     done = run_sync(flow('  - id: said\n    ask: hi\n  - return: "${said}"\n'), model=told(), gate=open_gate())
-    assert done.output == "hello ada"
+    assert done.output == "hello wyn"
     assert caplog.text.count("is not traced any further") == 1
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from lev_os.core import ToolContext
+from lev_os.core import LevError, ToolContext
 from lev_os.core.bidirectional import _worker
 from lev_os.core.bidirectional._calling import BadArgument, Signature, describe
 
@@ -27,6 +27,10 @@ def private(ctx: ToolContext[str], name: str) -> dict[str, str]:
 
 def raises() -> None:
     raise ValueError("no")
+
+
+def refuses() -> None:
+    raise LevError("never", help="ask something else")
 
 
 def leaves() -> None:
@@ -63,10 +67,12 @@ def test_a_job_is_called_and_answered(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_job_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception, an exit, a result that is no JSON, an argument that cannot be built: all are replies."""
     monkeypatch.setattr(_worker, "import_module", lambda name: __import__("sys").modules[name])
-    sign, (message, where) = reply("raises")
-    assert (sign, message) == ("-", "ValueError: no")
+    sign, (message, where, retryable) = reply("raises")
+    assert (sign, message, retryable) == ("-", "ValueError: no", True)
     assert where.partition(":")[0] == __name__
     assert reply("leaves")[1][0] == "the tool called sys.exit(3)"
+    message, _, retryable = reply("refuses")[1]
+    assert (message, retryable) == ("LevError: never\n    help: ask something else", False)
     assert reply("odd")[0] == "-"
     assert reply("no_such_tool")[1][0].startswith("AttributeError")
 

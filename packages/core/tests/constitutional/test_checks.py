@@ -9,7 +9,10 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 from lev_os.core.constitutional import Action, Check, Constitution, Gate, GateSession, Principle, Verdict
+from lev_os.core.constitutional.checks import KINDS
 from lev_os.core.constitutional.fixtures import action_of
+from lev_os.core.constitutional.rules import _reason
+from lev_os.core.tools import TOOL_EFFECTS
 
 SEND = {"name": "send", "effects": ["writes_external"]}
 
@@ -94,6 +97,25 @@ class TestRegex:
         assert gate("regex", "hush").holdback("post", "model") is None
         assert gate("taint", {"from": ["untrusted"], "to": ["spends"]}).holdback("post", "model") == 0
 
+    def test_a_fault_of_a_pattern_is_told_at_its_place(self) -> None:
+        """With RE2's reason, whichever way the pattern is written."""
+        help = "RE2 has no backreferences and no look-around"
+        assert list(KINDS["regex"].faults("fine")) == []
+        assert list(KINDS["regex"].faults({"pattern": "fine"})) == []
+        (short,) = KINDS["regex"].faults("(")
+        (long,) = KINDS["regex"].faults({"pattern": "("})
+        assert (short.path, long.path) == ((), ("pattern",))
+        assert short.message == long.message == "the pattern is not RE2: missing ): ("
+        assert short.help == long.help == help
+        (half,) = KINDS["regex"].faults("\ud800")
+        assert half.message.startswith("the pattern is not RE2: ")
+
+    def test_waits_are_read_and_sleeps_have_nothing_to_read(self) -> None:
+        """What a person is shown leaves as well; a pause says nothing."""
+        shown = {"kind": "wait", "phase": "pre", "request": {"about": "hush"}}
+        assert ruling("regex", "hush", shown) == "deny"
+        assert ruling("regex", "1", {"kind": "sleep", "phase": "pre", "request": {"seconds": "1"}}) == "allow"
+
 
 class TestRequirePhrase:
     def test_an_answer_must_say_it(self) -> None:
@@ -107,6 +129,25 @@ class TestRequirePhrase:
         """A model that calls a tool need not say it."""
         calls = {"request": {}, "result": {"tool_calls": [{"tool": "x", "arguments": {}}]}}
         assert ruling("require_phrase", "advice", calls) == "allow"
+
+    def test_capitals_matter_unless_told_otherwise(self) -> None:
+        """The words as they are written."""
+        said = {"request": {}, "result": {"answer": "NOT LEGAL ADVICE"}}
+        post = frozenset({"post"})
+        assert ruling("require_phrase", "Not legal advice", said, phases=post) == "deny"
+        assert ruling("require_phrase", {"phrase": "Not legal advice"}, said, phases=post) == "deny"
+        assert ruling("require_phrase", {"phrase": "not LEGAL", "ignore_case": True}, said, phases=post) == "allow"
+
+    def test_what_is_missing_is_said(self) -> None:
+        """The fields, and the words that one of them must say."""
+        argument = {"phrase": "Yours", "fields": ["args.text", "args.note"]}
+        (finding,) = judge("require_phrase", argument, {"tool": SEND, "args": {"text": "Bye"}}).findings
+        assert finding.message == "A rule: `args.text` and `args.note` must say “Yours”"
+        assert finding.evidence == {"fields": ["args.text", "args.note"]}
+
+    def test_a_pause_needs_no_words(self) -> None:
+        """There is nothing that could say them."""
+        assert ruling("require_phrase", "x", {"kind": "sleep", "phase": "pre", "request": {"seconds": 1}}) == "allow"
 
     def test_fields_and_case(self) -> None:
         """Named fields, and capitals when they do not matter."""
@@ -142,6 +183,43 @@ class TestForbidTool:
             phase="tool", kind="tool", key="k", attempt=1, digest="d", at=0.0, request={"tool": "x", "arguments": {}}
         )
         assert gate("forbid_tool", {"effects": ["spends"]}, authority="hard").judge(action).ruling == "deny"
+
+    def test_a_tool_that_declares_nothing_is_told_how(self) -> None:
+        """The declaration to write, with the name that its function has, where being undeclared is what is wrong."""
+        argument = {"effects": ["undeclared", "spends"]}
+        for specifier, function in (
+            ("acme/tools/pay-now", "pay_now"),
+            ("acme.tools:pay", "pay"),
+            ("a:b:pay", "pay"),
+            ("acme/tools/", "your_tool"),
+        ):
+            (finding,) = judge("forbid_tool", argument, {"tool": {"specifier": specifier, "name": "x"}}).findings
+            assert finding.message == f"A rule: `{specifier}` declares no effects"
+            assert finding.help == (
+                f'write `@tool(effects={{"reads_private"}})` above `def {function}(…)` with the effects it has, or '
+                "`@tool(effects=())` if it has none (`from lev_os.core import tool`); the effects are "
+                f"{', '.join(sorted(TOOL_EFFECTS))}"
+            )
+        (finding,) = judge("forbid_tool", {"effects": ["spends"]}, {"tool": {"name": "x"}}, authority="hard").findings
+        assert finding.help is None
+
+    def test_what_is_forbidden_is_said(self) -> None:
+        """By name, or by the effects that are too much."""
+        tool = {"name": "pay", "effects": ["spends", "irreversible", "reads_private"]}
+        (named,) = judge("forbid_tool", ["pay"], {"tool": tool}).findings
+        assert (named.message, named.evidence) == ("A rule: `pay` may not be called", {"tool": "pay"})
+        (by_effect,) = judge("forbid_tool", {"effects": ["spends", "irreversible"]}, {"tool": tool}).findings
+        assert by_effect.message == "A rule: `pay` has the effects `irreversible`, `spends`"
+        assert by_effect.evidence == {"tool": "pay", "effects": ["irreversible", "spends"]}
+
+    def test_an_approval_is_used_up_only_by_what_needed_it(self) -> None:
+        """A harmless call with the same arguments leaves it for the one that pays."""
+        session = gate("forbid_tool", {"effects": ["spends"], "unless": ["approval"]}).session()
+        pay = action_of({"tool": {"name": "pay", "effects": ["spends"]}, "args": {"to": "ann"}}, key="pay")
+        look = action_of({"tool": {"name": "look", "effects": []}, "args": {"to": "ann"}}, key="look")
+        session.person(1, "ok", {"to": "ann"}, {"approved": True})
+        session.left(look)
+        assert session.judge(pay).ruling == "allow"
 
     def test_unless_a_person_was_shown_all_arguments(self) -> None:
         """One yes must have covered every argument; two halves do not add up."""
@@ -299,6 +377,59 @@ class TestTemporal:
             assert plain.judge(call).ruling == "deny"
             assert idempotent.judge(again).ruling == "allow"
 
+    def test_windows_forget_idempotent_calls_one_by_one(self) -> None:
+        """An attempt that is still in the window is no other call; one that has left it is a new call."""
+        session = gate("temporal", {"at_most": 2, "per": "10s"}).session()
+
+        def sure(at: float, key: str) -> Action:
+            call = self.call(at, key)
+            assert call.tool is not None
+            declaration = msgspec.structs.replace(call.tool.declaration, idempotent=True)
+            return msgspec.structs.replace(call, tool=msgspec.structs.replace(call.tool, declaration=declaration))
+
+        session.left(sure(0, "a"))
+        session.left(sure(4, "a"))
+        session.left(sure(5, "b"))
+        assert session.judge(sure(6, "a")).ruling == "allow"
+        assert session.judge(sure(6, "c")).ruling == "deny"
+        assert session.judge(sure(10, "c")).ruling == "allow"
+        session.left(sure(10, "a"))
+        assert session.judge(sure(11, "a")).ruling == "allow"
+        assert session.judge(sure(11, "c")).ruling == "deny"
+        assert session.judge(sure(15, "c")).ruling == "allow"
+        assert session.judge(sure(20, "c")).ruling == "allow"
+
+    def test_plain_calls_of_one_key_are_forgotten_one_by_one(self) -> None:
+        """Each attempt of a tool that is not idempotent counts, and leaves the window by itself."""
+        session = gate("temporal", {"at_most": 2, "per": "10s"}).session()
+        session.left(self.call(0, "a"))
+        session.left(self.call(5, "a"))
+        assert session.judge(self.call(9, "b")).ruling == "deny"
+        assert session.judge(self.call(10, "b")).ruling == "allow"
+        session.left(self.call(10, "a"))
+        assert session.judge(self.call(14, "b")).ruling == "deny"
+        assert session.judge(self.call(15, "b")).ruling == "allow"
+
+    def test_only_the_tools_it_is_about_need_something_before(self) -> None:
+        """`tools` and `effects` say which; what comes before need not be one of them."""
+        argument = {"requires_before": {"tool": "verify"}, "tools": ["pay"], "effects": ["spends"]}
+        session = gate("temporal", argument).session()
+        assert session.judge(self.call(tool={"name": "pay", "effects": []})).ruling == "allow"
+        assert session.judge(self.call(tool={"name": "buy", "effects": ["spends"]})).ruling == "allow"
+        assert session.judge(self.call()).ruling == "deny"
+        session.left(self.call(1, "v", tool={"name": "verify", "effects": []}))
+        assert session.judge(self.call(2)).ruling == "allow"
+
+    def test_a_window_counts_the_tools_it_is_about(self) -> None:
+        """By name and by effect; others pass, and use nothing up."""
+        session = gate("temporal", {"at_most": 1, "tools": ["pay"], "effects": ["spends"]}).session()
+        session.left(self.call(0, "a", tool={"name": "buy", "effects": ["spends"]}))
+        session.left(self.call(0, "b", tool={"name": "pay", "effects": []}))
+        assert session.judge(self.call(1, "c")).ruling == "allow"
+        session.left(self.call(1, "c"))
+        assert session.judge(self.call(2, "d")).ruling == "deny"
+        assert session.judge(self.call(2, "d", tool={"name": "buy", "effects": ["spends"]})).ruling == "allow"
+
     def test_a_duration_that_is_none_denies(self) -> None:
         """Unlinted, it still fails closed."""
         assert gate("temporal", {"at_most": 1, "per": "soon"}).judge(self.call()).ruling == "deny"
@@ -340,6 +471,42 @@ class TestBudget:
         session.left(action_of({"tool": SEND, "args": {"amount": "lots"}}))
         assert self.spend(session, amount=1) == "deny"
 
+    def test_attempts_of_an_idempotent_tool_are_spent_once(self) -> None:
+        """Its key is what counts: another key is another act, and another amount."""
+        session = gate("budget", {"calls": 2, "field": "args.amount", "total": 10}).session()
+
+        def sure(key: str, amount: float) -> Action:
+            action = action_of({"tool": {"name": "pay", "effects": []}, "args": {"amount": amount}}, key=key)
+            assert action.tool is not None
+            declaration = msgspec.structs.replace(action.tool.declaration, idempotent=True)
+            return msgspec.structs.replace(action, tool=msgspec.structs.replace(action.tool, declaration=declaration))
+
+        for _ in range(3):
+            assert session.judge(sure("a", 6)).ruling == "allow"
+            session.left(sure("a", 6))
+        assert session.judge(sure("b", 5)).ruling == "deny"
+        assert session.judge(sure("b", 4)).ruling == "allow"
+        session.left(sure("b", 4))
+        assert session.judge(sure("b", 4)).ruling == "allow"
+        assert session.judge(sure("c", 0)).ruling == "deny"
+
+    def test_what_would_be_too_much_is_said(self) -> None:
+        """How many calls, or how much of what."""
+        session = gate("budget", {"calls": 1, "field": "args.amount", "total": 10}).session()
+        assert self.spend(session, amount=6) == "allow"
+        (calls,) = session.judge(action_of({"tool": SEND, "args": {}})).findings
+        assert calls.message == "A rule: `send` would be call 2 of at most 1 in this run"
+        assert calls.evidence == {"calls": 1}
+        session = gate("budget", {"field": "args.amount", "total": 10}).session()
+        assert self.spend(session, amount=6) == "allow"
+        (total,) = session.judge(action_of({"tool": SEND, "args": {"amount": 5}})).findings
+        assert total.message == "A rule: `args.amount` would come to 11 in this run, of at most 10"
+        assert total.evidence == {"field": "args.amount", "spent": 6.0, "asked": 5.0}
+        (strange,) = session.judge(action_of({"tool": SEND, "args": {"amount": "5"}})).findings
+        assert strange.message == "the check `budget` could not be evaluated: `args.amount` is not a number"
+        (endless,) = session.judge(action_of({"tool": SEND, "args": {"amount": float("inf")}})).findings
+        assert endless.message == "the check `budget` could not be evaluated: `args.amount` is not a finite number"
+
     def test_only_selected_tools_count(self) -> None:
         """Others neither use the budget nor are stopped by it."""
         session = gate("budget", {"calls": 0, "tools": ["refund"]}).session()
@@ -365,6 +532,38 @@ class TestSchema:
         assert ruling("schema", argument, {"tool": {"name": "pay", "effects": []}}) == "deny"
         assert ruling("schema", argument, {"tool": SEND}) == "allow"
         assert ruling("schema", argument, {"request": {}, "result": 1}) == "allow"
+
+    def test_narrowed_to_effects(self) -> None:
+        """Tools with one of them; one that declares nothing, if the principle is hard."""
+        argument = {"args": False, "effects": ["spends"]}
+        assert ruling("schema", argument, {"tool": {"name": "pay", "effects": ["spends"]}}) == "deny"
+        assert ruling("schema", argument, {"tool": SEND}) == "allow"
+        assert ruling("schema", argument, {"tool": {"name": "x"}}, authority="hard") == "deny"
+        assert ruling("schema", argument, {"tool": {"name": "x"}}, authority="default") == "allow"
+        both = {**argument, "tools": ["pay"]}
+        assert ruling("schema", both, {"tool": {"name": "buy", "effects": ["spends"]}}) == "allow"
+
+    def test_what_does_not_fit_is_said(self) -> None:
+        """The first of what is wrong, and ten at most as evidence."""
+        many = {"args": {"required": [f"a{number}" for number in range(12)]}}
+        (finding,) = judge("schema", many, {"tool": SEND}).findings
+        assert finding.message.startswith("A rule: `args` does not fit: ")
+        assert len(finding.evidence["problems"]) == 10
+
+    def test_what_is_not_there_is_null(self) -> None:
+        """A request without arguments is held to the schema all the same."""
+        action = action_of({"tool": SEND})
+        bare = msgspec.structs.replace(action, request={"tool": "send", "name": "send"})
+        assert gate("schema", {"args": {"type": "object"}}).judge(bare).ruling == "deny"
+        assert gate("schema", {"args": {"type": "null"}}).judge(bare).ruling == "allow"
+
+    def test_a_fault_of_a_schema_names_it(self) -> None:
+        """Which of the three, why, and what is allowed."""
+        (fault,) = KINDS["schema"].faults({"args": True, "result": {"$ref": "https://example.com/x"}})
+        assert fault.path == ("result",)
+        assert fault.message.startswith("this is no JSON Schema: ")
+        assert "example.com" in fault.message
+        assert fault.help == "only local `$ref`s are followed"
 
     def test_remote_references_are_refused(self) -> None:
         """No schema of a package makes anybody fetch something: the check cannot be evaluated, so it denies."""
@@ -401,6 +600,30 @@ class TestCel:
     def test_what_is_neither_true_nor_false_denies(self, expression: str) -> None:
         """Missing values, errors, unknown names and broken expressions fail closed."""
         assert ruling("cel", expression, {"tool": SEND, "args": {"a": "b"}}) == "deny"
+
+    def test_a_fault_of_an_expression_names_it_and_says_the_way_out(self) -> None:
+        """Python's spelling gets CEL's; a name that is not there, those that are."""
+        (python,) = KINDS["cel"].faults("args.a and args.b")
+        assert (python.path, python.help) == ((), "write `a && b`")
+        (unknown,) = KINDS["cel"].faults({"holds": "true", "when": "nobody == nothing"})
+        assert unknown.path == ("when",)
+        names = "args, effects, kind, phase, request, result, taint, tool"
+        assert unknown.message == f"there is no nobody, nothing; there are {names}"
+        (finding,) = judge("cel", "'text'", {"tool": SEND}).findings
+        assert finding.message == "the check `cel` could not be evaluated: `'text'` is neither true nor false"
+
+
+def test_a_check_that_breaks_without_a_word_still_says_what_broke() -> None:
+    """The name of the error, when it has no text; a long text is cut."""
+    (finding,) = judge("telepathy", {}, {"tool": SEND}).findings
+    assert finding.message == (
+        "the check `telepathy` could not be evaluated: `telepathy` is not a check this version knows"
+    )
+    open_ = judge("telepathy", {}, {"tool": SEND}, fail_open=True).findings[0]
+    assert open_.message == f"{finding.message} (it is written to fail open)"
+    assert _reason(ValueError()) == "ValueError"
+    assert _reason(ValueError("x" * 400)) == "x" * 300
+    assert _reason(ValueError("first\nsecond")) == "first"
 
 
 def test_a_kind_nobody_knows_denies() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import re
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -514,6 +515,15 @@ def test_a_pin_without_its_text(linked: LinkedFlow) -> None:
     with pytest.raises(InvalidInput) as caught:
         LinkedFlow.from_pinned(damaged)
     assert [(p.code, p.help) for p in caught.value.problems] == [("FLW504", "the journal was changed; start a new run")]
+
+
+@pytest.mark.parametrize("kind", ["contexts", "tools", "flows"])
+def test_a_pin_without_what_its_text_names(kind: str, linked: LinkedFlow) -> None:
+    """What a step would look up has to be there before the run is replayed."""
+    names = sorted(linked.pinned[kind])
+    assert names
+    with pytest.raises(InvalidInput, match=f"does not hold what it names: {re.escape(', '.join(names))}"):
+        LinkedFlow.from_pinned({**linked.pinned, kind: {}})
 
 
 # --- awaiting a flow

@@ -30,6 +30,14 @@ from lev_os.core.schemas import Schema
             ["3:37 FLW302 the default does not fit: /: must be a whole number, not the text 'x'"],
         ),
         ("input_schema: {type: nothing}\nsteps:\n  - ask: hi\n", ["3:15 FLW302 not a usable JSON Schema"]),
+        (
+            "input_schema: {type: array, items: {type: string}}\nsteps:\n  - ask: hi\n",
+            ["3:22 FLW302 the input of a flow is an object with named fields, and this is of type `array`"],
+        ),
+        (
+            "input_schema: {type: [string, 'null']}\nsteps:\n  - ask: hi\n",
+            ["3:22 FLW302 the input of a flow is an object with named fields, and this is of type `string` or `null`"],
+        ),
         ("input: {a-b: string, 1x: string}\nsteps:\n  - ask: hi\n", ["3:9 FLW203 ", "3:22 FLW203 "]),
         (
             'output: {a: string, b: string}\nsteps:\n  - return: {a: "x", c: 1}\n',

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import importlib.util
+import json
 import os
 import random
 import time
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lev_os.core import Flow
+from lev_os.core.bidirectional import Run, replay, run_sync
 from lev_os.core.llm_runtime import NoModel, embedding, open_judge, static, store
 from lev_os.core.llm_runtime.background import SENTENCES
 from lev_os.core.llm_runtime.classifier import Classifier, Condition
@@ -108,6 +111,15 @@ def test_without_a_text_nothing_is_judged(about: str | None) -> None:
     """An empty message is like no example, and like no other text."""
     result = judge(about)
     assert (result["label"], result["evidence"]) == (None, "there is no text to judge")
+
+
+def test_half_a_character_is_left_to_the_model() -> None:
+    """A lone surrogate, as JSON may bring it, is no text; the texts beside it are judged all the same."""
+    broken, whole = Classifier("wordllama").decide(request(""), ["I was charged \ud83d twice", "I lost my card"])
+    assert broken["label"] is None
+    assert broken["evidence"] == "character 15 is half of a character (a lone surrogate)"
+    assert whole["label"] == "card"
+    assert judge("\udc00")["label"] is None
 
 
 def test_a_text_between_two_labels_is_left_to_the_model() -> None:
@@ -282,6 +294,25 @@ def test_another_embedder_is_another_classifier(monkeypatch: pytest.MonkeyPatch)
     assert len(list(Path.cwd().glob("fits/*.fit"))) == 2
     assert (before["label"], before["confidence"]) == (after["label"], pytest.approx(after["confidence"], abs=0.01))
     assert before["decided_by"] != after["decided_by"]
+
+
+def test_what_was_judged_is_not_judged_again_with_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that waits goes on with the decision it has, whatever the embedder of the day would say."""
+    from lev_os.core.llm_runtime import classifier
+
+    cases = {label: {"examples": texts, "then": [{"wait": "word"}]} for label, texts in EXAMPLES.items()}
+    step = {"id": "kind", "switch_semantic": "what it is about", "about": "you charged me twice", "cases": cases}
+    steps = [{**step, "uncertain": []}, {"return": {"kind": "${kind}"}}]
+    flow = Flow.parse(json.dumps({"flowmind": 1, "name": "sort", "steps": steps}))
+    began = run_sync(flow, journal="run.jsonl")
+    assert began.status == "waiting"
+    monkeypatch.setattr(classifier, "open_embedder", lambda name: pytest.fail("judged again"))
+    with Run.resume("run.jsonl", current=flow) as resumed:
+        resumed.submit(resumed.waits[0].token, "go on")
+        asyncio.run(resumed.advance())
+    assert (resumed.result.status, resumed.result.output) == ("done", {"kind": "refund"})
+    assert resumed.result.decisions == began.decisions
+    assert replay("run.jsonl").divergences == ()
 
 
 def test_confidence_comes_from_classifiers_that_have_not_seen_the_example() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lev_os.core.errors import LevError
 from lev_os.core.packaging import ExportNotFound, InvalidExports, InvalidSubpath, resolve_exports
-from node_oracle import CONDITION_SETS, Case, Fuzzer, differences, find_node
+from node_oracle import ALWAYS, CONDITION_SETS, Case, Fuzzer, differences, find_node
 
 MAP = {
     ".": {"llm-first": "./contexts/index.md", "python": "./main.py", "default": "./index.md"},
@@ -140,6 +141,45 @@ def test_a_nested_condition_that_matches_nothing_falls_through() -> None:
     exports = {".": {"llm": {"never": "./a", "default": None}, "default": "./b"}}  # type: ignore[dict-item]
     with pytest.raises(ExportNotFound):
         resolve_exports(exports, ".", {"llm"})
+
+
+SAID = Path(__file__).parent / "node_said.json"
+ERRORS = {error.__name__: error for error in (ExportNotFound, InvalidSubpath, InvalidExports)}
+
+
+def said() -> list[tuple[Any, str, tuple[str, ...], Any]]:
+    """Export map, subpath, conditions, and the target or the error that Node has answered with."""
+    cases: list[tuple[Any, str, tuple[str, ...], Any]] = json.loads(SAID.read_text("utf-8"))
+    return cases
+
+
+def test_what_node_has_said() -> None:
+    """Six hundred corners, answered as Node has answered them, on machines without Node too."""
+    wrong = []
+    for exports, subpath, conditions, answer in said():
+        try:
+            ours: Any = resolve_exports(exports, subpath, {*conditions, *ALWAYS})
+        except tuple(ERRORS.values()) as error:
+            ours = {"error": type(error)}
+            fits = isinstance(answer, dict) and isinstance(error, ERRORS[answer["error"]])
+            fits = fits and isinstance(error, InvalidSubpath) == (answer["error"] == "InvalidSubpath")
+        else:
+            fits = ours == answer
+        if not fits:
+            wrong.append((exports, subpath, conditions, answer, ours))
+    assert not wrong, wrong[:5]
+
+
+@pytest.mark.node
+@pytest.mark.parametrize("major", [20, 24])
+def test_node_still_says_it(major: int, tmp_path: Path) -> None:
+    """The answers that are kept are those of that Node."""
+    node = find_node(major)
+    if node is None:
+        pytest.skip(f"needs Node {major}")
+    for conditions in CONDITION_SETS:
+        cases = [Case(exports, subpath) for exports, subpath, under, _ in said() if tuple(under) == conditions]
+        assert not differences(node, cases, conditions, tmp_path / str(len(conditions)))
 
 
 def _compare(major: int, count: int, seed: int, folder: Path) -> None:

@@ -246,6 +246,7 @@ def test_a_panel_that_cannot_be(by: list[str], options: list[str], why: str) -> 
     assert result.status == "failed"
     assert result.error is not None
     assert why in result.error.message
+    assert not result.error.retryable
     assert asked == []
 
 

@@ -10,13 +10,16 @@ import hashlib
 import heapq
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from lev_os.core.bidirectional import Effect, Failure, Machine
+from lev_os.core import canonical
+from lev_os.core.bidirectional import Effect, Failure, Machine, Step
+from lev_os.core.bidirectional.machine import UnknownToken
 from lev_os.core.flowmind import Flow
-from lev_os.core.flowmind.link import LinkedFlow
+from lev_os.core.flowmind.link import LinkedContext, LinkedFlow
 from lev_os.core.tools import ToolCard, ToolDeclaration
 from reference import Reply, essence
 
@@ -30,6 +33,12 @@ TOOLS = {
     )
     for name, schema in (("plain", None), ("typed", NUMBER))
 }
+CONTEXTS = {
+    f"./contexts/{name}": LinkedContext(f"acme/contexts/{name}", text, canonical.digest(text), params)
+    for name, text, params in (
+        ("mild", "Be kind.", ()), ("rare", "Be rare.", ()), ("asked", "It is ${input.tag}.", ("input",)),
+    )
+}  # fmt: skip
 LEAVES = ["ask", "ask", "ask_tools", "call", "call", "wait", "set", "again"]
 BLOCKS = ["if", "if_semantic", "switch", "switch_semantic", "parallel", "parallel", "for_each", "for_each", "while"]
 BLOCKS += ["while_semantic", "try", "try", "flow", "return"]
@@ -58,6 +67,8 @@ class Writer:
                 if chosen == "time"
                 else self.random.randint(*limits[chosen])
             }
+        if self.chance(5):
+            head["context"] = [self.random.choice([*CONTEXTS])]
         if self.chance(6):
             head["output_schema"] = {"type": "object", "maxProperties": 3}
         return json.dumps({**head, "steps": steps})
@@ -105,6 +116,7 @@ class Writer:
         match kind:
             case "ask":
                 step = {"id": name, "ask": "Do it.", "about": about, **retry}
+                step |= {"context": self.random.sample([*CONTEXTS], 2)} if self.chance(5) else {}
                 step |= {"returns": {"n": "number"}} if self.chance(2) else {}
             case "ask_tools":
                 step = {"id": name, "ask": "Do it.", "about": about, "tools": list(TOOLS), **retry}
@@ -167,7 +179,7 @@ def program(random: Random, depth: int = 2) -> LinkedFlow:
 
 def _linked(name: str, text: str, flows: Mapping[str, LinkedFlow]) -> LinkedFlow:
     return LinkedFlow(
-        tree=Flow.parse(text).tree, specifier=f"acme/flows/{name}", package=None, contexts={},
+        tree=Flow.parse(text).tree, specifier=f"acme/flows/{name}", package=None, contexts=CONTEXTS,
         tools=TOOLS, flows=flows, constitutions=(),
     )  # fmt: skip
 
@@ -190,7 +202,7 @@ class RandomWorld:
 
     def right(self, kind: str, request: Mapping[str, Any], dice: Random) -> Any:
         """A result that fits."""
-        word = dice.choice(["good", "bad"])
+        word = dice.choice(["good", "good", "good", "bad", "bad", "bad", "rare"])
         usage = {"input_tokens": dice.randrange(10), "output_tokens": dice.randrange(10)}
         match kind:
             case "tool":
@@ -199,6 +211,8 @@ class RandomWorld:
                 label = dice.choice([*request["labels"], None])
                 sure = {"confidence": dice.random(), "calibrated": True} if dice.random() < 0.5 else {}
                 return {"label": label, "decided_by": "test", **sure}
+            case "wait" if request["purpose"] == "approval":
+                return {"approved": dice.random() < 0.8}
             case "wait":
                 return {"n": 2.0} if request["returns"] else {"approved": True}
             case "model" if request["purpose"] == "judge":
@@ -215,11 +229,19 @@ class RandomWorld:
 
 
 class Driven:
-    """What a machine did in a world: every effect that left and every one that was dropped."""
+    """What a machine did in a world: every effect that left and every one that was dropped.
+
+    Now and then somebody is confused: an old token comes back, with the same result or another, or one that never
+    was. The machine says so, and nothing else happens.
+    """
 
     def __init__(self, machine: Machine, world: RandomWorld, given: Mapping[str, Any], cancel_at: float) -> None:
         self.left: list[Effect] = []
         self.dropped: list[str] = []
+        self.confused: Counter[str] = Counter()
+        self._machine = machine
+        self._dice = Random(world.seed)
+        self._answered: list[tuple[str, Any, Step]] = []
         due: list[tuple[float, int, Effect, Reply]] = []
         now = 0.0
         step = machine.start(given, at=0.0)
@@ -246,6 +268,25 @@ class Driven:
                 step = machine.fail(effect.token, reply.failure, at=now)
             else:
                 step = machine.submit(effect.token, reply.value, at=now)
+                self._answered.append((effect.token, reply.value, step))
+            self._confuse(now)
+
+    def _confuse(self, now: float) -> None:
+        if not self._answered or self._dice.random() < 0.8:
+            return
+        before = self._machine.effects, self._machine.outcome, self._machine.now
+        token, value, then = self._dice.choice(self._answered)
+        what = self._dice.choice(("duplicate", "conflict", "unknown"))
+        self.confused[what] += 1
+        try:
+            other = value if what == "duplicate" else {"not": value}
+            step = self._machine.submit(token if what != "unknown" else f"{token[::-1]}?", other, at=now + 1)
+        except UnknownToken:
+            assert what == "unknown"
+        else:
+            assert (step.reply, step.records) == (what, ())
+            assert step.effects == (then.effects if what == "duplicate" else ())
+        assert (self._machine.effects, self._machine.outcome, self._machine.now) == before
 
 
 NEVER = math.inf

@@ -2,8 +2,8 @@
 
 It knows how long every effect takes and how it is answered (`World`), so a flow is plain recursion over its tree:
 a step has a time at which it starts and gives one at which it ends. What goes side by side is worked out one after
-the other and then cut at the time at which a join is decided. Limits and a cancellation cut the whole run afterwards.
-Only the syntax tree, expressions and schemas are shared with the machine.
+the other and then cut at the time at which a join is decided. Limits, denials and a cancellation cut the whole run
+afterwards. Only the syntax tree, expressions, schemas and the rendering of contexts are shared with the machine.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NoReturn
 
 from lev_os.core import canonical
 from lev_os.core.flowmind import expressions
@@ -20,9 +20,11 @@ from lev_os.core.flowmind.expressions import ExpressionError
 from lev_os.core.flowmind.link import LinkedFlow
 from lev_os.core.flowmind.model import Limits
 from lev_os.core.schemas import Schema
+from reference_gate import Law, mendable, ruling
 
 Names = dict[str, Any]
 MODEL_ATTEMPTS = 3
+REVISIONS = 2
 
 
 @dataclass(frozen=True)
@@ -62,15 +64,27 @@ class Meter:
     end: float = math.inf
 
 
+@dataclass(frozen=True)
+class Event:
+    """What counts for limits and budgets: an effect is wanted (`model`, `tool`), a call has `left`, one is `denied`."""
+
+    at: float
+    what: str
+    tool: str | None = None
+    meters: tuple[Meter, ...] = ()
+
+
 @dataclass
 class Log:
     """All that happened in a strand."""
 
     effects: list[Happened] = field(default_factory=list)
     meters: list[Meter] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
 
-    def add(self, other: Log, until: float = math.inf) -> None:
-        """What happened in another strand before it was dropped."""
+    def add(self, other: Log, until: float = math.inf, *, whole: bool = False) -> None:
+        """What happened in another strand before it was dropped; all of it when it has come to its end."""
+        self.events += [event for event in other.events if whole or event.at < until]
         for effect in other.effects:
             if effect.start < until:
                 late = effect.end > until
@@ -85,6 +99,14 @@ class Failed(Exception):
 
     def __init__(self, at: float, kind: str, step: str | None, message: str = "") -> None:
         self.at, self.kind, self.step, self.message = at, kind, step, message
+
+
+class Stopped(Exception):
+    """A strand will not go on: the run ends here, unless something else has dropped the strand by then."""
+
+
+class Revised(Exception):
+    """A model's tool call that a principle wants otherwise."""
 
 
 class Returned(Exception):
@@ -135,10 +157,11 @@ class Ending:
 
 
 class Reference:
-    """Interprets one flow in one world."""
+    """Interprets one flow in one world, under a law."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, law: Law) -> None:
         self.world = world
+        self.law = law
         self.judged: dict[str, dict[str, Any]] = {}
 
     def run(self, flow: LinkedFlow, given: Mapping[str, Any], cancel_at: float = math.inf) -> Ending:
@@ -149,11 +172,15 @@ class Reference:
             status, error = "done", None
         except Failed as failed:
             at, output, status, error = failed.at, None, "failed", (failed.kind, failed.step)
-        stop = _first_limit(log)
+        except Stopped:
+            at, output, status, error = math.inf, None, "denied", ("denied", None)
+        stop, why = _first_stop(log, self.law)
         if stop <= at or cancel_at <= at:
             at = min(stop, cancel_at)
             output = None
-            status, error = ("failed", ("limit", None)) if stop <= cancel_at else ("cancelled", ("cancelled", None))
+            if stop > cancel_at:
+                why = "cancelled"
+            status, error = ("failed" if why == "limit" else why), (why, None)
         left = Log()
         left.add(log, until=at)
         perhaps = [effect for effect in log.effects if effect.start == at]
@@ -288,22 +315,29 @@ class Reference:
             log = Log()
             error = None
             start, value = slots[0], None
+            if start == math.inf:
+                break
             try:
                 end, value = run(strand, log, start)
             except Failed as failed:
                 end, error = failed.at, failed
+            except Stopped:
+                end = math.inf
             slots[0] = end
             results.append((end, value, error, log))
         good, bad, decided, first = 0, 0, None, None
         for end, _, error, _ in sorted(results, key=lambda result: result[0]):
-            if decided is None:
+            if decided is None and end < math.inf:
                 good, bad = good + (error is None), bad + (error is not None)
                 first = first or error
                 if good == need or len(strands) - bad < need:
                     decided = end
-        assert decided is not None
-        for _, _, _, log in results:
-            place.log.add(log, until=decided)
+        for end, _, _, log in results:
+            place.log.add(
+                log, until=math.inf if decided is None else decided, whole=decided is not None and end <= decided
+            )
+        if decided is None:
+            raise Stopped
         if good < need:
             assert first is not None
             raise Failed(decided, first.kind, first.step, first.message)
@@ -339,10 +373,16 @@ class Reference:
             {"name": c.name, "specifier": c.specifier, "description": c.description, "input_schema": c.input_schema}
             for c in cards
         ]
+        context = []
+        for reference in dict.fromkeys((*place.flow.tree.context, *step.context)):
+            linked = place.flow.contexts[reference]
+            text = linked.render(scope) if linked.params else linked.text
+            context.append({"specifier": linked.specifier, "text": text})
         turns: list[Any] = []
+        revisions = 0
         for _ in range(25):
             request = {
-                "purpose": "ask", "step": name(step), "instruction": instruction, "about": about, "context": [],
+                "purpose": "ask", "step": name(step), "instruction": instruction, "about": about, "context": context,
                 "returns": step.returns, "tools": tools, "turns": list(turns), "problems": [],
             }  # fmt: skip
             at, result = self.perform("model", step, place, at, request, _answer(step, cards), MODEL_ATTEMPTS)
@@ -350,6 +390,9 @@ class Reference:
                 return self.bind(step, scope, result["answer"], at)
             calls = result["tool_calls"]
             at, told = self.join(calls, self.model_call(step, place, cards), len(calls), len(calls), place, at)
+            revisions += sum("revise" in one for one in told)
+            if revisions > REVISIONS:
+                self.deny(place, at)
             turns.append({"tool_calls": calls, "results": told})
         raise Failed(at, "model", name(step))
 
@@ -361,7 +404,9 @@ class Reference:
             request = {"tool": card.specifier, "name": card.name, "arguments": call["arguments"]}
             alone = tree.Call(path=step.path, id=step.id, tool="", with_={}, timeout=step.timeout)
             try:
-                end, value = self.perform("tool", alone, replace(place, log=log), start, request, None, 1)
+                end, value = self.perform("tool", alone, replace(place, log=log), start, request, None, 1, True)
+            except Revised:
+                return start, {"id": call["id"], "error": "", "revise": True}
             except Failed as failed:
                 return failed.at, {"id": call["id"], "error": failed.message}
             return end, {"id": call["id"], "value": value}
@@ -448,12 +493,31 @@ class Reference:
         request: Mapping[str, Any],
         fits: Callable[[Any], tuple[Sequence[str], Any]] | None,
         tries: float,
+        revisable: bool = False,
     ) -> tuple[float, Any]:
         """An effect through its attempts. An invalid result counts as one, and so does a failure."""
         retry = getattr(step, "retry", None)
         timeout = getattr(step, "timeout", None)
         path = place.trail + step.path
+        tool = request["name"] if kind == "tool" else None
+        problems: tuple[str, ...] = ()
+        approved: set[Any] = set()
+        revisions = 0
         for attempt in range(1, 1000):
+            if kind in ("model", "tool"):
+                place.log.events.append(Event(at, kind, tool, place.meters))
+            phase = "tool" if kind == "tool" else "pre"
+            objections = self.law.against(phase, kind, request)
+            if ruling(objections) == "deny":
+                if revisable and mendable(objections):
+                    raise Revised
+                self.deny(place, at)
+            if ruling(objections) == "ask" and problems not in approved:
+                at = self.approve(kind, phase, step, place, at, request, None)
+                approved.add(problems)
+            if kind == "tool":
+                place.log.events.append(Event(at, "left", tool))
+            tried = attempt - revisions
             reply = self.world(kind, path, attempt, request)
             late = timeout is not None and reply.after > timeout
             after = timeout if late else reply.after
@@ -468,21 +532,56 @@ class Reference:
             )  # fmt: skip
             at += after
             if failed:
-                if attempt >= (retry.attempts if retry else 1):
+                if tried >= (retry.attempts if retry else 1):
                     reason = "timeout" if late or kind == "wait" else "tool" if kind == "tool" else "model"
                     raise Failed(at, reason, name(step), "late" if late else str(reply.failure))
                 if retry and retry.backoff:
                     at, _ = self.perform(
                         "sleep", tree.Set(path=step.path, id=step.id, values={}), place, at,
-                        {"seconds": retry.backoff * 2 ** (attempt - 1)}, None, 1,
+                        {"seconds": retry.backoff * 2 ** (tried - 1)}, None, 1,
                     )  # fmt: skip
                 continue
-            problems, value = ((), reply.value) if fits is None else fits(reply.value)
-            if not problems:
-                return at, value
-            if attempt >= (retry.attempts if retry else tries):
-                raise Failed(at, "invalid", name(step))
+            wrong, value = ((), reply.value) if fits is None else fits(reply.value)
+            if wrong:
+                if tried >= (retry.attempts if retry else tries):
+                    raise Failed(at, "invalid", name(step))
+                problems = ("invalid",)
+                continue
+            objections = self.law.against("post", kind, request, value)
+            if ruling(objections) == "deny":
+                revisions += 1
+                if kind != "model" or not mendable(objections) or revisions > REVISIONS:
+                    self.deny(place, at)
+                problems = tuple(rule.id for rule in objections)
+                continue
+            if ruling(objections) == "ask":
+                at = self.approve(kind, "post", step, place, at, request, value)
+            return at, value
         raise AssertionError("no end to attempts")
+
+    def approve(
+        self, kind: str, phase: str, step: Any, place: Place, at: float, request: Mapping[str, Any], result: Any
+    ) -> float:
+        """A person is asked, for as long as the answer is neither yes nor no."""
+        path = place.trail + step.path
+        shown = {key: value for key, value in request.items() if key != "context"}
+        about = {"kind": kind, "phase": phase, "request": shown, "result": result}
+        asked = {"name": "approval", "purpose": "approval", "for": about}
+        for attempt in range(1, 1000):
+            if ruling(self.law.against("pre", "wait", asked)) == "deny":
+                self.deny(place, at)
+            reply = self.world("wait", path, attempt, asked)
+            place.log.effects.append(Happened("wait", path, attempt, essence("wait", asked), at, at + reply.after))
+            at += reply.after
+            if "approved" in reply.value:
+                if not reply.value["approved"]:
+                    self.deny(place, at)
+                return at
+        raise AssertionError("no end to attempts")
+
+    def deny(self, place: Place, at: float) -> NoReturn:
+        place.log.events.append(Event(at, "denied"))
+        raise Stopped
 
     # -- values --------------------------------------------------------------------------------------------
 
@@ -516,9 +615,32 @@ class Reference:
 
 def essence(kind: str, request: Mapping[str, Any]) -> str:
     """What of a request is compared: for a model that judges, not the wording of the question."""
-    if kind == "model" and request["purpose"] == "judge":
-        return canonical.digest([request["purpose"], request["step"], request["about"]])
-    return canonical.digest({key: value for key, value in request.items() if key != "problems"})
+    if request.get("purpose") == "judge":
+        return canonical.digest([request["purpose"], request["step"], without_messages(request["about"])])
+    if request.get("purpose") == "approval":
+        return canonical.digest([request["purpose"], request["for"]["kind"], request["for"]["phase"]])
+    compared = without_messages({key: value for key, value in request.items() if key != "problems"})
+    if kind == "model":
+        # Why a principle wants something else is said in words of the gate's own.
+        compared["context"] = [[one["specifier"], one["text"]] for one in request["context"]]
+        compared["turns"] = [
+            [turn["tool_calls"], *({**one, "error": ""} if "revise" in one else one for one in turn["results"])]
+            for turn in request["turns"]
+        ]
+    return canonical.digest(compared)
+
+
+def without_messages(value: Any) -> Any:
+    """A value without what `error` says: only its kind and step are the language's. In texts made of values, too."""
+    if isinstance(value, dict):
+        hidden = {"message"} if value.keys() == {"kind", "message", "step"} else set()
+        return {key: without_messages(item) for key, item in value.items() if key not in hidden}
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            return without_messages(canonical.decode(value))
+        except ValueError:
+            return value
+    return [without_messages(item) for item in value] if isinstance(value, list) else value
 
 
 def name(step: Any) -> str:
@@ -544,18 +666,36 @@ def _answer(step: tree.Ask, cards: Sequence[Any]) -> Callable[[Any], tuple[Seque
     return fits
 
 
-def _first_limit(log: Log) -> float:
-    """When the first limit of any flow is passed."""
-    return min((_passed(meter, log) for meter in log.meters), default=math.inf)
+def _first_stop(log: Log, law: Law) -> tuple[float, str]:
+    """When something ends the run early, and what: the first limit of any flow that is passed, or the first denial.
+
+    Of one moment, what is counted when a result arrives comes first; then what happened in a strand before.
+    """
+    events = sorted(log.events, key=lambda event: event.at)
+    stops = [(math.inf, 0, 0, "")]
+    for meter in log.meters:
+        stops.append((_passed(meter, log), -1, 0, "limit"))
+        for kind, most in (("model", meter.limits.asks), ("tool", meter.limits.tool_calls)):
+            wanted = [
+                (event.at, order) for order, event in enumerate(events) if event.what == kind and meter in event.meters
+            ]
+            if most is not None and len(wanted) > most:
+                stops.append((*wanted[most], 0, "limit"))
+    stops += [(event.at, order, 0, "denied") for order, event in enumerate(events) if event.what == "denied"]
+    for tool, most in law.budgets:
+        left = 0
+        for order, event in enumerate(events):
+            if event.tool == tool and event.what == "tool" and left >= most:
+                stops.append((event.at, order, 1, "denied"))
+            left += event.tool == tool and event.what == "left"
+    at, _, _, why = min(stops)
+    return at, why
 
 
 def _passed(meter: Meter, log: Log) -> float:
+    """When a flow has used up its tokens or its time."""
     mine = [effect for effect in log.effects if meter in effect.meters]
     moments = [math.inf]
-    for kind, most in (("model", meter.limits.asks), ("tool", meter.limits.tool_calls)):
-        starts = sorted(effect.start for effect in mine if effect.kind == kind)
-        if most is not None and len(starts) > most:
-            moments.append(starts[most])
     if meter.limits.tokens is not None:
         used = 0
         for effect in sorted(mine, key=lambda effect: effect.end):

@@ -113,7 +113,7 @@ def _labelled(file: Path, steps: Sequence[str]) -> dict[str, list[tuple[str, str
 
     found: dict[str, list[tuple[str, str]]] = {}
     problems = []
-    for number, entry in enumerate(read_inputs(file), 1):
+    for number, entry in enumerate(read_inputs(file, "--labelled"), 1):
         text, label = entry.get("text"), entry.get("label")
         step = entry.get("step", steps[0] if len(steps) == 1 else None)
         if not isinstance(text, str) or not text.strip() or not isinstance(label, str):

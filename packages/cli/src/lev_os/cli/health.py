@@ -116,7 +116,7 @@ def _judge() -> Check:
     try:
         name = chosen_embedder(project_root())
     except LevError as problem:
-        return Check("judge", "broken", problem.message, problem.help)
+        return Check("judge", "error", problem.message, problem.help)
     if name is not None:
         return Check("judge", "ok", f"{name}: decides conditions from their examples", optional=True)
     return Check("judge", "missing", "no local classifier: a model decides conditions", help, optional=True)

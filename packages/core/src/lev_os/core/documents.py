@@ -8,6 +8,7 @@ The values that are validated are the values that run.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -103,6 +104,24 @@ def read_yaml(text: str | bytes, *, path: str | None = None) -> Document:
     from ._yaml import read
 
     return read(text, path)
+
+
+def read_toml(text: str, *, path: str | None = None, code: str) -> Document:
+    """Parse a TOML document whose keys know their places; raises `InvalidInput` with the problem as `code`."""
+    import tomllib
+
+    from .errors import InvalidInput
+    from .packaging._toml_positions import key_positions
+
+    try:
+        data = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        place = re.search(r"\(at line (\d+), column (\d+)\)\Z", str(error))
+        at = Location(path, int(place[1]), int(place[2])) if place else Location(path, 1, 1)
+        message = str(error)[: place.start()].strip() if place else str(error)
+        raise InvalidInput([Problem(code, f"this is not TOML: {message}", at)]) from None
+    places = key_positions(text)
+    return Document(data, places, places, path, text)
 
 
 def check(document: Document, schema: Mapping[str, Any], *, code: str, at: Path = ()) -> list[Problem]:

@@ -42,9 +42,13 @@ class Problem:
 
 
 class LevError(Exception):
-    """Base of every error a user can cause. `exit_code` is the command's status (docs: exit codes)."""
+    """Base of every error a user can cause. `exit_code` is the command's status (docs: exit codes).
+
+    `retryable` says whether the same, tried again, may succeed.
+    """
 
     exit_code = 2
+    retryable = False
 
     def __init__(self, message: str, *, help: str | None = None) -> None:
         super().__init__(message)

@@ -45,6 +45,17 @@ class ToolCard(msgspec.Struct, frozen=True, kw_only=True):
     digest: str = ""
 
 
+_LABELS = {"ingests_untrusted": "untrusted", "reads_private": "private"}
+
+
+def tool_labels(card: ToolCard) -> frozenset[str]:
+    """How a tool's result is tainted by what the tool does; undeclared effects taint with `undeclared`."""
+    effects = card.declaration.effects
+    if effects is None:
+        return frozenset({"undeclared"})
+    return frozenset(_LABELS[effect] for effect in effects if effect in _LABELS)
+
+
 @dataclass(frozen=True, slots=True)
 class ToolContext(Generic[D]):
     """What a tool gets as its first parameter, `ctx`, when it asks for one; never part of its schema."""

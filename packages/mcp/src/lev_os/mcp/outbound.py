@@ -30,7 +30,9 @@ class ServerFailed(LevError):
 
 
 class ToolFailed(LevError):
-    """A tool that says it has failed, in its own words."""
+    """A tool that says it has failed, in its own words; whether it always will is nobody's to know."""
+
+    retryable = True
 
 
 class ListingChanged(LevError):

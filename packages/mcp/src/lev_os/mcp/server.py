@@ -27,6 +27,7 @@ from .hosted import Hosted, undo
 from .listen import Listen
 from .progress import watched
 from .reading import Reading
+from .refusals import Refusing
 from .replies import Reply
 
 Context = ServerRequestContext[Any, Any]
@@ -53,7 +54,7 @@ def serve(
 
     async def over_stdio() -> None:
         async with stdio_server() as (incoming, outgoing):
-            await server.run(incoming, outgoing, server.create_initialization_options())
+            await server.run(Refusing(incoming, outgoing), outgoing, server.create_initialization_options())
 
     with closing(desk):
         if http is None:

@@ -11,8 +11,11 @@ from lev_os.core.errors import InvalidInput, Location, Problem
 _SHOWN = 20
 
 
-def read_inputs(path: Path) -> list[dict[str, Any]]:
-    """The inputs in order, blank lines left out; raises `InvalidInput` with the place of every bad line."""
+def read_inputs(path: Path, option: str = "--input-file") -> list[dict[str, Any]]:
+    """The inputs in order, blank lines left out; raises `InvalidInput` with the place of every bad line.
+
+    `option` is what the file was given with.
+    """
     decoder = msgspec.json.Decoder()
     inputs: list[dict[str, Any]] = []
     problems: list[Problem] = []
@@ -20,7 +23,7 @@ def read_inputs(path: Path) -> list[dict[str, Any]]:
         data = path.read_bytes()
     except OSError as problem:
         raise InvalidInput(
-            [Problem("LEV010", f"cannot be read: {problem.strerror}", Location(str(path)), "check --input-file")]
+            [Problem("LEV010", f"cannot be read: {problem.strerror}", Location(str(path)), f"check {option}")]
         ) from None
     for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
         if not line.strip():

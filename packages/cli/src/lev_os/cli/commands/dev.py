@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..errors import FINDINGS, FINE, UsageProblem, problem_json
+from ..errors import FINDINGS, FINE, UsageProblem
 from ..options import json_option, python_option
 from ..output import print_json
 
@@ -28,7 +28,7 @@ def command(package: str | None, once: bool, python: str | None, as_json: bool) 
       lev dev src/acme_support --once
     """
     from ..catalog import make_importable
-    from ..dev.checking import look_at
+    from ..dev.checking import checker_of, look_at
     from ..dev.session import find_root, tell_all, watch
 
     if as_json and not once:
@@ -36,13 +36,15 @@ def command(package: str | None, once: bool, python: str | None, as_json: bool) 
     root = find_root(package, python)
     make_importable(python)
     if not once:
-        return watch(root)
-    found = look_at(root)
+        return watch(root, python)
+    found = look_at(root, checker_of(root, python))
     if as_json:
+        from lev_os.check.outputs.json import diagnostic_value
+
         print_json({
             "package": found.name,
             "exports": dict(found.kinds),
-            "problems": [problem_json(problem) for problem in found.problems],
+            "problems": [diagnostic_value(problem) for problem in found.problems],
             "written": [str(path) for path in found.written],
         })  # fmt: skip
     else:

@@ -10,6 +10,7 @@ from ..options import json_option, python_option
 from ..output import columns, note, print_json, print_line
 
 _KINDS = ("context", "personality", "skill", "flow", "tool", "constitution", "python", "file")
+_SKILLS = "wheel-skills"
 
 
 @click.command("list")
@@ -45,6 +46,8 @@ def command(names: tuple[str, ...], kind: str | None, python: str | None, as_jso
         print_json(rows)
         return 0
     _print(rows)
+    if any(row["source"] == _SKILLS for row in rows):
+        note(f"{_SKILLS}: no Leviathan package, but its wheel brings skills for agents in `.agents/skills`")
     return 0
 
 

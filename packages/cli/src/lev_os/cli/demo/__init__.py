@@ -118,13 +118,14 @@ def _run(value: dict[str, Any], model: str | None) -> tuple[Any, list[dict[str, 
     choice = ModelChoice(model)
     answers: list[dict[str, Any]] = []
     result, seconds = run_once(load_flow(FLOW), value, journal=None, choice=choice)
+    journal = Path(result.journal or "")  # the command always keeps one
     while result.status == "waiting":
-        wait = person.wait_of(Path(result.journal))
+        wait = person.wait_of(journal)
         answer = person.ask(wait)
         if answer is None:
             break
         answers.append(answer)
-        result, more = answer_wait(Path(result.journal), wait["key"], answer, choice=choice)
+        result, more = answer_wait(journal, wait["key"], answer, choice=choice)
         seconds += more
     print_line(f"  {result.status} in {seconds:.1f} s, journal {result.journal}")
     return result, answers

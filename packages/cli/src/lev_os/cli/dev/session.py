@@ -7,15 +7,21 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from lev_os.core.errors import LevError, Problem
+from lev_os.check.outputs.text import visible
+from lev_os.core.errors import LevError
 
 from ..errors import INTERRUPTED, UsageProblem
 from ..output import print_line
 from ..project import source_paths
-from .checking import Round, look_at
+from .checking import Round, checker_of, look_at
 from .watching import changes, stamps_of
+
+if TYPE_CHECKING:
+    from lev_os.check import Diagnostic
+    from lev_os.check.engine import Checker
 
 _SHOWN = 20
 
@@ -63,24 +69,25 @@ def _root_at(folder: Path, given: str | None) -> Path:
     raise UsageProblem(f"there is no lev.toml in {folder} or its src/*/", help="`lev new package NAME` makes one")
 
 
-def watch(root: Path) -> int:
+def watch(root: Path, python: str | None = None) -> int:
     """Look, and look again after every change, until interrupted."""
     try:
         before = stamps_of(root)
-        last = look_at(root)
+        checker = checker_of(root, python)
+        last = look_at(root, checker)
         _tell(last.problems, root, "✗", "red")
         print_line(f"{summary(last, root)} · watching {_shown(root, root.parent)}, stop with Ctrl-C")
         sys.stdout.flush()
         for changed, _ in changes(root, before):
-            last = _again(root, changed, last)
+            last = _again(root, changed, last, checker)
     except KeyboardInterrupt:
         print_line("stopped")
         return INTERRUPTED
     return 0
 
 
-def _again(root: Path, changed: list[Path], last: Round) -> Round:
-    now = look_at(root)
+def _again(root: Path, changed: list[Path], last: Round, checker: Checker) -> Round:
+    now = look_at(root, checker)
     names = ", ".join(_shown(path, root) for path in changed[:3]) + (" …" if len(changed) > 3 else "")
     print_line(click.style(f"{time.strftime('%H:%M:%S')} {names}", dim=True))
     old, new = {_identity(p): p for p in last.problems}, {_identity(p): p for p in now.problems}
@@ -102,14 +109,14 @@ def summary(found: Round, root: Path) -> str:
     return " · ".join(parts)
 
 
-def _tell(problems: Iterable[Problem], root: Path, mark: str, colour: str, *, short: bool = False) -> None:
+def _tell(problems: Iterable[Diagnostic], root: Path, mark: str, colour: str, *, short: bool = False) -> None:
     listed = list(problems)
     for problem in listed[:_SHOWN]:
-        place = str(problem.at).replace(f"{root}{os.sep}", "")
+        place = f"{visible(problem.file)}:{problem.line}:{problem.column}"
         sign = click.style(mark, fg="yellow" if problem.severity == "warning" else colour)
-        print_line(f"{sign} {click.style(place, bold=True)} {problem.code} {problem.message}")
+        print_line(f"{sign} {click.style(place, bold=True)} {problem.code} {visible(problem.message)}")
         if problem.help and not short:
-            print_line(f"    help: {problem.help}")
+            print_line(f"    help: {visible(problem.help)}")
     if len(listed) > _SHOWN:
         print_line(f"  and {len(listed) - _SHOWN} more")
 
@@ -120,9 +127,9 @@ def tell_all(found: Round, root: Path) -> None:
     print_line(summary(found, root))
 
 
-def _identity(problem: Problem) -> tuple[str, str, str | None]:
+def _identity(problem: Diagnostic) -> tuple[str, str, str]:
     """A problem is the same one when lines above it come or go."""
-    return problem.code, problem.message, problem.at.path
+    return problem.code, problem.message, problem.file
 
 
 def _shown(path: Path, root: Path) -> str:

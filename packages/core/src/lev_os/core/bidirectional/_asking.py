@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..flowmind.model import Ask
 from ..schemas import Schema
+from ..tools import tool_labels
 from ._answers import Accept, anything, fitted
 from ._perform import REVISIONS, Frame, Host, Performer, Revise, Wanted
-from ._scope import CLEAN, Labels, tool_labels
+from ._scope import CLEAN, Labels
 from ._tasks import Fork, RunEnded, StepFailed, Strand
 from .effects import Failure
 
@@ -133,7 +134,7 @@ def _accept_answer(step: Ask, tools: Mapping[str, ToolCard]) -> Accept:
         answer = value["answer"]
         if schema is None:
             return ((), value) if isinstance(answer, str) else (["the answer is text"], None)
-        problems, answer = fitted(schema, answer)
+        problems, answer = fitted(schema, schema.fill(answer))
         return (problems, None) if problems else ((), {**value, "answer": answer})
 
     return accept

@@ -18,6 +18,7 @@ from .. import canonical
 from ..constitutional.gate import ALLOW
 from ..constitutional.model import RULINGS, Action, Finding, JudgeCall, Verdict
 from ..flowmind.model import Retry
+from ..tools import tool_labels
 from ._answers import (
     APPROVAL_SCHEMA,
     UNCERTAIN,
@@ -29,7 +30,7 @@ from ._answers import (
     anything,
 )
 from ._meter import Meter
-from ._scope import CLEAN, Labels, tool_labels
+from ._scope import CLEAN, Labels
 from ._tasks import Answer, RunEnded, StepFailed, Strand
 from .effects import Decision, Effect, EffectKind, Failure, Record
 

@@ -54,8 +54,9 @@ async def call(
     if out[:1] == b"+":
         return out[1:]
     if out[:1] == b"-":
-        message, where = canonical.decode(out[1:])
-        return Failure(kind="tool", message=message, details={"where": where} if where else None)
+        message, where, retryable = canonical.decode(out[1:])
+        details = {"where": where} if where else None
+        return Failure(kind="tool", message=message, retryable=retryable, details=details)
     return Failure(kind="tool", message=f"the tool's process ended without a result (status {child.returncode})")
 
 

@@ -7,24 +7,12 @@ Copying is never needed, so the cost of a step does not grow with what was bound
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..flowmind.model import Expr, Template, Value
 
-if TYPE_CHECKING:
-    from ..tools import ToolCard
-
 Labels = frozenset[str]
 CLEAN: Labels = frozenset()
-_SOURCE_LABELS = {"ingests_untrusted": "untrusted", "reads_private": "private"}
-
-
-def tool_labels(card: ToolCard) -> Labels:
-    """How a tool's result is tainted by what the tool does; undeclared effects taint with `undeclared`."""
-    effects = card.declaration.effects
-    if effects is None:
-        return frozenset({"undeclared"})
-    return frozenset(_SOURCE_LABELS[effect] for effect in effects if effect in _SOURCE_LABELS)
 
 
 class Scope(Mapping[str, Any]):

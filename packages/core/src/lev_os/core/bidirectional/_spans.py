@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context, trace
@@ -22,7 +23,7 @@ from ..errors import LevError
 from .effects import Effect, EffectKind, Record, Step
 
 if TYPE_CHECKING:
-    from opentelemetry.trace import TracerProvider
+    from opentelemetry.trace import Tracer, TracerProvider
 
     from .executor import Executor
     from .machine import Machine
@@ -48,7 +49,7 @@ class Spans:
     """Listens to one run. It never raises: a trace that cannot be made must not end a run."""
 
     def __init__(self, provider: TracerProvider, machine: Machine, executor: Executor) -> None:
-        self._tracer = provider.get_tracer("lev_os.core")
+        self._tracer = _tracer(provider)
         self._machine = machine
         self._executor = executor
         self._content = os.environ.get(_CAPTURE, "").lower() in _CAPTURED
@@ -253,6 +254,12 @@ class Spans:
         # A message may quote what a tool or a model said.
         span.set_attribute("error.type", kind)
         span.set_status(Status(StatusCode.ERROR, message if self._content else kind))
+
+
+@lru_cache(maxsize=4)
+def _tracer(provider: TracerProvider) -> Tracer:
+    """The SDK's takes as long to make as a span, and is the same for every run."""
+    return provider.get_tracer("lev_os.core")
 
 
 def _answered(span: Span, value: Mapping[str, Any]) -> None:

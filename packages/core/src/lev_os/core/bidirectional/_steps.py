@@ -32,11 +32,12 @@ from ..flowmind.model import (
 )
 from ..flowmind.walk import bodies, walk
 from ..schemas import UNTRUSTED, Schema
+from ..tools import tool_labels
 from ._answers import UNCERTAIN, Accept, accept_judgement, fitted, is_file_reference
 from ._asking import Conversation
 from ._meter import Meter
 from ._perform import Frame, Host, Performer, Wanted
-from ._scope import CLEAN, Labels, Scope, tool_labels
+from ._scope import CLEAN, Labels, Scope
 from ._tasks import Fork, StepFailed, Strand
 from .effects import Decision, Failure
 
@@ -309,6 +310,8 @@ class Interpreter:
             rounds += 1
         if not rounds:
             self._decided(step, scope, seen)
+        if _may_return(step):
+            scope.control = scope.control | seen
         self._bind(step, frame, scope, rounds, seen)
 
     def _for_each(self, step: ForEach, frame: Frame, scope: Scope) -> Strand:
@@ -477,7 +480,7 @@ def _tool(linked: LinkedFlow, reference: str) -> _Tool:
 
 
 def _accept(schema: Schema | None, value: Any) -> tuple[Sequence[str], Any]:
-    return ((), value) if schema is None else fitted(schema, value)
+    return ((), value) if schema is None else fitted(schema, schema.fill(value))
 
 
 def _name(step: Step) -> str:

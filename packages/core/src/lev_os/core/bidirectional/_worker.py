@@ -1,6 +1,7 @@
 """The other side of `isolate = "process"`: one tool call in a process of its own. Started by `_process`.
 
-Reads a pickled job from standard input and writes one reply: `+` and the JSON result, or `-` and `[message, where]`.
+Reads a pickled job from standard input and writes one reply: `+` and the JSON result, or `-` and
+`[message, where, retryable]`.
 """
 
 from __future__ import annotations
@@ -28,16 +29,17 @@ def main() -> None:
 
 def _reply(job: dict[str, Any]) -> bytes:
     from .. import canonical
+    from ..errors import LevError
     from . import _calling, values
 
     try:
         result = _call(job)
     except BaseException as error:
-        return b"-" + canonical.encode(_calling.describe(error))
+        return b"-" + canonical.encode([*_calling.describe(error), not isinstance(error, LevError) or error.retryable])
     try:
         return b"+" + values.encode(result)
     except values.NotJson as error:
-        return b"-" + canonical.encode([error.message, None])
+        return b"-" + canonical.encode([error.message, None, error.retryable])
 
 
 def _call(job: dict[str, Any]) -> Any:

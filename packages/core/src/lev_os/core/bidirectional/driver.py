@@ -11,6 +11,7 @@ in flight is repeated with the same key.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets as randomness
 from collections import deque
@@ -237,10 +238,12 @@ class Run:
         flights = self._flights = Flights()
         try:
             while self.outcome is None:
-                while self._unlaunched:
-                    self._launch(flights, self._unlaunched.popleft())
                 if flights.arrived:
                     self._take(*flights.arrived.popleft())
+                elif self._unlaunched:
+                    self._launch(flights, self._unlaunched.popleft())
+                    # It gets as far as it can at once: what blocks the loop must not keep results out of the journal.
+                    await asyncio.sleep(0)
                 elif flights:
                     await flights.change()
                 else:

@@ -112,9 +112,7 @@ class Executor:
             result = await self.model.ask(effect.request, deadline=effect.deadline, on_delta=on_delta)
             return values.plain(result, self.secrets)
         except LevError as error:
-            return Failure(
-                kind="model", message=self.secrets.in_text(str(error)), retryable=getattr(error, "retryable", False)
-            )
+            return Failure(kind="model", message=self.secrets.in_text(str(error)), retryable=error.retryable)
         except Exception as error:  # a provider's client raises what it likes
             message, where = describe(error)
             return self._failure(message, where, kind="model")
@@ -186,6 +184,8 @@ class Executor:
             return Failure(kind="tool", message=text, retryable=False)
         else:
             result, raised = await self._threads.call(partial(_blocking, call))
+        if isinstance(raised, LevError):
+            return self._failure(*describe(raised), retryable=raised.retryable)
         if raised is not None:
             return self._failure(*describe(raised))
         return values.encode(result)
@@ -237,8 +237,9 @@ class Executor:
             message, where = describe(error)
             raise LevError(f"{card.specifier} cannot be loaded: {message} ({where})") from error
 
-    def _failure(self, message: str, where: str | None, kind: Any = "tool") -> Failure:
-        return Failure(kind=kind, message=self.secrets.in_text(message), details={"where": where} if where else None)
+    def _failure(self, message: str, where: str | None, kind: Any = "tool", retryable: bool = True) -> Failure:
+        details = {"where": where} if where else None
+        return Failure(kind=kind, message=self.secrets.in_text(message), retryable=retryable, details=details)
 
     def _without_secrets(self, failure: Failure) -> Failure:
         return msgspec.structs.replace(failure, message=self.secrets.in_text(failure.message))

@@ -17,11 +17,12 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from ..errors import LevError
+from ._bodies import refused
 from .effects import Record
 
 _OPEN_DIGEST = b',"digest":"sha256:'
@@ -30,11 +31,15 @@ _CHUNK = 1 << 20
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
+_Time = Annotated[float, msgspec.Meta(ge=0, lt=253_402_300_800)]
+"""From 1970 to the end of the year 9999, which is what calendars can show."""
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a journal. `at` is seconds since the epoch; `key` and `attempt` name an effect's attempt."""
 
     seq: int
-    at: float
+    at: _Time
     type: str
     key: str | None
     attempt: int | None
@@ -279,9 +284,13 @@ def _entry(path: Path, number: int, line: bytes) -> Entry:
     if tail != expected:
         raise JournalDamaged(path, number, "the digest at its end is not that of its contents")
     try:
-        return _decoder.decode(line)
-    except (msgspec.MsgspecError, RecursionError) as error:
+        entry = _decoder.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise JournalDamaged(path, number, f"it is not a record of a journal: {error}") from error
+    why = refused(entry.type, entry.key, entry.attempt, entry.body)
+    if why is not None:
+        raise JournalDamaged(path, number, why)
+    return entry
 
 
 def _refuse_unless_torn(path: Path, number: int, rest: bytes) -> None:

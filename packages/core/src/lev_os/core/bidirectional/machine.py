@@ -36,7 +36,7 @@ from ._perform import Frame, Host, bare
 from ._scope import CLEAN
 from ._steps import Interpreter, schema_of
 from ._tasks import Answer, RunEnded, Scheduler, StepFailed
-from .effects import Decision, Effect, Failure, FailureKind, Outcome, Reply, Status, Usage
+from .effects import Decision, Effect, EffectKind, Failure, FailureKind, Outcome, Reply, Status, Usage
 from .effects import Step as MachineStep
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class Machine(Host):
         self._persons: list[tuple[float, str, Any, Any]] = []
         self._open: dict[str, Effect] = {}
         self._dropped: dict[str, Effect] = {}
+        self._kinds: dict[str, EffectKind] = {}
         self._replies: dict[str, tuple[bytes, MachineStep]] = {}
         self._new: list[Effect] = []
         self._cancelled: list[str] = []
@@ -171,9 +172,8 @@ class Machine(Host):
 
     def fail(self, token: str, error: str | Failure | BaseException, at: float | None = None) -> MachineStep:
         """Say that an effect could not be carried out; retries are the machine's to decide."""
-        known = self._open.get(token) or self._dropped.get(token)
-        kind: FailureKind = "tool" if known is None else _FAILURE_OF.get(known.kind, "timeout")
         if not isinstance(error, Failure):
+            kind = _FAILURE_OF.get(self._kinds.get(token, "tool"), "timeout")
             error = Failure(kind=kind, message=str(error) or type(error).__name__)
         failure = msgspec.structs.replace(error, message=_utf8(error.message))
         body = {"failure": msgspec.to_builtins(failure)}
@@ -290,6 +290,7 @@ class Machine(Host):
 
     def _emit(self, effect: Effect) -> None:
         self._open[effect.token] = effect
+        self._kinds[effect.token] = effect.kind
         self._new.append(effect)
         body: dict[str, Any] = {
             "kind": effect.kind,

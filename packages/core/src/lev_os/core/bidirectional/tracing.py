@@ -34,16 +34,15 @@ def spans_of(machine: Machine, executor: Executor) -> Spans | None:
 
 
 def _provider() -> TracerProvider | None:
+    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return None
     # A provider can only have been set up by somebody who has imported the API.
     api = sys.modules.get("opentelemetry.trace")
-    wanted = any(map(os.environ.get, _ENDPOINTS))
-    if (api is None and not wanted) or os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
-        return None
     if api is not None:
         provider: TracerProvider = api.get_tracer_provider()
         if not isinstance(provider, (api.ProxyTracerProvider, api.NoOpTracerProvider)):
             return provider if _is_heard(provider) else None
-    return _from_environment() if wanted else None
+    return _from_environment() if any(map(os.environ.get, _ENDPOINTS)) else None
 
 
 def _is_heard(provider: TracerProvider) -> bool:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from .. import canonical
-from .data import principle_data, principle_from
+from .data import PinnedConstitution, principle_data
 from .model import Mode, Principle
 
 if TYPE_CHECKING:
@@ -79,14 +81,9 @@ class Constitution:
 
     @classmethod
     def from_pinned(cls, data: Mapping[str, Any]) -> Constitution:
-        """The constitution that `pinned` wrote; the digest is computed anew."""
-        return cls.of(
-            tuple(principle_from(principle) for principle in data["principles"]),
-            name=data["name"],
-            specifier=data["specifier"],
-            mode=data["mode"],
-            text=data["text"],
-        )
+        """The constitution that `pinned` wrote; the digest is computed anew. Raises `msgspec.ValidationError`."""
+        read = msgspec.convert(data, PinnedConstitution)
+        return cls.of(read.principles, name=read.name, specifier=read.specifier, mode=read.mode, text=read.text)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Constitution) and other.digest == self.digest

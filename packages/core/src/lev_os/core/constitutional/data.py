@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from .. import canonical
-from .model import Check, JudgeSpec, Principle
+from .model import Check, JudgeSpec, Mode, Principle
 
 
 def principle_data(principle: Principle) -> dict[str, Any]:
-    """A principle as JSON; `principle_from` reads it back."""
+    """A principle as JSON; `msgspec.convert` to a `Principle` reads it back."""
     return {
         "id": principle.id,
         "source": principle.source,
@@ -33,25 +34,14 @@ def check_data(check: Check) -> dict[str, Any]:
     return {"kind": check.kind, "argument": check.argument, "fail_open": check.fail_open}
 
 
-def principle_from(data: Mapping[str, Any]) -> Principle:
-    """The principle that `principle_data` wrote; an unknown kind of check is kept and denies."""
-    judge = data["judge"]
-    return Principle(
-        id=data["id"],
-        source=data["source"],
-        statement=data["statement"],
-        rationale=data["rationale"],
-        authority=data["authority"],
-        severity=data["severity"],
-        artifacts=frozenset(data["artifacts"]),
-        phases=frozenset(data["phases"]),
-        checks=tuple(Check(**check) for check in data["checks"]),
-        judge=None if judge is None else JudgeSpec(**judge),
-        on_violation=data["on_violation"],
-        violates=tuple(data["violates"]),
-        complies=tuple(data["complies"]),
-        maps={name: tuple(tags) for name, tags in data["maps"].items()},
-    )
+class PinnedConstitution(msgspec.Struct, frozen=True, kw_only=True):
+    """A constitution as a journal keeps it. An unknown kind of check is kept, and denies."""
+
+    name: str
+    specifier: str
+    mode: Mode
+    text: str
+    principles: tuple[Principle, ...]
 
 
 def _judge_data(judge: JudgeSpec | None) -> dict[str, Any] | None:

@@ -32,11 +32,17 @@ Tools = Mapping[str, Callable[..., Any] | ToolCard]
 
 def link(flow: Flow, tools: Tools) -> LinkedFlow:
     """See `Flow.link`."""
+    linked, problems = examine(flow, tools)
+    if problems:
+        raise InvalidInput(problems)
+    return linked
+
+
+def examine(flow: Flow, tools: Tools) -> tuple[LinkedFlow, tuple[Problem, ...]]:
+    """See `Flow.examine_links`."""
     linker = _Linker(tools)
     linked = linker.link(flow, flow.specifier or flow.name, ())
-    if linker.problems:
-        raise InvalidInput(_in_order(linker.problems))
-    return linked
+    return linked, tuple(_in_order(linker.problems))
 
 
 def _in_order(problems: Sequence[Problem]) -> list[Problem]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..errors import LevError, Location
+from ..errors import LevError, Location, Problem
 from .model import FlowTree
 
 if TYPE_CHECKING:
@@ -99,6 +99,17 @@ class Flow:
         from ._linking import link
 
         return link(self, tools or {})
+
+    def examine_links(
+        self, *, tools: Mapping[str, Callable[..., Any] | ToolCard] | None = None
+    ) -> tuple[LinkedFlow, tuple[Problem, ...]]:
+        """What `link` would give, without all that cannot be resolved, and why it cannot; never raises.
+
+        With problems the linked flow is for looking at, not for running.
+        """
+        from ._linking import examine
+
+        return examine(self, tools or {})
 
     async def __call__(self, /, lev: Mapping[str, Any] | None = None, **inputs: Any) -> Any:
         """Run the flow in this process and give its output: `await triage(message="…")`.

@@ -6,7 +6,7 @@ A linked flow is all that a machine needs; it can be pinned in a journal and rea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,9 @@ import msgspec
 from ..canonical import digest, encode
 from ..errors import InvalidInput, Problem
 from ..tools import ToolCard
-from .model import FlowTree
+from .model import Ask, Call, FlowTree, SubFlow
 from .parse import parse_flow
+from .walk import walk
 
 if TYPE_CHECKING:
     from ..constitutional import Constitution
@@ -116,7 +117,7 @@ class LinkedFlow:
         from ..constitutional import Constitution
 
         try:
-            return cls(
+            read = cls(
                 tree=parse_flow(data["text"], path=data["specifier"]),
                 specifier=msgspec.convert(data["specifier"], str),
                 package=msgspec.convert(data["package"], str | None),
@@ -133,8 +134,26 @@ class LinkedFlow:
                 },
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            message = f"the pinned flow is damaged: {type(error).__name__} {error}"
-            raise InvalidInput([Problem("FLW504", message, help="the journal was changed; start a new run")]) from None
+            raise _damaged(f"{type(error).__name__} {error}") from None
+        missing = sorted(read._missing())
+        if missing:
+            raise _damaged(f"it does not hold what it names: {', '.join(missing)}")
+        return read
+
+    def _missing(self) -> Iterator[str]:
+        """The references of its steps that lead to nothing."""
+        steps = list(walk(self.tree.steps))
+        asks = [step for step in steps if isinstance(step, Ask)]
+        contexts = [*self.tree.context, *(ref for ask in asks for ref in ask.context)]
+        tools = [step.tool for step in steps if isinstance(step, Call)] + [ref for ask in asks for ref in ask.tools]
+        flows = [step.flow for step in steps if isinstance(step, SubFlow)]
+        for held, named in ((self.contexts, contexts), (self.tools, tools), (self.flows, flows)):
+            yield from {reference for reference in named if reference not in held}
+
+
+def _damaged(why: str) -> InvalidInput:
+    message = f"the pinned flow is damaged: {why}"
+    return InvalidInput([Problem("FLW504", message, help="the journal was changed; start a new run")])
 
 
 def _card(card: ToolCard) -> Any:

@@ -21,6 +21,31 @@ MAX_BYTES = 1_000_000
 
 def parse_flow(text: str | bytes, *, path: str | None = None) -> FlowTree:
     """The syntax tree of a FlowMind 1 document; raises `InvalidInput` with every problem, in document order."""
+    tree, problems = examine(text, path=path)
+    if problems or tree is None:
+        raise InvalidInput(problems)
+    return tree
+
+
+def examine(text: str | bytes, *, path: str | None = None) -> tuple[FlowTree | None, tuple[Problem, ...]]:
+    """The syntax tree of what can be read of a document, and every problem, in document order; never raises.
+
+    With problems the tree is for looking at, not for running: a step that cannot be read is left out, an expression
+    that cannot is `null` without a place, and any other part is what it would be if it were not there.
+    """
+    try:
+        document = _read(text, path)
+    except InvalidInput as error:
+        return None, tuple(error.problems)
+    shape = check(document, flow_schema(), code="FLW101")
+    reader = Reader(document)
+    tree = _build(reader, document.data)
+    said = {problem.at for problem in reader.problems}
+    problems = [*reader.problems, *(problem for problem in shape if problem.at not in said)]
+    return tree, tuple(sorted(problems, key=lambda problem: (problem.at.line or 0, problem.at.column or 0)))
+
+
+def _read(text: str | bytes, path: str | None) -> Document:
     if len(text) > MAX_BYTES:
         message = f"the flow has {len(text):,} bytes; the limit is {MAX_BYTES:,}"
         raise InvalidInput(
@@ -28,14 +53,7 @@ def parse_flow(text: str | bytes, *, path: str | None = None) -> FlowTree:
         )
     document = read_yaml(text, path=path)
     _check_version(document)
-    shape = check(document, flow_schema(), code="FLW101")
-    reader = Reader(document)
-    tree = _build(reader, document.data) if isinstance(document.data, dict) else None
-    said = {problem.at for problem in reader.problems}
-    problems = [*reader.problems, *(problem for problem in shape if problem.at not in said)]
-    if problems or tree is None:
-        raise InvalidInput(sorted(problems, key=lambda problem: (problem.at.line or 0, problem.at.column or 0)))
-    return tree
+    return document
 
 
 def _check_version(document: Document) -> None:
@@ -59,6 +77,8 @@ def _build(reader: Reader, data: Mapping[str, Any]) -> FlowTree:
     input_schema = reader.schema(data, (), "input")
     if input_schema is None:
         input_schema = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+    if not reader.problems:
+        _check_input(reader, data)
     output_schema = reader.schema(data, (), "output")
     scope = Scope()
     scope.define("input", input_schema)
@@ -81,6 +101,17 @@ def _build(reader: Reader, data: Mapping[str, Any]) -> FlowTree:
         text=text,
         digest=digest_bytes(text.encode()),
     )
+
+
+def _check_input(reader: Reader, data: Mapping[str, Any]) -> None:
+    """A flow is started with an object, whatever schema is written for it."""
+    schema = data.get("input_schema")
+    kinds = schema.get("type", "object") if isinstance(schema, dict) else "object"
+    if kinds != "object" and (not isinstance(kinds, list) or "object" not in kinds):
+        said = " or ".join(f"`{kind}`" for kind in (kinds if isinstance(kinds, list) else [kinds]))
+        message = f"the input of a flow is an object with named fields, and this is of type {said}"
+        help = "give it a name: `input: {items: {type: array}}`"
+        reader.report("FLW302", ("input_schema", "type"), message, help)
 
 
 def _as_identifier(name: str) -> str:

@@ -70,8 +70,9 @@ class Classifier:
             return [_abstain(condition.lacking or "", self._name) for _ in texts]
         wanted = request.get("confidence")
         threshold = condition.threshold if wanted is None else float(wanted)
-        results: list[Result] = [_abstain("there is no text to judge", condition.decided_by)] * len(texts)
-        asked = [place for place, text in enumerate(texts) if text.strip()]
+        faults = [_unreadable(text) for text in texts]
+        results = [_abstain(fault or "", condition.decided_by) for fault in faults]
+        asked = [place for place, fault in enumerate(faults) if fault is None]
         if not asked:
             return results
         vectors = self.embed([texts[place] for place in asked])
@@ -179,6 +180,17 @@ def _abstain(why: str, decided_by: str, calibrated: bool = False, confidence: fl
         "evidence": why,
         "decided_by": decided_by,
     }
+
+
+def _unreadable(text: str) -> str | None:
+    """Why no embedder can read a text."""
+    if not text.strip():
+        return "there is no text to judge"
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return f"character {error.start + 1} is half of a character (a lone surrogate)"
+    return None
 
 
 def _short(text: str) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .loading import load_package
     from .manifest import Budget, Manifest, manifest_schema, parse_manifest
     from .package import Package, PackageNotFound
-    from .specifiers import InvalidSpecifier, Resolver, find, parse_specifier
+    from .specifiers import InvalidSpecifier, Resolver, find, parse_specifier, resolving
     from .stubs import Stub, stubs_of, write_stub
     from .tool_cards import card_of, read_card
 
@@ -28,7 +28,7 @@ _HOMES = {
     "manifest": ("Budget", "Manifest", "manifest_schema", "parse_manifest"),
     "loading": ("load_package",),
     "package": ("Package", "PackageNotFound"),
-    "specifiers": ("InvalidSpecifier", "Resolver", "find", "parse_specifier"),
+    "specifiers": ("InvalidSpecifier", "Resolver", "find", "parse_specifier", "resolving"),
     "stubs": ("Stub", "stubs_of", "write_stub"),
     "tool_cards": ("card_of", "read_card"),
 }
@@ -63,6 +63,7 @@ __all__ = [
     "parse_specifier",
     "read_card",
     "resolve_exports",
+    "resolving",
     "stubs_of",
     "write_stub",
 ]

@@ -192,7 +192,7 @@ def _leaves(target: str) -> bool:
 
 def _wrong_escape(target: str) -> str | None:
     """What Node's file names do not allow in the escapes of a target: separators, and bytes that are no UTF-8."""
-    path = re.split(r"[?#]", target, maxsplit=1)[0]
+    path = re.split(r"[?#]", target, maxsplit=1)[0].translate(_STRIPPED)
     if "%2f" in path.lower() or "%5c" in path.lower():
         return "has an encoded separator (%2f, %5c)"
     try:

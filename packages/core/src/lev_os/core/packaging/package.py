@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..canonical import digest_bytes
-from ..errors import LevError
+from ..errors import LevError, Location
 from ..tools import ToolCard
 from . import _expand
 from ._files import locate, path_fault, read_bytes, read_text
@@ -256,6 +256,11 @@ class Package:
         from .tool_cards import read_card
 
         return read_card(self, subpath)
+
+    def defined_at(self, subpath: str) -> Location:
+        """Where the Python object of an export is defined, by the syntax tree; raises `LevError`."""
+        module, definition = _expand.definition_of(self, self._own(subpath))
+        return Location(str(module.path), 1 if definition is None else definition.lineno)
 
     def tool(self, subpath: str) -> Callable[..., Any]:
         """Import an exported tool. Raises `LevError` when it cannot be imported or is not callable."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..errors import LevError
@@ -73,6 +75,17 @@ def find(ref: str, *, within: Package | None = None) -> tuple[Package, str]:
     Raises `InvalidSpecifier`, `PackageNotFound`. That the subpath is exported is for `Package.export` to say.
     """
     return _default().find(ref, within)
+
+
+@contextmanager
+def resolving(resolver: Resolver) -> Iterator[None]:
+    """Inside it, `find` asks this resolver: packages are those of another environment."""
+    before = _shared[:]
+    _shared[:] = [resolver]
+    try:
+        yield
+    finally:
+        _shared[:] = before
 
 
 class Resolver:

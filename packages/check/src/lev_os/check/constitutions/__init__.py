@@ -1,0 +1,1 @@
+"""What can be known of a constitution, and of everything else against it, before anything runs."""

@@ -1,0 +1,61 @@
+"""The principles that a package itself states, each with its places in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lev_os.core import Constitution
+from lev_os.core.constitutional.model import Principle
+from lev_os.core.documents import Document
+
+from ..files import File
+from ..project import PackageSubject
+from ..rule import Finding, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A principle of this file; `index` is its number under `principles`, `data` its YAML as written."""
+
+    principle: Principle
+    index: int
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A constitution of a package, which can be used, and the file that holds it."""
+
+    constitution: Constitution
+    file: File
+    document: Document
+
+    def stated(self) -> Iterator[Stated]:
+        """The file's own principles, in order; inherited ones only where they are restated."""
+        by_id = {principle.id: principle for principle in self.constitution.principles}
+        for index, data in enumerate(self.document.data.get("principles", ())):
+            yield Stated(by_id[data["id"]], index, data)
+
+    def span(self, *path: str | int, key: bool = False) -> Span:
+        """What stands at a path of the document, or its key."""
+        at = self.document.at(path, key=key)
+        return self.file.span_at(at.line or 1, at.column or 1)
+
+    def finding(self, message: str, *path: str | int, help: str | None = None, key: bool = False) -> Finding:
+        """A finding at a path of the document."""
+        return Finding(self.span(*path, key=key), message, help, file=str(self.file.path))
+
+
+def constitutions_of(subject: PackageSubject) -> Iterator[Own]:
+    """The constitutions that stand in the package's files and can be used."""
+    for path, constitution in subject.constitutions.items():
+        yield Own(constitution, subject.files[path], subject.files[path].yaml)
+
+
+def stated_by(subject: PackageSubject) -> Iterator[tuple[Own, Stated]]:
+    """Each principle that a constitution of the package states."""
+    for own in constitutions_of(subject):
+        for stated in own.stated():
+            yield own, stated

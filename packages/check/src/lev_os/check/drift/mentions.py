@@ -1,0 +1,122 @@
+"""What a document says about APIs: the Python and the commands in its fences and code spans, taken from it once."""
+
+from __future__ import annotations
+
+import ast
+import re
+from bisect import bisect_left
+
+import msgspec
+
+from ..api.expressions import Expression, read_expression
+from ..facts import fact
+from ..files import MARKDOWN_KINDS, File
+from ..markdown import Code
+from ..rule import Span
+from .denied import fence_denied, is_history, span_denied
+from .fences import Statement, read_fence
+from .shell import SHELL, Command, commands_in, commands_of, words_of
+
+PYTHON = frozenset({"python", "py", "python3", "py3", "pycon", "ipython", "{.python", "{.py"})
+_SPAN = re.compile(r"@?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(.*\))?")
+_PIN = re.compile(r"(?<![\w.$/-])([A-Za-z][\w.-]*)(?:\[[\w, -]*\])?==(\d+(?:\.\d+)*)(?![\w+!])")
+
+
+class Spoken(msgspec.Struct, frozen=True, array_like=True):
+    """A code span that may hold an expression: its text and where that begins, and the whole span.
+
+    Most are about nothing that can be looked up, so they are read (`expression`) when they turn out to be.
+    """
+
+    text: str
+    at: int
+    span: Span
+
+
+class Fence(msgspec.Struct, frozen=True, array_like=True):
+    """The program in a fence. `denied`: the text around it says that it is not so, or no longer. `section` counts the
+    headings of the first two levels above it."""
+
+    body: tuple[Statement, ...]
+    denied: bool
+    section: int = 0
+
+
+class Pin(msgspec.Struct, frozen=True, array_like=True):
+    """`name==version` in code."""
+
+    name: str
+    version: str
+    at: int
+
+
+class Mentions(msgspec.Struct, frozen=True, array_like=True):
+    """Fences and spans, each in order of place."""
+
+    fences: tuple[Fence, ...] = ()
+    spans: tuple[Spoken, ...] = ()
+    commands: tuple[Command, ...] = ()
+    pins: tuple[Pin, ...] = ()
+
+
+@fact("drift-mentions", kinds=MARKDOWN_KINDS, type=Mentions)
+def mentions(file: File) -> Mentions:
+    """Everything in a document that could be looked up in an API."""
+    if "`" not in file.text and "    " not in file.text:
+        return Mentions()
+    fences: list[Fence] = []
+    spans: list[Spoken] = []
+    commands: list[Command] = []
+    old = is_history(file)
+    pins: list[Pin] = []
+    sections = [heading.span[0] for heading in file.markdown.headings if heading.level <= 2]
+    for code in file.markdown.code:
+        if "==" in code.text and code.language not in PYTHON and not old:
+            start = code.inside[0]
+            raw = file.text[start : code.inside[1]]
+            pins += (Pin(match[1], match[2], start + match.start()) for match in _PIN.finditer(raw))
+        if code.form == "fence":
+            if code.language in PYTHON:
+                body = read_fence(code.text, _line_places(file.text, code))
+                if body:
+                    section = bisect_left(sections, code.span[0])
+                    fences.append(Fence(body, old or fence_denied(file, code), section))
+            elif code.language in SHELL and not old and not fence_denied(file, code):
+                commands += commands_in(code.text, _line_places(file.text, code))
+        elif code.form == "span" and "\n" not in code.text:
+            if old:
+                continue
+            if ("." in code.text or "(" in code.text) and len(code.text) <= 400 and _SPAN.fullmatch(code.text):
+                spans.append(Spoken(code.text, code.inside[0], code.span))
+            elif " " in code.text:
+                found = tuple(commands_of(words_of(code.text, code.inside[0])))
+                if found and not span_denied(file.text, code.span):
+                    commands += found
+    return Mentions(tuple(fences), tuple(spans), tuple(commands), tuple(pins))
+
+
+def _line_places(text: str, code: Code) -> list[int]:
+    """Where each line of a fence begins in the file: behind the marks of a list or a quotation it stands in."""
+    start, end = code.inside
+    places = []
+    for line, raw in zip(code.text.split("\n"), [*text[start:end].split("\n"), ""], strict=False):
+        places.append(start + max(raw.find(line), 0))
+        start += len(raw) + 1
+    return places
+
+
+def expression(spoken: Spoken) -> Expression:
+    """The expression in a code span, if it is one that says something of an API."""
+    skip = 1 if spoken.text[0] == "@" else 0
+    text = spoken.text[skip:]
+    try:
+        tree = ast.parse(text, mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    start = spoken.at + skip
+    ascii_only = text.isascii()
+
+    def place(line: int, column: int) -> int:
+        return start + (column if ascii_only else len(text.encode()[:column].decode("utf-8", "ignore")))
+
+    return read_expression(tree.body, place)

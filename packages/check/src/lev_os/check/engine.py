@@ -1,0 +1,350 @@
+"""One check: files are read once, rules run over what they are about, and findings become diagnostics.
+
+    paths ─ walk ─> files ─ file rules, facts ─┐
+                    packages ─ read by core ───┼─ package, flow and project rules ─> suppressions ─> Report
+                    environment ───────────────┘
+
+Whatever has not changed since the last check is taken from memory: see `memory`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from lev_os.core.errors import LevError
+
+from .applying import apply
+from .configuration import Configuration
+from .diagnostics import Diagnostic, NotChecked, Report
+from .environment import Environment, find_environment
+from .excluding import excluded, without_ignored
+from .facts import NOTHING, Fact
+from .files import File
+from .kinds import kind_of, kind_of_named, sniff
+from .memory import (
+    CHANGING,
+    FileMemory,
+    Memory,
+    PackageMemory,
+    ProjectMemory,
+    files_below,
+    holds,
+    settled,
+    state,
+    states,
+)
+from .packaged import Packages
+from .project import Project
+from .reading import Unreadable, decode, read_bytes
+from .selection import Selection
+from .suppressions import suppress, suppressions_of
+from .walk import Walk, package_around, walk
+
+T = TypeVar("T")
+
+
+class Checker:
+    """Checks the files of one root, and remembers what it has read between calls.
+
+    `check(paths)` looks at files and folders as they are on disk. `check_text(path, text)` looks at one file as an
+    editor holds it, saved or not, and gives the findings in it; the file counts as such until `close(path)`.
+    Names in diagnostics are relative to `root`. Nothing of what is checked is imported or run.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str] | None = None,
+        *,
+        selection: Selection | None = None,
+        environment: Environment | None = None,
+        configuration: Configuration | None = None,
+        memory: Memory | None = None,
+        faults: tuple[Diagnostic, ...] = (),
+    ) -> None:
+        self.root = Path(os.path.abspath(root or os.getcwd()))
+        self.selection = selection or Selection()
+        self.environment = environment or find_environment(self.root)
+        self.configuration = configuration or Configuration()
+        self.memory = memory or Memory()
+        self._faults = faults
+        self.rests_on: dict[str, int] = {}
+        """After a check: the states of all that its report rests on."""
+        self._prefix = os.path.join(str(self.root), "")
+        self._texts: dict[str, str] = {}
+        self._files: dict[str, File] = {}
+        self._roots: tuple[str, ...] = ()
+        self._unreadable: dict[str, str] = {}
+        self._begun = 0
+        self._values: dict[str, dict[str, Any]] = {}
+        self._kept: set[str] = set()
+        self._around: dict[str, int] | None = None
+        self._packages = Packages(self.root, self.environment)
+
+    def check(self, paths: Iterable[str | os.PathLike[str]]) -> Report:
+        """Check everything under `paths`; whatever is wrong with it is in the report, never raised."""
+        given = tuple(os.path.abspath(path) for path in paths)
+        found = walk(given, excluded(self.configuration))
+        self._begin(found)
+        kinds = {item.path: item.kind for item in found.files}
+        for root in self._roots:
+            kinds |= self._kinds_of(root)
+        loose = {path for path, kind in kinds.items() if kind == "document"}
+        self._files = self._read_all(kinds)
+        diagnostics = [item for path in self._files for item in self.memory.files[path].diagnostics]
+        for root in self._roots:
+            diagnostics += self._about_package(root)
+        for path, file in self._files.items():
+            if path in loose:
+                diagnostics += self._packages.about_loose(file, self.selection, self._locate)
+                self.rests_on |= self._surroundings
+        diagnostics += self._about_project()
+        return self._report(given, found, diagnostics)
+
+    def check_text(self, path: str | os.PathLike[str], text: str) -> tuple[Diagnostic, ...]:
+        """The findings in one file, as if `text` stood in it: of the file itself, its package and the project."""
+        place = os.path.abspath(path)
+        self.hold(place, text)
+        kind = self._kind_in_editor(place, text)
+        if kind is None:
+            return ()
+        self._begun = time.time_ns()
+        file = self._read(place, kind)
+        if file is None:
+            return ()
+        self._files[place] = file
+        found = list(self.memory.files[place].diagnostics)
+        root = package_around(place)
+        if root is not None and (kind == "manifest" or place in self._packages.kinds(root)):
+            found += self._packages.about_one(root, file, self._files, self.selection, self._locate)
+        elif kind in ("flow", "constitution"):
+            found += self._packages.about_loose(file, self.selection, self._locate)
+        found += self._project_rules(self._project())
+        own = [item for item in dict.fromkeys(found) if item.file == file.name]
+        left, _ = suppress(
+            without_ignored(own, self.configuration, self._prefix)[0],
+            {file.name: self.memory.files[place].suppressions},
+            ran=self.selection.ran,
+        )
+        return tuple(sorted(filter(self.selection.shows, left), key=_order))
+
+    def hold(self, path: str | os.PathLike[str], text: str) -> None:
+        """Let a file count as if `text` stood in it, until `close`."""
+        self._texts[os.path.abspath(path)] = text
+
+    def ask(self, question: Callable[[Project], T]) -> T:
+        """What a question other than for findings is answered with, of the files of the last check."""
+        with self._packages.resolving():
+            return question(self._project())
+
+    def close(self, path: str | os.PathLike[str]) -> None:
+        """The editor no longer holds the file: it counts as it is on disk."""
+        self._texts.pop(os.path.abspath(path), None)
+
+    def _kind_in_editor(self, path: str, text: str) -> str | None:
+        known = self._files.get(path)
+        if known is not None:
+            return known.kind
+        root = package_around(path)
+        if root is not None and (kind := self._packages.kinds(root).get(path)) is not None:
+            return kind
+        name = os.path.basename(path)
+        kind = kind_of(name, path.split(os.sep)[:-1]) or kind_of_named(name)
+        return sniff(text) if kind == "document" else kind
+
+    def _begin(self, found: Walk) -> None:
+        self._begun = time.time_ns()
+        self._unreadable = {}
+        self._around = None
+        self._roots = tuple(found.packages)
+        self._kept = {root for root in self._roots if self._holds(root)}
+        self._packages.begin(self._roots)
+        self.rests_on = states((*found.rests_on, *self.environment.paths), self._begun)
+
+    def _holds(self, root: str) -> bool:
+        """Whether what is remembered of a package is still true."""
+        kept = self.memory.packages.get(root)
+        within = os.path.join(root, "")
+        return kept is not None and holds(kept.rests_on) and not any(path.startswith(within) for path in self._texts)
+
+    def _kinds_of(self, root: str) -> Mapping[str, str]:
+        return self.memory.packages[root].kinds if root in self._kept else self._packages.kinds(root)
+
+    def _read_all(self, kinds: Mapping[str, str]) -> dict[str, File]:
+        files: dict[str, File] = {}
+        for path, kind in kinds.items():
+            meant = self._sniffed(path) if kind == "document" else kind
+            if meant is not None and (file := self._read(path, meant)) is not None:
+                files[path] = file
+        return files
+
+    def _sniffed(self, path: str) -> str | None:
+        try:
+            kind = sniff(self._texts.get(path) or decode(read_bytes(path)[0]))
+        except Unreadable as problem:
+            self._unreadable[path] = str(problem)
+            return None
+        if kind is None:
+            self._unreadable[path] = "it is neither a flow nor a constitution"
+        return kind
+
+    def _read(self, path: str, kind: str) -> File | None:
+        """The file, with what rules on files say of it in `memory`; only what has changed is read."""
+        kept = self.memory.files.get(path)
+        if kept is not None and kept.kind != kind:
+            kept = None
+        file = File(Path(path), self._name(path), kind)
+        text = self._texts.get(path)
+        if text is None and kept is not None and kept.state == state(path):
+            self.rests_on[path] = kept.state
+            return file
+        now = CHANGING
+        try:
+            if text is not None:
+                data = text.encode("utf-8", "surrogatepass")
+                file.text = text  # what an editor holds may be on no disk
+            else:
+                data, status = read_bytes(path)
+                now = settled(status, self._begun)
+            self.rests_on[path] = now
+            digest = blake2b(data, digest_size=16).digest()
+            if kept is not None and kept.digest == digest:
+                kept.state = now
+            else:
+                if text is None:
+                    file.text = decode(data)
+                found = apply(self.selection.on_files(kind), file, file, lambda _: file)
+                self._values.pop(path, None)
+                self.memory.files[path] = FileMemory(kind, now, digest, tuple(found), suppressions_of(file), {})
+        except Unreadable as problem:
+            self._unreadable[path] = str(problem)
+            self.memory.files.pop(path, None)
+            return None
+        return file
+
+    def _about_package(self, root: str) -> tuple[Diagnostic, ...]:
+        if root not in self._kept:
+            found = self._packages.diagnostics(root, self._files, self.selection, self._locate)
+            paths = (*files_below(root), *self._packages.used(root))
+            rests_on = {**states(paths, self._begun), **self._surroundings}
+            self.memory.packages[root] = PackageMemory(
+                rests_on, dict(self._kinds_of(root)), tuple(dict.fromkeys(found))
+            )
+        kept = self.memory.packages[root]
+        self.rests_on |= kept.rests_on
+        return kept.diagnostics
+
+    @property
+    def _surroundings(self) -> dict[str, int]:
+        if self._around is None:
+            self._around = self._packages.surroundings(self._begun)
+        return self._around
+
+    def _about_project(self) -> tuple[Diagnostic, ...]:
+        digest = self._digest()
+        kept = self.memory.project
+        if kept is None or kept.digest != digest or not holds(kept.rests_on):
+            project = self._project()
+            found = self._project_rules(project)
+            rests_on = states((*project.used, *self.environment.paths), self._begun)
+            kept = self.memory.project = ProjectMemory(digest, rests_on, tuple(dict.fromkeys(found)))
+        self.rests_on |= kept.rests_on
+        return kept.diagnostics
+
+    def _digest(self) -> bytes:
+        """A name for all that project rules see."""
+        whole = blake2b(digest_size=16)
+        for path, file in self._files.items():
+            whole.update(f"{path}\0{file.kind}\0".encode("utf-8", "surrogatepass"))
+            whole.update(self.memory.files[path].digest)
+        for root in self._roots:
+            whole.update(repr(self.memory.packages[root].rests_on).encode("utf-8", "surrogatepass"))
+        return whole.digest()
+
+    def _project_rules(self, project: Project) -> list[Diagnostic]:
+        rules = self.selection.on("project")
+        if not self._roots:
+            return apply(rules, project, None, self._locate)
+        with self._packages.resolving():
+            return apply(rules, project, None, self._locate)
+
+    def _project(self) -> Project:
+        return Project(
+            self.root, tuple(self._files.values()), self.environment,
+            lambda: tuple(self._packages.subject(root, self._files) for root in self._roots),
+            self._fact, lambda file: self.memory.files[str(file.path)].digest, self._begun,
+        )  # fmt: skip
+
+    def _fact(self, fact: Fact[Any], file: File) -> Any:
+        """A fact of a file, from memory or from the file; raises `InvalidInput` or `Unreadable` when there is none."""
+        path = str(file.path)
+        values = self._values.setdefault(path, {})
+        if fact.name not in values:
+            known = self.memory.files[path].facts
+            if fact.name in known:
+                values[fact.name] = fact.decoder.decode(known[fact.name]) if known[fact.name] else NOTHING
+            else:
+                try:
+                    values[fact.name] = fact.extract(file)
+                    known[fact.name] = msgspec.msgpack.encode(values[fact.name])
+                except (LevError, Unreadable):
+                    values[fact.name] = NOTHING
+                    known[fact.name] = b""
+        return values[fact.name]
+
+    def _locate(self, path: str) -> File | None:
+        known = self._files.get(path) or self._files.get(os.path.join(self._prefix, path))
+        if known is None and os.path.isfile(path):  # not checked itself, but a reader has found something in it
+            return File(Path(path), self._name(path), "other")
+        return known
+
+    def _name(self, path: str) -> str:
+        name = path[len(self._prefix) :] if path.startswith(self._prefix) else os.path.relpath(path, self.root)
+        return name.replace(os.sep, "/")
+
+    def _report(self, given: tuple[str, ...], found: Walk, diagnostics: Iterable[Diagnostic]) -> Report:
+        shown = {file.name: path for path, file in self._files.items() if _is_below(path, given)}
+        wanted = [
+            item
+            for item in dict.fromkeys(diagnostics)
+            if item.file in shown or _is_below(os.path.join(self._prefix, item.file), given) or item.file == "."
+        ]
+        wanted, ignored = without_ignored(wanted, self.configuration, self._prefix)
+        left, count = suppress(
+            [*self._faults, *wanted],
+            {name: self.memory.files[path].suppressions for name, path in shown.items()},
+            ran=self.selection.ran,
+        )
+        reasons = [*found.not_checked, *((path, "there is no such file") for path in found.missing)]
+        reasons += [(path, reason) for path, reason in self._unreadable.items() if _is_below(path, given)]
+        return Report(
+            tuple(sorted(filter(self.selection.shows, left), key=_order)),
+            len(shown),
+            tuple(NotChecked(self._name(path), reason) for path, reason in sorted(reasons)),
+            count + ignored,
+        )
+
+
+def _order(item: Diagnostic) -> tuple[str, int, int, str, str]:
+    return item.file, item.line, item.column, item.code, item.message
+
+
+def _is_below(path: str, folders: Iterable[str]) -> bool:
+    return any(path == folder or path.startswith(os.path.join(folder, "")) for folder in folders)
+
+
+def check(paths: Iterable[str | os.PathLike[str]], *, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> Report:
+    """Check files and folders. `select` and `ignore` are codes or their beginnings (`CTX`, `CTX3`, `CTX301`).
+
+    Anything wrong with what is checked is in the report; nothing of it is imported or run. What the project's
+    `pyproject.toml` says of checks holds here too; raises `InvalidInput` when it cannot be used.
+    """
+    from .session import Request, new_checker
+
+    request = Request((), tuple(select), tuple(ignore))
+    return new_checker(request, os.getcwd()).check(paths)

@@ -1,0 +1,213 @@
+"""The parts of a Markdown text that rules look at, found in one walk over `pyromark`'s events.
+
+`lev_os.core.contexts` reads only code and links, in bytes, for what runs; here headings, HTML and the text of code
+are kept too, in characters, for what is shown to people.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Literal
+
+import msgspec
+
+from .rule import Span
+
+_HEAD = re.compile(r"\ufeff?---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*\r?$", re.DOTALL | re.MULTILINE)
+_LIKE_KEYS = re.compile(r"\s*(?:#|[\w-]+[ \t]*:|\Z)")
+
+
+class Head(msgspec.Struct, frozen=True, gc=False):
+    """The frontmatter: its YAML, and how many lines stand before it."""
+
+    text: str
+    first_line: int
+    span: Span
+
+
+class Heading(msgspec.Struct, frozen=True, gc=False):
+    level: int
+    text: str
+    span: Span
+
+
+class Link(msgspec.Struct, frozen=True, gc=False):
+    """`label` is the link's text; `code` says that it is one code span and nothing else."""
+
+    target: str
+    label: str
+    code: bool
+    image: bool
+    span: Span
+
+
+class Code(msgspec.Struct, frozen=True, gc=False):
+    """`language` is the first word after a fence, in lower case; `inside` the span of the code without its fences."""
+
+    form: Literal["span", "fence", "indented"]
+    language: str
+    text: str
+    span: Span
+    inside: Span
+
+
+class Markdown(msgspec.Struct, frozen=True):
+    """The parts of one text, each kind in order of place."""
+
+    head: Head | None
+    headings: tuple[Heading, ...]
+    links: tuple[Link, ...]
+    code: tuple[Code, ...]
+    html: tuple[Span, ...]
+    """Blocks and pieces of HTML, comments among them."""
+
+
+@cache
+def _parser() -> Any:
+    from pyromark import Markdown as Parser
+    from pyromark import Options
+
+    return Parser(options=Options.ENABLE_TABLES | Options.ENABLE_GFM | Options.ENABLE_STRIKETHROUGH)
+
+
+def read_markdown(text: str) -> Markdown:
+    """Find the parts; any text is valid Markdown, so this never fails."""
+    head = _head(text)
+    base = head.span[1] if head else 0
+    body = text[base:]
+    return _walk(body, head, base)
+
+
+def _head(text: str) -> Head | None:
+    if not text.startswith(("---", "\ufeff---")):
+        return None
+    found = _HEAD.match(text)
+    if found is None or not _LIKE_KEYS.match(found[1]):
+        return None
+    return Head(found[1], 1, (0, found.end()))
+
+
+class _Characters:
+    """Turns pyromark's byte offsets into characters of the whole file; fastest when starts only grow."""
+
+    def __init__(self, body: str, base: int) -> None:
+        self._base = base
+        self._data = b"" if body.isascii() else body.encode("utf-8", "replace")
+        self._byte = self._character = 0
+
+    def span(self, start: int, end: int) -> Span:
+        data, base = self._data, self._base
+        if not data:
+            return base + start, base + end
+        if start < self._byte:
+            self._byte = self._character = 0
+        self._character += len(data[self._byte : start].decode("utf-8", "replace"))
+        self._byte = start
+        first = base + self._character
+        return first, first + len(data[start:end].decode("utf-8", "replace"))
+
+
+def _events(body: str) -> Iterator[tuple[Any, dict[str, int]]]:
+    try:
+        return iter(_parser().events_with_range(body))
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return iter(_parser().events_with_range(body.encode("utf-8", "replace").decode()))
+
+
+def _walk(body: str, head: Head | None, base: int) -> Markdown:
+    parts = _Parts(body, base)
+    opened = parts.opened
+    for event, where in _events(body):
+        if event.__class__ is str:
+            if opened and event != "Rule":
+                parts.texts.append(" ")
+            continue
+        for name, detail in event.items():  # one item
+            if name == "Text":
+                if parts.block is not None:
+                    parts.lines.append((detail, where["start"], where["end"]))
+                elif opened:
+                    parts.texts.append(detail)
+            elif name == "Start":
+                if detail.__class__ is not str:
+                    parts.start(detail, where)
+            elif name == "End":
+                if opened or parts.block is not None:
+                    parts.end(detail)
+            elif name == "Code":
+                parts.span(detail, where)
+            elif name in ("Html", "InlineHtml"):
+                parts.html.append(parts.characters.span(where["start"], where["end"]))
+    return Markdown(head, tuple(parts.headings), tuple(parts.links), tuple(parts.code), tuple(parts.html))
+
+
+class _Parts:
+    """What has been found so far, and what is still open: headings, links and images, or one block of code."""
+
+    def __init__(self, body: str, base: int) -> None:
+        self.characters = _Characters(body, base)
+        self.headings: list[Heading] = []
+        self.links: list[Link] = []
+        self.code: list[Code] = []
+        self.html: list[Span] = []
+        self.opened: list[tuple[str, Any, Span, int, int]] = []
+        self.texts: list[str] = []
+        self.block: tuple[str | None, Span] | None = None
+        self.lines: list[tuple[str, int, int]] = []
+        self._body = body
+        self._base = base
+        self._codes = 0
+
+    def start(self, detail: dict[str, Any], where: dict[str, int]) -> None:
+        for kind, more in detail.items():  # one item
+            if kind in ("Heading", "Link", "Image"):
+                span = self.characters.span(where["start"], where["end"])
+                self.opened.append((kind, more, span, len(self.texts), self._codes))
+            elif kind == "CodeBlock":
+                info = more.get("Fenced", "") if more.__class__ is dict else None
+                self.block = info, self.characters.span(where["start"], where["end"])
+
+    def end(self, detail: Any) -> None:
+        if self.block is not None:
+            self._end_block(*self.block)
+            return
+        kind = detail if detail.__class__ is str else next(iter(detail))
+        if kind != self.opened[-1][0]:
+            return
+        _, more, span, begin, before = self.opened.pop()
+        label = "".join(self.texts[begin:])
+        if kind == "Heading":
+            self.headings.append(Heading(_level(more), label, span))
+        else:
+            only_code = self._codes == before + 1 and len(self.texts) == begin + 1
+            self.links.append(Link(more["dest_url"], label, only_code, kind == "Image", span))
+        if not self.opened:
+            self.texts.clear()
+
+    def _end_block(self, info: str | None, span: Span) -> None:
+        inside = (span[1], span[1])
+        if self.lines:
+            inside = self.characters.span(self.lines[0][1], self.lines[-1][2])
+        words = (info or "").split(maxsplit=1)
+        language = words[0].lower() if words else ""
+        text = "".join([line[0] for line in self.lines])
+        self.code.append(Code("indented" if info is None else "fence", language, text, span, inside))
+        self.lines.clear()
+        self.block = None
+
+    def span(self, text: str, where: dict[str, int]) -> None:
+        span = self.characters.span(where["start"], where["end"])
+        if self.opened:
+            self.texts.append(text)
+            self._codes += 1
+        base = self._base
+        found = self._body.find(text, span[0] - base, span[1] - base)
+        start = base + found if found >= 0 else span[0]
+        self.code.append(Code("span", "", text, span, (start, min(start + len(text), span[1]))))
+
+
+def _level(detail: Any) -> int:
+    level = detail["level"] if isinstance(detail, dict) else detail
+    return int(str(level)[-1])

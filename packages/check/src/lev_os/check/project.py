@@ -1,0 +1,156 @@
+"""What rules on flows, packages and whole projects look at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .environment import Environment
+from .facts import NOTHING, Fact
+from .files import File
+
+if TYPE_CHECKING:
+    from lev_os.core import Constitution, Flow, Package
+    from lev_os.core.errors import Problem
+    from lev_os.core.flowmind.link import LinkedFlow
+    from lev_os.core.packaging import Export
+
+    from .flows.analysis import Analysis
+
+T = TypeVar("T")
+
+__all__ = ["Environment", "FlowSubject", "PackageSubject", "Project"]
+
+
+@dataclass(frozen=True)
+class PackageSubject:
+    """A package. `files` are those that its exports name, by path; `problems` what reading them reported."""
+
+    package: Package
+    files: Mapping[Path, File]
+    flows: tuple[FlowSubject, ...] = ()
+    constitution: Constitution | None = None
+    """Its own, or the baseline; None when it has one that cannot be read."""
+    problems: tuple[Problem, ...] = ()
+    environment: Environment = field(default_factory=lambda: Environment(()))
+    constitutions: Mapping[Path, Constitution] = field(default_factory=dict)
+    """Every constitution of its files that can be used, its own and those that it exports."""
+    used: dict[str, None] = field(default_factory=dict)
+
+    @cached_property
+    def exports(self) -> tuple[Export, ...]:
+        """Empty when the manifest cannot be used; the reason is in `problems`."""
+        from lev_os.core.errors import LevError
+
+        try:
+            return self.package.exports()
+        except LevError:
+            return ()
+
+    @property
+    def manifest(self) -> File:
+        """The file `lev.toml`."""
+        return self.files[self.package.root / "lev.toml"]
+
+    def uses(self, *paths: str | os.PathLike[str]) -> None:
+        """Say that findings rest on these files and folders too, besides the package's own; see `Project.uses`."""
+        self.used.update(dict.fromkeys(os.fspath(path) for path in paths))
+
+
+@dataclass(frozen=True)
+class FlowSubject:
+    """One flow. `export` is None for a flow that was given as a file of no package.
+
+    When parsing has reported `problems`, `flow` holds what could be read besides.
+    """
+
+    file: File
+    flow: Flow
+    export: Export | None = None
+    problems: tuple[Problem, ...] = ()
+
+    @cached_property
+    def _links(self) -> tuple[LinkedFlow, tuple[Problem, ...]]:
+        return self.flow.examine_links()
+
+    @property
+    def linked(self) -> LinkedFlow:
+        """The flow with all that it refers to, as far as that can be found."""
+        return self._links[0]
+
+    @property
+    def link_problems(self) -> tuple[Problem, ...]:
+        """Why the rest cannot be."""
+        return self._links[1]
+
+    @cached_property
+    def analysis(self) -> Analysis:
+        """What is known of the flow without running it, worked out once for all rules."""
+        from .flows.analysis import analyse
+
+        return analyse(self)
+
+
+@dataclass(frozen=True)
+class Project:
+    """All that is checked at once. `packages` are read when they are first asked for."""
+
+    root: Path
+    files: Sequence[File]
+    environment: Environment = field(default_factory=lambda: Environment(()))
+    _read_packages: Callable[[], Sequence[PackageSubject]] = field(default=tuple)
+    _fact: Callable[[Fact[Any], File], Any] = field(default=lambda fact, file: fact.extract(file))
+    _digest: Callable[[File], bytes] = field(default=lambda file: blake2b(file.text.encode(errors="replace")).digest())
+    begun: int = 0
+    """When the check began, in nanoseconds: what was written just before may change again unseen."""
+    used: dict[str, None] = field(default_factory=dict)
+    _made: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @cached_property
+    def packages(self) -> Sequence[PackageSubject]:
+        """The packages under the paths that are checked, and those that a checked file lies in."""
+        return self._read_packages()
+
+    def of_kind(self, *kinds: str) -> Iterator[File]:
+        """The files of these kinds, in order."""
+        return (file for file in self.files if file.kind in kinds)
+
+    def facts(self, fact: Fact[T]) -> Iterator[tuple[File, T]]:
+        """What each file of the fact's kinds holds, in order; taken from the files once and remembered by content.
+
+        A file that the fact cannot be taken from (`InvalidInput`) is left out.
+        """
+        for file in self.of_kind(*fact.kinds):
+            value = self.fact(fact, file)
+            if value is not None:
+                yield file, value
+
+    def fact(self, fact: Fact[T], file: File) -> T | None:
+        """What one file holds; None when that cannot be taken from it."""
+        value = self._fact(fact, file)
+        return None if value is NOTHING else value
+
+    def digest(self, file: File) -> bytes:
+        """A name for a file's content, known without reading it again."""
+        return self._digest(file)
+
+    def uses(self, *paths: str | os.PathLike[str]) -> None:
+        """Say that findings rest on these files and folders too, besides what is checked.
+
+        What is remembered of the project holds until one of them changes: a file in its size or time, a folder in its
+        entries, a path that is not there by coming to be. The files of checked packages and the environment's
+        folders of installed packages are known already.
+        """
+        self.used.update(dict.fromkeys(os.fspath(path) for path in paths))
+
+    def once(self, make: Callable[[Project], T]) -> T:
+        """What `make` gives for this project, made once: what several rules share."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        made: T = self._made[make]
+        return made

@@ -1,0 +1,49 @@
+"""What rules on frontmatter share: the head of a file, and the places of its keys and values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lev_os.core.documents import Document
+from lev_os.core.errors import InvalidInput
+
+from ..files import File
+from ..rule import Example, Span
+
+
+def read_head(file: File) -> tuple[Document, Mapping[str, Any]] | None:
+    """The frontmatter and its keys; None without one, or with one that cannot be read, which CTX410 reports."""
+    try:
+        head = file.frontmatter
+    except InvalidInput:
+        return None
+    if head is None or not (head.data is None or isinstance(head.data, Mapping)):
+        return None
+    return head, head.data or {}
+
+
+def value_span(file: File, head: Document, *path: str | int) -> Span:
+    """The value at `path`, or its first word when it is written over several lines."""
+    at = head.at(path)
+    return file.span_at(at.line or 1, at.column or 1)
+
+
+def line_span(file: File, head: Document, *path: str | int) -> Span:
+    """The value at `path` to the end of its line."""
+    at = head.at(path)
+    start = file.offset(at.line or 1, at.column or 1)
+    end = file.text.find("\n", start)
+    return start, len(file.text.rstrip()) if end < 0 else max(end, start + 1)
+
+
+def key_span(file: File, head: Document, *path: str | int) -> Span:
+    """The key at `path`."""
+    at = head.at(path, key=True)
+    return file.span_at(at.line or 1, at.column or 1)
+
+
+def skill(head: str, body: str = "Text.\n", *, name: str = "pdf", at: tuple[int, int] | None = None) -> Example:
+    """An example of one skill: the lines of its head, its body, and the line and column of the finding."""
+    path = f"skills/{name}/SKILL.md"
+    return Example({path: f"---\n{head}---\n{body}"}, (path, *at) if at else None)

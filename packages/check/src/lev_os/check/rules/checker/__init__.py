@@ -1,0 +1,1 @@
+"""CHK: what the checker says of itself: suppressions, its configuration, rules that fail."""

@@ -1,0 +1,1 @@
+"""Constitutions, and everything else against them."""

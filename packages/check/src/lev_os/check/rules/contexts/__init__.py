@@ -1,0 +1,1 @@
+"""Contexts, skills and instructions: their heads, links, sizes and repetitions."""

@@ -1,0 +1,256 @@
+"""Links of skills, instructions and contexts that lead nowhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import unquote
+
+import msgspec
+from lev_os.core.documents import nearest
+
+from ...facts import fact
+from ...files import File
+from ...project import Project
+from ...rule import Example, Finding, rule
+from .names import VERIFIED
+
+LINKING = frozenset({"skill", "resource", "instructions", "command", "agent", "context"})
+_NO_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|/|~|$")
+_MATERIAL = frozenset(
+    {"evals", "eval", "fixtures", "tests", "test", "assets", "templates", "template", "examples", "runs"}
+)
+"""Folders of a skill whose pages are used, not read: their links are about other places."""
+_PLACEHOLDER = re.compile(r"[<>{}$*`|]|^[^/]*@|\.\.\.|\bpath/to\b|\bfoo\b|^(?:url|link|href)$", re.IGNORECASE)
+_OWN = re.compile(r"(?:\./)?(?!\.\./).*\.(?:md|py|sh|js|ts|json|ya?ml|txt|toml|html)")
+_ID = re.compile(r"\{#[\w.:-]+\}\s*$")
+_PUNCTUATION = re.compile(r"[^a-z0-9_ -]")
+_EXPLICIT = re.compile(r"\{#([\w.:-]+)\}|<a\s+(?:[^>]*\s)?(?:id|name)=[\"']([^\"'>]+)|\sid=[\"']([^\"'>]+)")
+
+
+class Reference(msgspec.Struct, frozen=True, array_like=True):
+    """One link to a file or an anchor, with its place."""
+
+    target: str
+    image: bool
+    code: bool
+    start: int
+    end: int
+
+
+class Links(msgspec.Struct, frozen=True, array_like=True):
+    """The relative links of a file; its anchors when links of its own name some."""
+
+    links: tuple[Reference, ...]
+    anchors: frozenset[str]
+
+
+@fact("links", kinds=LINKING, type=Links)
+def links(file: File) -> Links:
+    """Relative links and anchors of a Markdown file."""
+    found: tuple[Reference, ...] = ()
+    if file.kind != "resource" or not _MATERIAL & set(file.name.split("/")):
+        found = tuple(
+            Reference(link.target, link.image, link.code, *link.span)
+            for link in file.markdown.links
+            if not _NO_PATH.match(link.target) and not _PLACEHOLDER.search(link.target)
+        )
+    return Links(found, _anchors(file) if any(link.target.startswith("#") for link in found) else frozenset())
+
+
+def _anchors(file: File) -> frozenset[str]:
+    """What GitHub makes of headings, and the explicit ones."""
+    seen: dict[str, int] = {}
+    anchors = set()
+    for heading in file.markdown.headings:
+        slug = _slug(heading.text)
+        count = seen.get(slug, -1) + 1
+        seen[slug] = count
+        anchors.add(f"{slug}-{count}" if count else slug)
+    if "id=" in file.text or "name=" in file.text or "{#" in file.text:
+        anchors.update(next(filter(None, groups)).lower() for groups in _EXPLICIT.findall(file.text))
+    return frozenset(anchors)
+
+
+def _slug(text: str) -> str:
+    lowered = _ID.sub("", text).strip().lower()
+    if lowered.isascii():
+        return _PUNCTUATION.sub("", lowered).replace(" ", "-")
+    kept = (c for c in lowered if c in " -_" or unicodedata.category(c)[0] in "LNM")
+    return "".join(kept).replace(" ", "-")
+
+
+def _inside(path: str, root: str) -> bool:
+    return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
+
+
+def _leaving(project: Project, file: File, found: Links) -> tuple[frozenset[Reference], str]:
+    """The links that leave what travels with a file, and its name: the package, or the repository.
+
+    Outside of both nothing is known of what travels, so nothing leaves it.
+    """
+    climbing = [link for link in found.links if ".." in link.target]
+    if not climbing:
+        return frozenset(), ""
+    packages = (package.package.root for package in project.packages if file.path in package.files)
+    root = next((at for at in packages if file.path.is_relative_to(at)), None)
+    what = "package" if root is not None else "repository"
+    root = root or _repository(str(file.path.parent))
+    if root is None:
+        return frozenset(), what
+    paths = ((link, _target(file, link)) for link in climbing)
+    return frozenset(link for link, path in paths if path is not None and not _inside(path, str(root))), what
+
+
+@lru_cache(maxsize=1024)
+def _repository(folder: str) -> Path | None:
+    return next((at for at in (Path(folder), *Path(folder).parents) if (at / ".git").exists()), None)
+
+
+@rule(
+    "CTX302",
+    "link-broken",
+    summary="A link leads to a file that does not exist.",
+    on="project",
+    severity="warning",
+    why="A model follows the link, finds nothing, and goes on without what the author thought it had read. In a skill "
+    "a missing page or script is an error: its files travel with it. The further pages of a skill may name files from "
+    "their own folder or from the skill's.",
+    mend="Correct the path, or delete the link. Links are relative to the file that holds them.",
+    source="https://agentskills.io/specification",
+    verified=VERIFIED,
+    bad=(
+        Example({"AGENTS.md": "See [the rules](docs/rulez.md).\n", "docs/rules.md": "x\n"}, ("AGENTS.md", 1, 5)),
+        Example(
+            {"skills/pdf/SKILL.md": "---\nname: pdf\ndescription: x\n---\nRead [forms](references/forms.md).\n"},
+            ("skills/pdf/SKILL.md", 5, 6),
+        ),
+    ),
+    good=Example(
+        {"AGENTS.md": "See [the rules](docs/rules.md#first) and [us](https://x.example).\n", "docs/rules.md": "x"}
+    ),
+)
+def link_broken(project: Project) -> Iterator[Finding]:
+    """Relative links whose file is missing."""
+    known: dict[str, bool] = {}
+    for file, found in project.facts(links):
+        leaving, _ = _leaving(project, file, found)
+        for link in found.links:
+            path = _target(file, link)
+            if path is None or link in leaving:
+                continue
+            exists = known.get(path)
+            if exists is None:
+                project.uses(path)
+                exists = known[path] = _exists(path)
+            if not exists and not _elsewhere(file, link):
+                shown = link.target.partition("#")[0]
+                what = "image" if link.image else "file"
+                yield Finding(
+                    (link.start, link.end),
+                    f"the {what} `{shown}` does not exist",
+                    _near(path),
+                    file=str(file.path),
+                    severity="error" if file.kind == "skill" and _OWN.fullmatch(shown) else None,
+                )
+
+
+def _target(file: File, link: Reference) -> str | None:
+    """The path that a link names; None for an anchor of the same page."""
+    shown = unquote(link.target.partition("#")[0].partition("?")[0])
+    return os.path.normpath(os.path.join(file.path.parent, shown)) if shown else None
+
+
+def _exists(path: str) -> bool:
+    """True too for what cannot be looked at."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _elsewhere(file: File, link: Reference) -> bool:
+    """Whether a skill's further page names a page of a site, or a file from the skill's folder as SKILL.md would."""
+    if file.kind != "resource":
+        return False
+    if not os.path.splitext(link.target.partition("#")[0])[1]:
+        return True
+    root = next((at for at in file.path.parents[:4] if (at / "SKILL.md").exists()), None)
+    return root is not None and _exists(os.path.join(root, unquote(link.target.partition("#")[0])))
+
+
+def _near(path: str) -> str | None:
+    folder, name = os.path.split(path)
+    try:
+        return nearest(name, os.listdir(folder))
+    except (OSError, ValueError):
+        return None
+
+
+@rule(
+    "CTX304",
+    "anchor-broken",
+    summary="A link names a heading that its page does not have.",
+    on="project",
+    severity="info",
+    why="Whoever follows the link lands at the top of the page. Anchors are compared with those that GitHub makes.",
+    mend="Name the heading as GitHub does: in lower case, spaces as hyphens, without punctuation.",
+    verified=VERIFIED,
+    bad=Example({"AGENTS.md": "# Build\n\nSee [tests](#testing).\n\n## Tests\n"}, ("AGENTS.md", 3, 5)),
+    good=Example({"AGENTS.md": "# Build\n\nSee [tests](#the-tests-a--b).\n\n## The tests: a & b\n"}),
+)
+def anchor_broken(project: Project) -> Iterator[Finding]:
+    """Anchors of pages that are checked too."""
+    pages: dict[str, File] | None = None
+    known: dict[str, frozenset[str]] = {}
+    for file, found in project.facts(links):
+        for link in found.links:
+            anchor = unquote(link.target.partition("#")[2])
+            if not anchor or anchor.startswith((":~:", "L")):
+                continue
+            path = _target(file, link)
+            if path is None:
+                anchors = found.anchors
+            else:
+                if pages is None:
+                    pages = {str(page.path): page for page in project.of_kind(*LINKING)}
+                if path not in pages:
+                    continue
+                if path not in known:
+                    known[path] = _anchors(pages[path])
+                anchors = known[path]
+            if anchor.lower() not in anchors:
+                help_ = nearest(anchor.lower(), anchors)
+                yield Finding((link.start, link.end), f"there is no heading `#{anchor}`", help_, file=str(file.path))
+
+
+@rule(
+    "CTX303",
+    "link-leaves",
+    summary="A link leads out of the package or the repository.",
+    on="project",
+    severity="warning",
+    why="What lies outside does not travel with the package, so the link is dead wherever it is installed.",
+    mend="Move the file inside, or link to lev://package/… across packages.",
+    verified=VERIFIED,
+    bad=Example(
+        {".git/HEAD": "x", "AGENTS.md": "See [notes](../../notes.md).\n"},
+        ("AGENTS.md", 1, 5),
+    ),
+    good=Example({".git/HEAD": "x", "docs/AGENTS.md": "See [notes](../notes.md).\n", "notes.md": "x"}),
+)
+def link_leaves(project: Project) -> Iterator[Finding]:
+    """Relative links that climb too high."""
+    for file, found in project.facts(links):
+        leaving, what = _leaving(project, file, found)
+        for link in found.links:
+            if link in leaving:
+                message = f"`{link.target.partition('#')[0]}` leads out of the {what}"
+                yield Finding((link.start, link.end), message, file=str(file.path))

@@ -1,0 +1,1 @@
+"""What a context says of code, against the code that is installed."""

@@ -1,0 +1,1 @@
+"""Flows: references, types, graph, operation."""

@@ -1,0 +1,1 @@
+"""`lev.toml`, exports, and other manifests."""

@@ -1,0 +1,1 @@
+"""What a reader would not see, or should not obey."""

@@ -1,0 +1,73 @@
+"""Which rules run, and which of their findings are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from .diagnostics import Diagnostic
+from .registry import matches, rules, rules_on
+from .rule import Rule, Subject
+
+_OWN = "CHK"
+_MAY_BE_HARD = "CON"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """`select` and `ignore` are codes or their beginnings, as are `muted`, which the project's configuration ignores:
+    findings that are `hard` show all the same. `since` leaves out rules of later versions (`0.1`)."""
+
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    muted: tuple[str, ...] = ()
+    since: str | None = None
+
+    def shows(self, found: Diagnostic) -> bool:
+        """Whether a finding is wanted."""
+        return self._named(found.code) and (found.hard or not matches(found.code, self.muted))
+
+    def runs(self, code: str) -> bool:
+        """Whether the rule has to run: what is said of suppressions rests on what all the others find."""
+        if matches(code, self.ignore) or (matches(code, self.muted) and not code.startswith(_MAY_BE_HARD)):
+            return False
+        return self._all or self._named(code)
+
+    def _named(self, code: str) -> bool:
+        return not matches(code, self.ignore) and (not self.select or matches(code, self.select))
+
+    def ran(self, codes: tuple[str, ...]) -> bool:
+        """Whether every rule whose code begins with one of these did run."""
+        return all(
+            self.runs(rule.code) and not self._later(rule) for rule in rules().values() if matches(rule.code, codes)
+        )
+
+    @cached_property
+    def _all(self) -> bool:
+        return any(code.startswith(_OWN) or _OWN.startswith(code) for code in self.select)
+
+    @cached_property
+    def _chosen(self) -> dict[tuple[Subject, str], tuple[Rule, ...]]:
+        return {}
+
+    def on_files(self, kind: str) -> tuple[Rule, ...]:
+        """The rules for files of a kind."""
+        return self.on("file", kind)
+
+    def on(self, subject: Subject, kind: str = "") -> tuple[Rule, ...]:
+        """The rules for flows, packages or projects; those that name kinds of files only for one of these."""
+        if (subject, kind) not in self._chosen:
+            self._chosen[subject, kind] = tuple(
+                rule
+                for rule in rules_on(subject)
+                if self.runs(rule.code) and not self._later(rule) and (not kind or not rule.kinds or kind in rule.kinds)
+            )
+        return self._chosen[subject, kind]
+
+    def _later(self, rule: Rule) -> bool:
+        return self.since is not None and _version(rule.since) > _version(self.since, fill=2**31)
+
+
+def _version(text: str, fill: int = 0) -> tuple[int, ...]:
+    numbers = [int(part) for part in text.split(".") if part.isdigit()][:3]
+    return (*numbers, *[fill] * (3 - len(numbers)))

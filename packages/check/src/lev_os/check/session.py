@@ -1,0 +1,84 @@
+"""One check as a command carries it out: with the project's configuration, and with what the last one remembers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from .configuration import configuration_file, read_configuration
+from .environment import find_environment
+from .memory import RunMemory, Store, code_stamp, holds, state
+
+if TYPE_CHECKING:
+    from .diagnostics import Diagnostic, Report
+    from .engine import Checker
+    from .memory import Memory
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to check and how, as on the command line. `python` is the project's interpreter or environment."""
+
+    paths: tuple[str, ...]
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    python: str | None = None
+
+
+def run(request: Request, *, root: str | None = None) -> Report:
+    """Check, or say again what the last check found when nothing has changed since.
+
+    Raises `InvalidInput` for a configuration that cannot be used.
+    """
+    root = os.path.abspath(root or os.getcwd())
+    file = configuration_file(root)
+    environment = find_environment(root, request.python)
+    store = Store((
+        code_stamp(), f"{sys.version_info[:3]}", root, repr((request.select, request.ignore)),
+        str(environment.prefix), f"{file} {state(file) if file else 0}", _plugins(file),
+    ))  # fmt: skip
+    given = (date.today().isoformat(), *map(os.path.abspath, request.paths))
+    last = store.last()
+    if last is not None and last.given == given and holds(last.rests_on):
+        return last.report
+    checker = new_checker(request, root, store.memory())
+    report = checker.check(request.paths)
+    # What could not be read may become readable without a trace of it in any file's state.
+    store.save(RunMemory(() if report.not_checked else given, checker.rests_on, report), checker.memory)
+    return report
+
+
+def _plugins(file: str | None) -> str:
+    """A name for the code of the plugins that a configuration names."""
+    if file is None:
+        return ""
+    with open(file, "rb") as stream:
+        if b"plugins" not in stream.read():
+            return ""
+    from .plugins import stamp
+
+    return stamp(read_configuration(file).plugins)
+
+
+def new_checker(request: Request, root: str, memory: Memory | None = None) -> Checker:
+    """A checker for the project around `root`: its configuration, with what the command line adds to it."""
+    from .engine import Checker
+    from .selection import Selection
+
+    file = configuration_file(root)
+    configuration = read_configuration(file)
+    faults: tuple[Diagnostic, ...] = ()
+    if configuration.plugins and file is not None:
+        from .plugins import load
+
+        faults = load(configuration.plugins, os.path.relpath(file, root).replace(os.sep, "/"))
+    environment = find_environment(root, request.python)
+    selection = Selection(
+        request.select or configuration.select, request.ignore, configuration.ignore, configuration.rules
+    )
+    return Checker(
+        root, selection=selection, environment=environment, configuration=configuration, memory=memory, faults=faults
+    )

@@ -1,0 +1,194 @@
+"""What is remembered between checks: nothing that has changed, and everything else without looking again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lev_os.check import check, engine, session
+from lev_os.check.engine import Checker
+from lev_os.check.memory import Memory
+from lev_os.check.session import Request
+
+Write = Callable[..., Path]
+SKILL = "---\nname: {}\ndescription: Reads PDFs. Use it for PDFs.\n---\nText.\n"
+MANIFEST = (
+    'format = 1\n[exports]\n"./flows/*" = { llm = "./flows/*.yaml" }\n"./contexts/*" = { llm = "./contexts/*.md" }\n'
+)
+FLOW = "flowmind: 1\nname: {}\nsteps:\n  - set: {{a: 1}}\n"
+LONG_AGO = 1_700_000_000_000_000_000
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of its own."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("LEV_CACHE_DIR", str(folder))
+    return folder
+
+
+def old(path: Path, seconds: int = 0) -> Path:
+    """Give a file and its folders a time long ago, each write another one."""
+    when = LONG_AGO + seconds * 1_000_000_000 + 1
+    for item in (path, *path.parents):
+        if item == Path(path.anchor) or not os.access(item, os.W_OK):
+            break
+        os.utime(item, ns=(when, when))
+        if item == Path.cwd():
+            break
+    return path
+
+
+def run(*paths: str) -> list[str]:
+    """The codes of a check with memory."""
+    return [item.code for item in session.run(Request(paths or (".",))).diagnostics]
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files that are read."""
+    seen: list[str] = []
+    real = engine.read_bytes
+
+    def reading(path: str) -> object:
+        seen.append(os.path.relpath(path))
+        return real(path)
+
+    monkeypatch.setattr(engine, "read_bytes", reading)
+    return seen
+
+
+def test_only_what_changed_is_read(write: Write, reads: list[str]) -> None:
+    """Twice the same, then one file of two."""
+    old(write("skills/one/SKILL.md", SKILL.format("ONE")))
+    old(write("skills/two/SKILL.md", SKILL.format("TWO")))
+    assert run() == ["CTX401", "CTX401"]
+    assert sorted(reads) == ["skills/one/SKILL.md", "skills/two/SKILL.md"]
+    reads.clear()
+    assert run() == ["CTX401", "CTX401"]
+    assert reads == []
+    old(write("skills/two/SKILL.md", SKILL.format("two")), 5)
+    assert run() == ["CTX401"]
+    assert reads == ["skills/two/SKILL.md"]
+
+
+def test_a_file_written_just_now_is_read_again(write: Write, reads: list[str]) -> None:
+    """It could change again within what the file system calls the same time; its content decides."""
+    file = write("skills/one/SKILL.md", SKILL.format("ONE"))
+    assert run() == ["CTX401"]
+    status = file.stat()
+    file.write_text(SKILL.format("one"))
+    os.utime(file, ns=(status.st_mtime_ns, status.st_mtime_ns))
+    assert run() == []
+
+
+def test_files_that_come_and_go(write: Write) -> None:
+    """A folder's time says so."""
+    old(write("skills/one/SKILL.md", SKILL.format("ONE")))
+    assert run() == ["CTX401"]
+    old(write("skills/two/SKILL.md", SKILL.format("TWO")), 5)
+    assert run() == ["CTX401", "CTX401"]
+    Path("skills/two/SKILL.md").unlink()
+    Path("skills/two").rmdir()
+    assert run() == ["CTX401"]
+
+
+def test_a_package_rests_on_all_its_files(write: Write) -> None:
+    """A flow is looked at again when a tool, another flow or the manifest changes."""
+    old(write("acme/lev.toml", MANIFEST))
+    old(write("acme/flows/one.yaml", FLOW.format("one") + "  - flow: ./flows/two\n"))
+    old(write("acme/flows/two.yaml", FLOW.format("two")))
+    before = run()
+    assert run() == before
+    Path("acme/flows/two.yaml").unlink()
+    assert run() != before
+    old(write("acme/flows/two.yaml", FLOW.format("two")), 5)
+    assert run() == before
+
+
+def test_the_configuration_counts(write: Write) -> None:
+    """And so do the options."""
+    old(write("skills/one/SKILL.md", SKILL.format("ONE")))
+    old(write("pyproject.toml", ""))
+    assert run() == ["CTX401"]
+    old(write("pyproject.toml", '[tool.lev.check]\nignore = ["CTX401"]\n'), 5)
+    assert run() == []
+    old(write("pyproject.toml", ""), 9)
+    assert run() == ["CTX401"]
+    assert session.run(Request((".",), select=("SEC",))).diagnostics == ()
+
+
+@pytest.mark.parametrize("damage", [b"", b"1 2 3\n", b"x" * 100, None])
+def test_a_damaged_memory(write: Write, cache: Path, damage: bytes | None) -> None:
+    """All is found anew."""
+    old(write("skills/one/SKILL.md", SKILL.format("ONE")))
+    assert run() == ["CTX401"]
+    for file in cache.iterdir():
+        data = file.read_bytes()
+        file.write_bytes(data[: len(data) // 2] if damage is None else damage)
+    assert run() == ["CTX401"]
+
+
+def test_no_place_for_a_memory(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no error."""
+    write("skills/one/SKILL.md", SKILL.format("ONE"))
+    monkeypatch.setenv("LEV_CACHE_DIR", "/proc/nothing")
+    assert run() == ["CTX401"]
+
+
+def test_a_warm_run_imports_no_rule(write: Write) -> None:
+    """Nor what rules need: this is what makes it fast."""
+    old(write("skills/one/SKILL.md", SKILL.format("ONE")))
+    code = (
+        "import sys\nfrom lev_os.check.session import Request, run\nrun(Request(('.',)))\n"
+        "print(*(name for name in sys.modules if name.startswith(('lev_os.check.rules', 'pyromark', 'yaml'))))"
+    )
+
+    def imported() -> str:
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+
+    assert "lev_os.check.rules" in imported()
+    assert imported() == ""
+
+
+NAMES = ("skills/one/SKILL.md", "skills/two/SKILL.md", "acme/flows/one.yaml", "acme/flows/two.yaml",
+         "acme/contexts/a.md", "acme/lev.toml", "AGENTS.md")  # fmt: skip
+TEXTS = (SKILL.format("one"), SKILL.format("ONE"), FLOW.format("one"), FLOW.format("two") + "  - flow: ./flows/one\n",
+         MANIFEST, "", "see [this](skills/one/SKILL.md)\n", "\x00", "x\u202ey\n", None)  # fmt: skip
+edits = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(TEXTS)), min_size=1, max_size=6)
+
+
+@pytest.mark.slow
+@given(edits)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_remembering_changes_nothing(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str | None]]
+) -> None:
+    """After any edits, a check with memory says what one without says, on disk and in an editor."""
+    root = tmp_path_factory.mktemp("root")
+    memory = Memory()
+    editor = Checker(root)
+    before = Path.cwd()
+    os.chdir(root)
+    try:
+        for name, text in steps:
+            file = root / name
+            if text is None:
+                file.unlink(missing_ok=True)
+                editor.close(file)
+            else:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text)
+                editor.hold(file, text)
+            fresh = check([root])
+            assert session.run(Request((str(root),))) == fresh
+            assert Checker(root, memory=memory).check([root]) == fresh
+            assert editor.check([root]).diagnostics == fresh.diagnostics
+    finally:
+        os.chdir(before)

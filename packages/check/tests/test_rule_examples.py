@@ -1,0 +1,56 @@
+"""Every rule's own examples, run as they stand: the bad ones are found at their place, the good ones are not."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from lev_os.check import Example, Rule, check
+from lev_os.check.registry import rules
+
+# A rule or a plugin that fails, a configuration that cannot be used: they have tests of their own.
+WITHOUT_EXAMPLES = {"CHK901", "CHK906", "CHK907", "CHK910"}
+EXEMPLIFIED = [rule for rule in rules().values() if rule.code not in WITHOUT_EXAMPLES]
+
+
+def written(example: Example, folder: Path) -> Path:
+    """The example's tree of files."""
+    for name, text in example.files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode())
+    return folder
+
+
+@pytest.mark.parametrize("rule", EXEMPLIFIED, ids=lambda rule: rule.code)
+def test_bad_is_found_at_its_place(rule: Rule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each bad example has a finding of this code at the line and column that the example names."""
+    assert rule.bad, f"{rule.code} has no bad example"
+    for number, example in enumerate(rule.bad):
+        folder = written(example, tmp_path / str(number))
+        monkeypatch.chdir(folder)
+        found = [(d.file, d.line, d.column) for d in check([folder], select=[rule.code]).diagnostics]
+        assert example.at in found, f"{rule.code} was found at {found}"
+
+
+@pytest.mark.parametrize("rule", EXEMPLIFIED, ids=lambda rule: rule.code)
+def test_good_is_left_alone(rule: Rule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No good example has a finding of this code."""
+    assert rule.good, f"{rule.code} has no good example"
+    for number, example in enumerate(rule.good):
+        folder = written(example, tmp_path / str(number))
+        monkeypatch.chdir(folder)
+        assert check([folder], select=[rule.code]).diagnostics == ()
+
+
+def test_rules_on_files_and_projects_load_without_those_on_packages() -> None:
+    """The modules that are left out until there is a package hold no other rules; this is half the time to start."""
+    code = (
+        "import sys\nfrom lev_os.check.registry import _OF_PACKAGES, rules, rules_on\n"
+        "few = {rule.code for on in ('file', 'project') for rule in rules_on(on)}\n"
+        "late = tuple('lev_os.check.rules.' + name for name in _OF_PACKAGES)\n"
+        "print(*(name for name in sys.modules if name.startswith(late)))\n"
+        "print(*({rule.code for rule in rules().values() if rule.check and rule.on in ('file', 'project')} - few))\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said == "\n\n"

@@ -1,0 +1,1 @@
+"""`lev check`: what stands between its options and `lev_os.check`."""

@@ -1,0 +1,28 @@
+"""`lev rules`."""
+
+from __future__ import annotations
+
+import click
+
+from ..options import json_option
+from ..output import columns, print_json, print_line
+
+
+@click.command("rules")
+@json_option
+def command(as_json: bool) -> None:
+    """List every rule of `lev check`; with --json, all that is known of each.
+
+    \b
+    Examples:
+      lev rules
+      lev rules --json | jq '.[].code'
+    """
+    from lev_os.check.describing import as_value
+    from lev_os.check.registry import rules
+
+    if as_json:
+        print_json([as_value(rule) for rule in rules().values()])
+        return
+    for line in columns((rule.code, rule.severity, rule.name, rule.summary) for rule in rules().values()):
+        print_line(line)
