@@ -21,11 +21,7 @@ _LINKS = ("https://docs.example.org/{0}/{1}", "references/{1}.md", "#{1}", "http
 
 
 def write(home: Path, count: int, seed: int = 11) -> Path:
-<<<<<<< HEAD
-    """Write `count` skills with their references into `home/skills`, about 9 MB for 1,000; returns `home`."""
-=======
     """Write `count` skills with references into `home/skills`, about 9 MB for 1,000; returns `home`."""
->>>>>>> part-m
     draw = random.Random(seed)
     words = sorted({"".join(draw.choices(_SYLLABLES, k=draw.randint(1, 4))) for _ in range(4000)})
     for number in range(count):
