@@ -21,9 +21,12 @@ NAMES = (
     "tracing",
     "growth",
     "gate",
+    "check_peers",
     "judgement",
     "drift",
     "check_flows",
+    "recall",
+    "remember",
 )
 
 

@@ -5,14 +5,23 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-_SYLLABLES = "ra ten mo lis ve kor a den si pu ta ber ni el ca for ge sto mi hal do ric un pla se tor wi nam".split()  # noqa: SIM905
-_VERBS = "read write build deploy test check move rename parse load save send fetch merge review trace plan".split()  # noqa: SIM905
-_NOUNS = "file table report branch client record build answer list page model index queue draft order release".split()  # noqa: SIM905
+_SYLLABLES = [
+    "ra", "ten", "mo", "lis", "ve", "kor", "a", "den", "si", "pu", "ta", "ber", "ni", "el", "ca", "for", "ge",
+    "sto", "mi", "hal", "do", "ric", "un", "pla", "se", "tor", "wi", "nam",
+]  # fmt: skip
+_VERBS = [
+    "read", "write", "build", "deploy", "test", "check", "move", "rename", "parse", "load", "save", "send",
+    "fetch", "merge", "review", "trace", "plan",
+]  # fmt: skip
+_NOUNS = [
+    "file", "table", "report", "branch", "client", "record", "build", "answer", "list", "page", "model", "index",
+    "queue", "draft", "order", "release",
+]  # fmt: skip
 _LINKS = ("https://docs.example.org/{0}/{1}", "references/{1}.md", "#{1}", "https://example.com/{1}?page=2")
 
 
 def write(home: Path, count: int, seed: int = 11) -> Path:
-    """Write `count` skills with references into `home/skills`, about 9 MB for 1,000; returns `home`."""
+    """Write `count` skills with their references into `home/skills`, about 9 MB for 1,000; returns `home`."""
     draw = random.Random(seed)
     words = sorted({"".join(draw.choices(_SYLLABLES, k=draw.randint(1, 4))) for _ in range(4000)})
     for number in range(count):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 import zlib
 from collections import Counter
 from pathlib import Path
@@ -19,6 +20,7 @@ from hypothesis import HealthCheck, settings
 
 CORE = Path(__file__).resolve().parent.parent / "packages" / "core"
 SOURCE = "mutants/src/lev_os/core"
+MUTATED = ("lev_os.core.bidirectional", "lev_os.core.constitutional", "lev_os.core.packaging.exports")
 
 
 def main() -> None:
@@ -37,6 +39,7 @@ def _run(share: int) -> None:
     # The tool reads its configuration from the working directory when it is imported.
     import mutmut.__main__ as tool
     from mutmut.core import MutmutCallStack
+    from mutmut.runners.harness import PytestRunner
 
     # A property is run by several runners in one process, and has to say the same each time.
     settings.register_profile("mutants", derandomize=True, database=None, suppress_health_check=list(HealthCheck))
@@ -48,10 +51,29 @@ def _run(share: int) -> None:
         return [mutant for mutant in mutants if zlib.crc32(mutant[1].encode()) % 100 < share], files
 
     tool.collect_source_file_mutation_data = sampled
+    run_tests = PytestRunner.run_tests
+
+    def afresh(self: PytestRunner, **names: Any) -> int:
+        _forget()
+        return run_tests(self, **names)
+
+    PytestRunner.run_tests = afresh  # type: ignore[method-assign]
     # Who calls whom cannot be followed through generators that end in another order than they began.
     MutmutCallStack.set = classmethod(lambda cls, value: None)
     MutmutCallStack.reset = classmethod(lambda cls, token: None)
     tool._run((), max_children=1)
+
+
+def _forget() -> None:
+    """Empty the caches that the tests before have filled: they would answer in place of a mutant."""
+    from lev_os.core.bidirectional import machine
+
+    machine._gates_by_digest.clear()
+    for name, module in list(sys.modules.items()):
+        if name.startswith(MUTATED):
+            for value in list(vars(module).values()):
+                if callable(clear := getattr(value, "cache_clear", None)):
+                    clear()
 
 
 def _report(survivors: bool) -> None:

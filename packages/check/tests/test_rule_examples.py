@@ -1,5 +1,7 @@
 """Every rule's own examples, run as they stand: the bad ones are found at their place, the good ones are not."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,3 +41,16 @@ def test_good_is_left_alone(rule: Rule, tmp_path: Path, monkeypatch: pytest.Monk
         folder = written(example, tmp_path / str(number))
         monkeypatch.chdir(folder)
         assert check([folder], select=[rule.code]).diagnostics == ()
+
+
+def test_rules_on_files_and_projects_load_without_those_on_packages() -> None:
+    """The modules that are left out until there is a package hold no other rules; this is half the time to start."""
+    code = (
+        "import sys\nfrom lev_os.check.registry import _OF_PACKAGES, rules, rules_on\n"
+        "few = {rule.code for on in ('file', 'project') for rule in rules_on(on)}\n"
+        "late = tuple('lev_os.check.rules.' + name for name in _OF_PACKAGES)\n"
+        "print(*(name for name in sys.modules if name.startswith(late)))\n"
+        "print(*({rule.code for rule in rules().values() if rule.check and rule.on in ('file', 'project')} - few))\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said == "\n\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from lev_os.memory.conformance.suite import *  # noqa: F403  # the tests and their fixtures
 
-URLS = {"memory": "memory://", "sqlite": "sqlite:///{tmp}/folder/memory.db"}
+URLS = {"memory": "memory://", "files": "files:///{tmp}/folder", "sqlite": "sqlite:///{tmp}/folder/memory.db"}
 
 
 @pytest.fixture(params=URLS)

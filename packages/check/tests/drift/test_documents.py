@@ -51,6 +51,8 @@ IMPORT = "```python\nfrom acme import Client\nclient = Client()\n```\n"
     ("text", "places"),
     [
         ("```python\nfrom acme import Nope\n```\n", ["2:18 CTX301"]),
+        ("```python\nfrom acme import Client\nClient().events.my_event\n```\n", []),
+        ("```python\nfrom acme import YourModel\n```\n", []),
         ("```py title='x.py'\nfrom acme import Nope\n```\n", ["2:18 CTX301"]),
         ("- in a list:\n\n  ```python\n  from acme import Nope\n  ```\n", ["4:20 CTX301"]),
         ("> ```python\n> from acme import Nope\n> ```\n", ["2:20 CTX301"]),
@@ -96,6 +98,12 @@ def test_two_fences_that_disagree(project: Path) -> None:
     """A name that means two things in one document means nothing in its spans."""
     text = f"{IMPORT}```python\nclient = other()\n```\n\n`client.nope`\n"
     assert found(project, text) == []
+
+
+@pytest.mark.parametrize(("between", "places"), [("", ["6:8 CTX301"]), ("## Elsewhere\n", [])])
+def test_variables_hold_in_one_section(project: Path, between: str, places: list[str]) -> None:
+    """A fence goes on with what the fences above it in its section have made; imports hold everywhere."""
+    assert found(project, f"{IMPORT}{between}```python\nclient.nope()\n```\n") == places
 
 
 def test_help_says_what_was_meant(project: Path) -> None:

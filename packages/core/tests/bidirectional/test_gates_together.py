@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from lev_os.core.bidirectional import Effect, Machine
-from lev_os.core.constitutional import Constitution, Gate
+from lev_os.core.constitutional import Check, Constitution, Gate, Principle
 from lev_os.core.flowmind import Flow
 from lev_os.core.flowmind.link import LinkedFlow
-from machines import drive
+from machines import card, drive
+from machines import machine as one_tool
 from msgspec import structs
 
 HEAD = (
@@ -143,3 +144,61 @@ def test_effects_keep_their_digest_while_a_person_thinks() -> None:
     assert m.submit(wait.token, {"approved": True}).reply == "duplicate"
     assert m.submit(wait.token, {"approved": False}).reply == "conflict"
     assert structs.replace(effect, token="") in [structs.replace(e, token="") for e in m.effects]
+
+
+def asking_first(*others: Principle) -> Machine:
+    """A machine whose only tool needs a person, under these principles too."""
+    first = Principle(
+        id="T-ASK", statement="Ask.", checks=(Check(kind="forbid_tool", argument=["pure"]),), on_violation="escalate"
+    )
+    gate = Gate(Constitution.of((first, *others), name="law"))
+    return one_tool("  - {id: a, call: ./tools/pure, with: {text: hush}}\n", tools=(card("pure"),), gate=gate)
+
+
+def test_a_person_is_not_shown_what_may_not_leave() -> None:
+    """The question about an approval meets the gate itself: a deny keeps it from the person, and says why."""
+    hush = Principle(
+        id="T-HUSH", statement="Hush.", checks=(Check(kind="regex", argument="hush"),), phases=frozenset({"pre"})
+    )
+    outcome = asking_first(hush).start().outcome
+    assert outcome is not None
+    assert outcome.error is not None
+    assert (outcome.status, outcome.error.kind, outcome.error.step) == ("denied", "denied", "a")
+    assert outcome.error.message.startswith("T-HUSH: Hush: `request.for.request.arguments.text` has it")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"approved": False}, "a person refused it"),
+        ({"approved": False, "note": "too much"}, "a person refused it: too much"),
+    ],
+)
+def test_a_refusal_says_who_refused_and_why(answer: dict[str, Any], said: str) -> None:
+    """The person's note, and the principles that had asked."""
+    m = asking_first()
+    outcome = m.submit(m.start().effects[0].token, answer).outcome
+    assert outcome is not None
+    assert outcome.error is not None
+    assert (outcome.error.message, outcome.error.step) == (said, "a")
+    assert outcome.error.details == ["T-ASK: Ask: `acme/tools/pure` may not be called"]
+
+
+def test_a_denial_says_all_of_it() -> None:
+    """Every principle that denies, with the way out where there is one, and none that only warns."""
+    rules = tuple(
+        Principle(id=f"T-{on}", statement="No.", checks=(Check(kind=kind, argument=argument),), on_violation=on)
+        for kind, argument, on in (
+            ("regex", "hush", "block"),
+            ("forbid_tool", {"effects": ["undeclared"]}, "block"),
+            ("regex", "h", "warn"),
+        )
+    )
+    gate = Gate(Constitution.of(rules, name="law"))
+    tools = (card("pure", declared=False),)
+    outcome = one_tool("  - {call: ./tools/pure, with: {text: hush}}\n", tools=tools, gate=gate).start().outcome
+    assert outcome is not None
+    assert outcome.error is not None
+    first, second = outcome.error.message.split("; T-block: ")
+    assert first == "T-block: No: `args.text` has it at characters 0 to 4"
+    assert second.startswith("No: `acme/tools/pure` declares no effects (write `@tool(")

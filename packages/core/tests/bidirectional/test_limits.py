@@ -12,9 +12,11 @@ from machines import card, drive, machine, open_gate
 BIG = card("big")
 
 
-def nested(outer: str, inner: str, head: str = "") -> Machine:
+def nested(outer: str, inner: str, head: str = "", inner_head: str = "") -> Machine:
     """A machine of `outer` steps that reach `inner` steps as `./flows/inner`."""
-    inside = Flow.parse(f"flowmind: 1\nname: inner\ninput: {{}}\nsteps:\n{inner}").link(tools={"./tools/big": BIG})
+    inside = Flow.parse(f"flowmind: 1\nname: inner\ninput: {{}}\n{inner_head}steps:\n{inner}").link(
+        tools={"./tools/big": BIG}
+    )
     package_flow = Flow.parse("flowmind: 1\nname: outer\ninput: {}\n" + head + "steps:\n  - set: {x: 1}\n").link()
     tree = Flow.parse(f"flowmind: 1\nname: outer\ninput: {{}}\n{head}steps:\n{outer}").tree
     fields: dict[str, Any] = {name: getattr(package_flow, name) for name in LinkedFlow.__dataclass_fields__}
@@ -75,3 +77,36 @@ def test_tokens_that_a_model_makes_up_stay_numbers() -> None:
     assert m.outcome is not None
     assert m.usage.input_tokens < 2**63
     assert m.usage.output_tokens == 0
+
+
+def test_judgements_of_a_sub_flow_count_for_the_run() -> None:
+    """Whoever looks at the run's usage sees all of it, at any depth."""
+    m = nested(
+        "  - {flow: ./flows/inner}\n  - {if_semantic: one, about: x, then: [], uncertain: []}\n",
+        "  - {if_semantic: two, about: x, then: [], uncertain: []}\n",
+    )
+    drive(m, m.start(), lambda effect: {"label": "yes", "decided_by": "test"})
+    assert m.usage.judgements == 2
+
+
+def test_the_nearest_end_bounds_an_effect() -> None:
+    """Of two flows with a limit, the one that has less time left."""
+    for outer, inner, deadline in (("10s", "5s", 105.0), ("5s", "10s", 105.0)):
+        m = nested(
+            "  - {flow: ./flows/inner}\n",
+            "  - {call: ./tools/big, with: {}}\n",
+            f"limits: {{time: {outer}}}\n",
+            f"limits: {{time: {inner}}}\n",
+        )
+        (effect,) = m.start(at=100.0).effects
+        assert effect.deadline == deadline
+
+
+def test_a_limit_names_its_step() -> None:
+    """Which one was asked for too much, and of what."""
+    m = machine("  - {id: a, ask: One.}\n", head="input: {}\nlimits: {tokens: 5}")
+    drive(m, m.start(), lambda effect: {"answer": "x", "usage": {"input_tokens": 3, "output_tokens": 3}})
+    assert m.outcome is not None
+    assert m.outcome.error is not None
+    assert m.outcome.error.step == "a"
+    assert m.outcome.error.message.startswith("the limit of tokens, 5, is reached; raise it under `limits:`")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from lev_os.core.bidirectional import Effect, Machine
 from lev_os.core.constitutional import Check, Constitution, Gate, Principle
+from lev_os.core.flowmind import Flow
 from machines import card, drive, machine
 
 MAIL = card("mail", "ingests_untrusted")
@@ -49,6 +52,8 @@ WAYS = {
     + '  - {if_semantic: angry, about: "${mail}", then: [{id: x, call: ./tools/pure, with: {}}], uncertain: []}\n',
     "a label": READ + '  - {id: x, switch_semantic: mood, about: "${mail}", cases: {yes: [], no: []}, uncertain: []}\n',
     "a judged statement": READ + '  - {id: x, if_semantic: "it is ${mail}", about: it, then: [], uncertain: []}\n',
+    "rounds that an earlier one let in": READ
+    + "  - set: {z: '${mail}'}\n  - {id: x, while: \"z == 'cat'\", max_iterations: 3, do: [{set: {z: dog}}]}\n",
     "an error inside a flow's expression": READ
     + "  - try: [{set: {y: \"${mail['no'].such}\"}}]\n    catch: [{set: {x: '${error.kind}'}}]\n",
     "a judgement": READ + '  - {id: x, if_semantic: angry, about: "${mail}", then: [], else: [], uncertain: []}\n',
@@ -214,6 +219,34 @@ def test_what_might_have_returned_decides_what_follows(way: str) -> None:
     _, effect = sent(READ + RETURNS[way], "hello")
     assert effect is not None
     assert effect.kind == "wait"
+
+
+def test_a_sub_flow_that_fails_hands_up_what_it_has_read() -> None:
+    """Its failure may quote what a private tool inside it has seen."""
+    inside = Flow.parse("flowmind: 1\nname: inner\ninput: {}\nsteps:\n  - {call: ./tools/files, with: {}}\n")
+    outer = (
+        "flowmind: 1\nname: outer\ninput: {}\nsteps:\n  - try: [{flow: ./flows/inner}]\n"
+        '    catch: [{call: ./tools/send, with: {text: "${error.message}"}}]\n'
+    )
+    base = Flow.parse("flowmind: 1\nname: outer\ninput: {}\nsteps: [{return: 1}]\n").link()
+    tools = {"./tools/files": FILES, "./tools/send": SEND}
+    flows = {"./flows/inner": inside.link(tools=tools)}
+    linked = replace(base, tree=Flow.parse(outer).tree, flows=flows, tools=tools)
+    m = Machine(linked, gate=Gate(), run="r", secret=b"s")
+    (wait,) = m.fail(m.start().effects[0].token, "no room in /home/alice/diary").effects
+    assert {"BASE-001", "BASE-002"} <= {finding["principle"] for finding in wait.request["for"]["findings"]}
+
+
+def test_an_expression_that_fails_hands_on_what_it_has_read() -> None:
+    """What an error says of a private value is private."""
+    steps = (
+        "  - {id: file, call: ./tools/files, with: {}}\n"
+        '  - try: [{set: {x: "${file.missing}"}}]\n'
+        '    catch: [{call: ./tools/send, with: {text: "${error.message}"}}]\n'
+    )
+    m = machine(steps, tools=(FILES, SEND), gate=Gate())
+    (wait,) = m.submit(m.start().effects[0].token, {"diary": 1}).effects
+    assert "BASE-002" in {finding["principle"] for finding in wait.request["for"]["findings"]}
 
 
 def test_a_person_s_answer_is_clean() -> None:

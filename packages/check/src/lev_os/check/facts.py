@@ -13,7 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from .files import File
 
@@ -28,6 +31,11 @@ class Fact(Generic[T]):
     kinds: frozenset[str]
     type: Any
     extract: Callable[[File], T]
+
+    @cached_property
+    def decoder(self) -> msgspec.msgpack.Decoder[T]:
+        """Reads what was remembered."""
+        return msgspec.msgpack.Decoder(self.type)
 
 
 NOTHING = object()

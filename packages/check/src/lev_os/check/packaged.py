@@ -69,6 +69,11 @@ class Packages:
                 found += _about_flow(flow, selection, locate)
         return found
 
+    def used(self, root: str) -> tuple[str, ...]:
+        """What else the findings on a package rest on, as its rules have said."""
+        subject = self._subjects.get(root)
+        return () if subject is None else tuple(subject.used)
+
     def about_one(
         self, root: str, file: File, files: Mapping[str, File], selection: Selection, locate: Locate
     ) -> list[Diagnostic]:

@@ -40,6 +40,7 @@ class PackageSubject:
     environment: Environment = field(default_factory=lambda: Environment(()))
     constitutions: Mapping[Path, Constitution] = field(default_factory=dict)
     """Every constitution of its files that can be used, its own and those that it exports."""
+    used: dict[str, None] = field(default_factory=dict)
 
     @cached_property
     def exports(self) -> tuple[Export, ...]:
@@ -55,6 +56,10 @@ class PackageSubject:
     def manifest(self) -> File:
         """The file `lev.toml`."""
         return self.files[self.package.root / "lev.toml"]
+
+    def uses(self, *paths: str | os.PathLike[str]) -> None:
+        """Say that findings rest on these files and folders too, besides the package's own; see `Project.uses`."""
+        self.used.update(dict.fromkeys(os.fspath(path) for path in paths))
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
-from pkgutil import walk_packages
+from pkgutil import iter_modules, walk_packages
 
-from .rule import RULES, Rule
+from .rule import RULES, Rule, Subject
+
+_OF_PACKAGES = (
+    "constitution.contexts",
+    "constitution.flows",
+    "constitution.names",
+    "constitution.sense",
+    "constitution.tests",
+    "flows.",
+    "manifest.contents",
+    "manifest.exports",
+    "manifest.promises",
+)
+"""Modules with rules on packages and flows alone, which take longest to load: most projects have neither."""
 
 
 @cache
 def rules() -> Mapping[str, Rule]:
     """Our own rules by code, in the order of their codes."""
-    package = import_module(f"{__package__}.rules")
-    for module in walk_packages(package.__path__, f"{package.__name__}."):
-        import_module(module.name)
+    for module in _modules():
+        import_module(module)
     return dict(sorted(RULES.items()))
+
+
+def rules_on(subject: Subject) -> Iterator[Rule]:
+    """The rules on one kind of subject, in the order of their codes; no more modules are loaded than hold them."""
+    if subject in ("flow", "package"):
+        rules()
+    else:
+        _load_the_others()
+    return (rule for _, rule in sorted(RULES.items()) if rule.on == subject and rule.check is not None)
+
+
+@cache
+def _load_the_others() -> None:
+    start = len(f"{__package__}.rules.")
+    for module in _modules():
+        if not module.startswith(_OF_PACKAGES, start):
+            import_module(module)
+
+
+@cache
+def _modules() -> tuple[str, ...]:
+    package = import_module(f"{__package__}.rules")
+    families = [found.name for found in iter_modules(package.__path__, f"{package.__name__}.") if found.ispkg]
+    return tuple(
+        module.name
+        for family in families
+        for module in walk_packages(import_module(family).__path__, f"{family}.")
+        if not module.name.rpartition(".")[2].startswith("_")
+    )
 
 
 def matches(code: str, prefixes: tuple[str, ...]) -> bool:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from .diagnostics import Diagnostic
-from .registry import matches, rules
+from .registry import matches, rules, rules_on
 from .rule import Rule, Subject
 
 _OWN = "CHK"
@@ -48,26 +47,22 @@ class Selection:
         return any(code.startswith(_OWN) or _OWN.startswith(code) for code in self.select)
 
     @cached_property
-    def _running(self) -> Mapping[str, tuple[Rule, ...]]:
-        found: dict[str, list[Rule]] = {}
-        for rule in rules().values():
-            if rule.check is not None and self.runs(rule.code) and not self._later(rule):
-                found.setdefault(rule.on, []).append(rule)
-        return {on: tuple(chosen) for on, chosen in found.items()}
-
-    @cached_property
-    def _by_kind(self) -> dict[str, tuple[Rule, ...]]:
+    def _chosen(self) -> dict[tuple[Subject, str], tuple[Rule, ...]]:
         return {}
 
     def on_files(self, kind: str) -> tuple[Rule, ...]:
         """The rules for files of a kind."""
-        if kind not in self._by_kind:
-            self._by_kind[kind] = tuple(rule for rule in self.on("file") if not rule.kinds or kind in rule.kinds)
-        return self._by_kind[kind]
+        return self.on("file", kind)
 
-    def on(self, subject: Subject) -> tuple[Rule, ...]:
-        """The rules for flows, packages or projects."""
-        return self._running.get(subject, ())
+    def on(self, subject: Subject, kind: str = "") -> tuple[Rule, ...]:
+        """The rules for flows, packages or projects; those that name kinds of files only for one of these."""
+        if (subject, kind) not in self._chosen:
+            self._chosen[subject, kind] = tuple(
+                rule
+                for rule in rules_on(subject)
+                if self.runs(rule.code) and not self._later(rule) and (not kind or not rule.kinds or kind in rule.kinds)
+            )
+        return self._chosen[subject, kind]
 
     def _later(self, rule: Rule) -> bool:
         return self.since is not None and _version(rule.since) > _version(self.since, fill=2**31)

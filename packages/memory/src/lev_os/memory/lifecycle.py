@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
 import msgspec
 from lev_os.core import canonical
@@ -76,8 +75,9 @@ def changes_it(record: Record, change: Change) -> bool:
 
 def changed(record: Record, change: Change, original: Record) -> Record:
     """The record after `supersede`, `retract` or `restore`; `original` is its content as it was put."""
+    state: dict[str, object]
     if change.op == "restore":
-        state: dict[str, Any] = {"expired_at": None, "superseded_by": None, "valid_to": original.valid_to}
+        state = {"expired_at": None, "superseded_by": None, "valid_to": original.valid_to}
     elif change.op == "retract":
         state = {"expired_at": change.at}
     else:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
+from lev_os.core.errors import Problem
 
 from . import backends
 from .backends import Capability, MemoryBackend, require
@@ -87,6 +88,11 @@ class MemoryManager:
     def capabilities(self) -> Collection[Capability]:
         """What the backend can do; the rest is refused with `Unsupported`."""
         return self.backend.capabilities
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """What the backend found broken when it was opened, and left out."""
+        return self.backend.problems
 
     async def put(self, records: Iterable[Record], *, scope: Scope) -> list[str]:
         """Remember records, all or none, and return their ids in order.

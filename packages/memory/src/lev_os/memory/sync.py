@@ -12,6 +12,8 @@ from functools import cache
 from types import TracebackType
 from typing import Any, TypeVar
 
+from lev_os.core.errors import Problem
+
 from .assembly import Assembly, Plan
 from .backends import Capability
 from .manager import MemoryManager
@@ -41,6 +43,10 @@ class SyncMemory:
     @property
     def capabilities(self) -> Collection[Capability]:
         return self._memory.capabilities
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        return self._memory.problems
 
     def put(self, records: Iterable[Record], *, scope: Scope) -> list[str]:
         return self._run(self._memory.put(records, scope=scope))

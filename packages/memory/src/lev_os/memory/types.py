@@ -240,6 +240,9 @@ def _is_text(value: str) -> bool:
 def _problems(record: Record) -> Sequence[str]:
     if record.type not in MEMORY_TYPES:
         return [f"`type` cannot be {record.type!r}: it is one of {', '.join(MEMORY_TYPES)}"]
+    text: object = record.text  # constructors take what they are given
+    if not isinstance(text, str):
+        return [f"`text` must be text, not {type(text).__name__}"]
     for name in ("text", "subject", "predicate", "role", "session"):
         value = getattr(record, name)
         if value is not None and not (isinstance(value, str) and _is_text(value)):

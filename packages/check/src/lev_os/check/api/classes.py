@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import collections.abc
 from dataclasses import dataclass, field
 
 import msgspec
@@ -48,6 +49,7 @@ _PROPERTIES = frozenset(
     }
 )  # fmt: skip
 _PLAIN_METACLASSES = frozenset({"ABCMeta", "type", "EnumMeta", "EnumType"})
+_NAMED_TUPLE = frozenset({"_asdict", "_replace", "_make", "_fields", "_field_defaults", "count", "index"})
 _OBJECT = frozenset(dir(object)) | {"__dict__", "__name__", "__qualname__", "__module__", "__annotations__", "mro"}
 
 
@@ -89,7 +91,7 @@ class Classes:
         transformed = any(self._transforms(each, value) for each in shape.decorators)
         enum = value.module == "enum" and value.name in ("Enum", "Flag")
         for base in shape.bases:
-            found = self.types.evaluate(base, value.module) if not value.local else self.local_base(base, value)
+            found = None if value.local else self.types.evaluate(base, value.module)
             match found:
                 case ClassValue():
                     above = self.ancestry(found)
@@ -125,10 +127,6 @@ class Classes:
         transformed |= _is_transform(shape) and bool(shape.bases)
         ordered = tuple({id(each.shape): each for each in classes}.values())
         return Ancestry(ordered, tuple(dict.fromkeys(builtin)), opens, open_class, transformed, enum)
-
-    def local_base(self, base: Expression, value: ClassValue) -> Value:
-        """A base of a class that a document defines; those are looked up by whoever reads the document."""
-        return None
 
     def _transforms(self, decorator: Expression, value: ClassValue) -> bool:
         if dotted(decorator).rpartition(".")[2] == "dataclass":
@@ -172,20 +170,15 @@ class Classes:
                 return Found(self._bound(bindings, each, instance or of, enum=ancestry.enum), deprecated(bindings))
             if name in each.shape.attributes:
                 return Found(self._attribute(each.shape.attributes[name], each))
-        if any(hasattr(getattr(builtins, builtin, None), name) for builtin in ancestry.builtin) or name in _OBJECT:
+        if any(name in _names_of(builtin) for builtin in ancestry.builtin) or name in _OBJECT:
             return Found()
         if ancestry.open or (instance is None and ancestry.open_class):
             return None
-        if name.startswith("__") or self._unknown_builtin(ancestry, name):
+        if name.startswith("__"):
             return None
         if instance is None and self._on_metaclass(ancestry, name):
             return Found()
         return Missing(tuple(self.names(of)))
-
-    def _unknown_builtin(self, ancestry: Ancestry, name: str) -> bool:
-        """Whether a base that has no class in `builtins` may have the name: `Mapping` has `get`, and `append` is not
-        far."""
-        return any(not hasattr(builtins, each) for each in ancestry.builtin)
 
     def _on_metaclass(self, ancestry: Ancestry, name: str) -> bool:
         for each in ancestry.classes:
@@ -232,6 +225,12 @@ class Classes:
                 made = self.types.evaluate(of, owner.module)
                 return InstanceValue(made) if isinstance(made, ClassValue) else None
         return None
+
+
+def _names_of(name: str) -> frozenset[str]:
+    """What a class of Python itself has: one of `builtins` or `collections.abc`, or a named tuple."""
+    found = getattr(builtins, name, None) or getattr(collections.abc, name, None)
+    return frozenset(dir(found)) | _NAMED_TUPLE if found is not None else _NAMED_TUPLE
 
 
 def _is_transform(shape: Class) -> bool:

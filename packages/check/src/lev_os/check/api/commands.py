@@ -33,6 +33,8 @@ _FRAMEWORK = re.compile(rf"\b(?:import|from) (?:{'|'.join(sorted(_FRAMEWORKS))})
 _GROUPS = re.compile(r"\badd_subparsers\(|\.group\(|\.add_typer\(|\.add_command\(|(?<!click)\.command\(")
 _SEVERAL = re.compile(r"\badd_subparsers\(|\bclick\.group\(|\.add_typer\(|\.add_command\(")
 _OPEN = re.compile(
+    r"\b(?:import|from) (?:cyclopts|fire|docopt|cleo|absl|tyro|jsonargparse|simple_parsing|argh|hydra|traitlets|"
+    r"configargparse|knack|cliff|invoke|plumbum|pydantic_settings)\b|"
     r"parse_known_args|allow_extra_args|ignore_unknown_options|unknown_options|UNPROCESSED|entry_points\(|"
     r"iter_entry_points|REMAINDER|load_setuptools_entrypoints|pluggy|prefix_chars"
 )
@@ -142,10 +144,10 @@ class Commands:
                     return None, packages
                 text = _text(path)
                 flags.update(_FLAG.findall(text))
+                opens |= _OPEN.search(text) is not None
                 if not _FRAMEWORK.search(text):
                     continue
                 framework = True
-                opens |= _OPEN.search(text) is not None
                 words.update(_words(text), (Path(path).stem.replace("_", "-"),))
                 if "typer" in text or "click" in text:
                     for name in _PARAMETER.findall(text):

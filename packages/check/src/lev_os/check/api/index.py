@@ -48,6 +48,16 @@ class Index:
             return Bound(f"{name}.{member}", ())
         return member.startswith("__") and member.endswith("__")
 
+    def is_shared(self, name: str) -> bool:
+        """Whether several distributions may put modules into a package: it is a namespace."""
+        source = self.finder.find(name)
+        if source is None or not source.folders:
+            return False
+        if not source.path:
+            return not source.compiled
+        module = self.module(name)
+        return module is not None and "__path__" in module.members
+
     def names(self, name: str) -> list[str]:
         """The public names that a module offers: its own, its submodules, and those of star imports."""
         module = self.module(name)

@@ -37,7 +37,7 @@ def lazily_bound(tree: ast.Module, exports: tuple[str, ...] | None) -> tuple[tup
         return (), any(_binds_getattr(node) for node in tree.body)
     if not function.args.args:
         return (), True
-    tables = _tables(tree)
+    tables = _tables([*tree.body, *function.body])
     if exports is not None:
         tables["__all__"] = exports
     names, understood = _answers(function, function.args.args[0].arg, tables)
@@ -84,7 +84,9 @@ def _use(node: ast.Name, parents: dict[ast.AST, ast.AST], tables: dict[str, tupl
     """The names that one use of the parameter tells of; None when it may let any name through."""
     parent = parents[node]
     match parent:
-        case ast.Compare(left=left, ops=[ast.Eq() | ast.In() | ast.NotIn()], comparators=[other]) if left is node:
+        case ast.Compare(left=left, ops=[ast.Eq() | ast.NotEq() | ast.In() | ast.NotIn()], comparators=[other]) if (
+            left is node
+        ):
             strings = literal_strings(other) if not isinstance(other, ast.Constant) else _one(other)
             return set(strings) if strings is not None else _table(other, tables)
         case ast.Subscript(value=table, slice=index) if index is node:
@@ -102,23 +104,25 @@ def _use(node: ast.Name, parents: dict[ast.AST, ast.AST], tables: dict[str, tupl
 
 
 def _table(node: ast.expr, tables: dict[str, tuple[str, ...]]) -> set[str] | None:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "keys":
+        node = node.func.value
     if isinstance(node, ast.Name) and node.id in tables:
         return set(tables[node.id])
     return None
 
 
-def _tables(tree: ast.Module) -> dict[str, tuple[str, ...]]:
-    """The module's literal dictionaries (their keys) and collections of strings, by name."""
+def _tables(body: list[ast.stmt]) -> dict[str, tuple[str, ...]]:
+    """Literal dictionaries (their keys) and collections of strings, by name."""
     found: dict[str, tuple[str, ...]] = {}
-    for name, value in _assignments(tree):
+    for name, value in _assignments(body):
         strings = literal_strings(value)
         if strings is not None:
             found[name] = tuple(strings)
     return found
 
 
-def _assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
-    for node in tree.body:
+def _assignments(body: list[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
+    for node in body:
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             yield node.targets[0].id, node.value
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:

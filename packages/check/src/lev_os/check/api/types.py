@@ -52,9 +52,11 @@ class Types:
             return Found(SpecialValue(name))
         bound = self.index.bound(module, name)
         if isinstance(bound, bool):
+            if bound or self.index.is_shared(module):
+                return None
             shape = self.index.module(module)
             sure = shape is None or not shape.hidden
-            return None if bound else Missing(tuple(self.index.names(module)), sure)
+            return Missing(tuple(self.index.names(module)), sure)
         if not bound.bindings:
             return Found(ModuleValue(bound.home))
         return Found(self._value(name, bound), deprecated(bound.bindings))

@@ -154,6 +154,20 @@ class State:
             if not approval.spent:
                 self.approvals[answer] = replace(approval, spent=True)
 
+    def believe(self, true: Iterable[Symbol], symbols: Symbols) -> None:
+        """These values are true here: where one is the `approved` of an answer, a person has said yes."""
+        true = set(true)
+        for answer, approval in self.approvals.items():
+            if symbols.field(answer, "approved") in true:
+                self.approvals[answer] = replace(approval, granted=True)
+
+    def forget(self, names: Iterable[str], symbols: Symbols, place: str) -> None:
+        """These names may have been bound to anything."""
+        for name in names:
+            if name not in self.names.values:
+                self.names.unsure.add(name)
+            self.names.values[name] = symbols.unknown("any", place, name)
+
     def become(self, other: State) -> None:
         """Go on from another state of the same scope."""
         self.names, self.approvals, self.called, self.dead = other.names, other.approvals, other.called, other.dead

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from lev_os.core import Constitution
 from lev_os.core.flowmind.link import LinkedFlow
-from lev_os.core.flowmind.model import Return, Set, Step
+from lev_os.core.flowmind.model import Ask, Call, Return, Set, Step, SubFlow
 from lev_os.core.flowmind.walk import bodies, walk
 
+from .in_force import spends
 from .sites import Part, Place
 from .states import CLEAN, Mark, State
 from .symbols import Symbol
@@ -65,3 +66,18 @@ def bound(step: Step) -> set[str]:
             if isinstance(inner, Set):
                 found.update(inner.values)
     return found
+
+
+def spending(steps: Sequence[Step], flow: Flow) -> bool:
+    """Whether a call in these steps may use up an approval."""
+    linked = flow.linked
+    for step in walk(steps):
+        if isinstance(step, SubFlow) and step.flow in linked.flows:
+            inner = linked.flows[step.flow]
+            if spending(inner.tree.steps, Flow(inner, (*flow.gates, *inner.constitutions))):
+                return True
+        references = (step.tool,) if isinstance(step, Call) else step.tools if isinstance(step, Ask) else ()
+        for card in (linked.tools[ref] for ref in references if ref in linked.tools):
+            if spends((*flow.gates, *linked.guards.get(card.specifier, ())), card):
+                return True
+    return False

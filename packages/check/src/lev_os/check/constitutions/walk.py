@@ -32,7 +32,7 @@ from lev_os.core.flowmind.model import (
     Wait,
     While,
 )
-from lev_os.core.flowmind.walk import bodies, walk
+from lev_os.core.flowmind.walk import bodies
 from lev_os.core.schemas import UNTRUSTED
 from lev_os.core.tools import ToolCard, tool_labels
 
@@ -42,7 +42,7 @@ from .reading import Reader
 from .sites import Field, Place, TextSite, ToolSite
 from .states import CLEAN, Approval, Mark, Names, State, join, same_labels, sure
 from .symbols import Symbol, Symbols
-from .under_way import Flow, Trying, bound, may_return, properties
+from .under_way import Flow, Trying, bound, may_return, properties, spending
 
 UNTRUSTED_MARK = sure({"untrusted"})
 
@@ -233,7 +233,7 @@ class Walk:
         end: State | None = None
         for steps, true in branches:
             branch = state.copy()
-            self._believe(branch, true)
+            branch.believe(true, self.symbols)
             self._guarded(step, steps, control, flow, branch)
             end = branch if end is None else join(end, branch, self.symbols, flow.trail + step.path)
         if end is not None:
@@ -253,13 +253,6 @@ class Walk:
         if control.may:
             for name in bound(step):
                 state.names.taint(name, control)
-
-    def _believe(self, state: State, true: Iterable[Symbol]) -> None:
-        """These values are true here: where one is the `approved` of an answer, a person has said yes."""
-        true = set(true)
-        for answer, approval in state.approvals.items():
-            if self.symbols.field(answer, "approved") in true:
-                state.approvals[answer] = replace(approval, granted=True)
 
     def _held(self, expression: Expr, state: State, *, holds: bool) -> list[Symbol]:
         """The values that are surely true where a test came out so."""
@@ -297,15 +290,15 @@ class Walk:
         place = flow.trail + step.path
         names, seen = bound(step), CLEAN
         entry = state.copy()
-        if self._spending(step.do, flow):
+        if spending(step.do, flow):
             entry.spend_all()
-        self._forget(entry, names, place)
+        entry.forget(names, self.symbols, place)
         while True:
             body = entry.copy()
             if step.test is not None:
                 mark = self._read.mark(step.test, body.names)
                 self._may_fail(mark, body)
-                self._believe(body, self._held(step.test, body, holds=True))
+                body.believe(self._held(step.test, body, holds=True), self.symbols)
             else:
                 assert step.condition is not None, "the parser sets test or condition"
                 mark = self._judge(step.condition, body)
@@ -313,27 +306,22 @@ class Walk:
             self._guarded(step, step.do, mark, flow, body)
             after = join(entry, body, self.symbols, place)
             after.approvals, after.called = dict(entry.approvals), dict(entry.called)
-            self._forget(after, names, place)
+            after.forget(names, self.symbols, place)
             if same_labels(entry, after):
                 break
             entry = after
         self._decided(step, after, seen.maybe())
         state.become(after)
+        if may_return(step):
+            state.names.control = state.names.control.also(seen)
         self._bind(step, flow, state, seen)
-
-    def _forget(self, state: State, names: Iterable[str], place: str) -> None:
-        """These names may have been bound to anything."""
-        for name in names:
-            if name not in state.names.values:
-                state.names.unsure.add(name)
-            state.names.values[name] = self.symbols.unknown("any", place, name)
 
     def _for_each(self, step: ForEach, flow: Flow, state: State) -> None:
         labels = self._read.mark(step.items, state.names)
         if step.where is not None:
             labels = labels.also(self._read.mark(step.where, state.names))
         self._may_fail(labels, state)
-        if self._spending(step.do, flow):
+        if spending(step.do, flow):
             state.spend_all()
         inner = state.inside(labels)
         inner.names.bind(step.variable, self.symbols.unknown("item", flow.trail, step.path), labels)
@@ -343,11 +331,11 @@ class Walk:
 
     def _parallel(self, step: Parallel, flow: Flow, state: State) -> None:
         every = step.wait_for in ("all", len(step.branches))
-        spending = {name for name, body in step.branches.items() if self._spending(body, flow)}
+        spenders = {name for name, body in step.branches.items() if spending(body, flow)}
         marks, values, ends = [], {}, []
         for name, body in step.branches.items():
             inner = state.inside()
-            if spending - {name}:
+            if spenders - {name}:
                 inner.spend_all()
             self._block(body, flow, inner)
             local = CLEAN.also(*inner.names.marks.values())
@@ -356,27 +344,13 @@ class Walk:
             values[name] = self.symbols.object(
                 {bound: inner.names.value(bound, self.symbols) for bound in inner.names.values}
             )
-        if spending:
+        if spenders:
             state.spend_all()
         if every:
             for end in ends:
                 state.approvals = {**end.approvals, **state.approvals}
                 state.called |= end.called
         self._bind(step, flow, state, CLEAN.also(*marks), self.symbols.object(values) if every else None)
-
-    def _spending(self, steps: Sequence[Step], flow: Flow) -> bool:
-        """Whether a call in these steps may use up an approval."""
-        linked = flow.linked
-        for step in walk(steps):
-            if isinstance(step, SubFlow) and step.flow in linked.flows:
-                inner = linked.flows[step.flow]
-                if self._spending(inner.tree.steps, Flow(inner, (*flow.gates, *inner.constitutions))):
-                    return True
-            references = (step.tool,) if isinstance(step, Call) else step.tools if isinstance(step, Ask) else ()
-            for card in (linked.tools[ref] for ref in references if ref in linked.tools):
-                if spends((*flow.gates, *linked.guards.get(card.specifier, ())), card):
-                    return True
-        return False
 
     def _sub_flow(self, step: SubFlow, flow: Flow, state: State) -> None:
         linked = flow.linked.flows.get(step.flow)

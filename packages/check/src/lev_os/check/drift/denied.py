@@ -9,7 +9,7 @@ from ..markdown import Code
 from ..rule import Span
 
 _STEM = re.compile(
-    r"history|news|changes|change.?log.*|releases?|release.?notes.*|migrat\w*(?:[-_ ].*)?|.*[-_ ]migration|"
+    r".*template|history|news|changes|change[-_ ].+|change.?log.*|releases?|release.?notes.*|migrat\w*(?:[-_ ].*)?|.*[-_ ]migration|"
     r"upgrad\w*(?:[-_ ].*)?|what.?s.?new.*|breaking.*|deprecat\w*",
     re.IGNORECASE,
 )
@@ -39,7 +39,13 @@ _SENTENCE = re.compile(
 )
 _STOP = re.compile(r"[.!?](?=\s)|\n[ \t]*(?:\n|[-*+] |\d+[.)] |\||#|>)")
 _ARROW = re.compile(r"→|->|=>")
+_ANY = re.compile(r"(?:my|your|some)_\w+|(?:My|Your|Some)[A-Z]\w*|foo|bar|baz|qux|x{3,}")
 _REACH = 400
+
+
+def stands_for_any(name: str) -> bool:
+    """Whether a name is one that readers put their own in place of: `my_service`, `YourModel`, `foo`."""
+    return _ANY.fullmatch(name) is not None
 
 
 def is_history(file: File) -> bool:

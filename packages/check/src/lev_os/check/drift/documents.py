@@ -6,15 +6,16 @@ import re
 from collections.abc import Iterator
 
 from ..api.calls import Calls
-from ..api.expressions import Expression, dotted
-from ..api.values import InstanceValue, ModuleValue, OneOf, Value
+from ..api.expressions import Call, Expression, dotted
+from ..api.values import ClassValue, FunctionValue, InstanceValue, ModuleValue, OneOf, Value
 from ..files import File
 from .denied import line_denied, span_denied
 from .fences import Bind, Block, FromImport, Import, Statement
 from .follow import Drift, Follower, Scope
-from .mentions import Mentions, expression
+from .mentions import Fence, Mentions, Spoken, expression
 
-_WORD = re.compile(r"[A-Za-z_]\w*")
+_FIRST = re.compile(r"@?([A-Za-z_]\w*)")
+_FILES = frozenset(("py", "pyi", "md", "rst", "txt", "json", "toml", "yaml", "yml", "cfg", "ini", "js", "html", "sh"))
 _NOT_MODULES = frozenset(
     {
         "py", "pyi", "md", "mdx", "rst", "txt", "json", "jsonl", "toml", "yaml", "yml", "cfg", "ini", "js",
@@ -30,27 +31,27 @@ def drifts_in(file: File, named: Mentions, calls: Calls) -> tuple[list[Drift], l
     drifts: list[Drift] = []
     shared: Scope = {}
     looked: list[int] = []
+    doubtful: list[tuple[Fence, frozenset[str]]] = []
+    section, here = 0, frozenset[str]()
     for fence in named.fences:
+        here = here if fence.section == section else frozenset()
+        section = fence.section
         follower = Follower(calls)
-        scope: Scope = {name: value for name, value in shared.items() if value is not None}
+        scope = _known(shared, here)
         follower.run(fence.body, scope)
-        bound = set(_bound(fence.body))
+        bound = frozenset(_bound(fence.body))
         for name in bound:
             shared[name] = _agreed(shared, name, scope.get(name))
         looked += follower.looked
-        if not fence.denied:
-            drifts += follower.drifts
-    known: Scope = {name: value for name, value in shared.items() if value is not None}
-    finder = calls.types.index.finder
-    for spoken in named.spans:
-        words = _WORD.findall(spoken.text)
-        if known.keys().isdisjoint(words) and not finder.is_installed(words[0]):
-            continue
-        value = expression(spoken)
-        top = dotted(value).partition(".")[0]
-        module = top not in shared and _is_module_path(value, calls)
+        if follower.drifts and not fence.denied:
+            doubtful.append((fence, here))
+        here |= bound
+    for fence, before in doubtful:  # once more: what it takes from others must be what all the others say
         follower = Follower(calls)
-        follower.value(value, {**known, top: ModuleValue(top)} if module else dict(known))
+        follower.run(fence.body, _known(shared, before))
+        drifts += follower.drifts
+    for spoken in named.spans:
+        follower = _spoken(spoken, shared, calls)
         looked += follower.looked
         if follower.drifts and not span_denied(file.text, spoken.span):
             drifts += follower.drifts
@@ -61,6 +62,40 @@ def drifts_in(file: File, named: Mentions, calls: Calls) -> tuple[list[Drift], l
 def _line(text: str, at: int) -> str:
     end = text.find("\n", at)
     return text[text.rfind("\n", 0, at) + 1 : end if end >= 0 else len(text)]
+
+
+def _known(shared: Scope, here: frozenset[str] | None = None) -> Scope:
+    """What is known of names: all of it, or what fences of one section (`here`) bind, and what the document imports."""
+    return {
+        name: value
+        for name, value in shared.items()
+        if value is not None
+        and (here is None or name in here or isinstance(value, ModuleValue | ClassValue | FunctionValue))
+    }
+
+
+def _spoken(spoken: Spoken, shared: Scope, calls: Calls) -> Follower:
+    """Follow one code span."""
+    follower = Follower(calls)
+    finder = calls.types.index.finder
+    first = _FIRST.match(spoken.text)
+    if first is None or (first[1] not in shared and not finder.is_installed(first[1])):
+        return follower
+    value = expression(spoken)
+    top, _, rest = dotted(value).partition(".")
+    if rest in _FILES and not isinstance(value, Call):
+        return follower
+    scope = _known(shared)
+    if top in scope:
+        if not isinstance(scope[top], ModuleValue) and finder.find(top) is not None:
+            return follower  # `mcp` the server, or `mcp` the module: the text does not say
+        if "." in rest and not isinstance(value, Call) and scope[top] == ModuleValue(top):
+            known = _is_module_path(value, calls)
+            scope = scope if known else {}  # `logfire.experiment.name` is as often a key in a trace
+    elif top not in shared and _is_module_path(value, calls):
+        scope[top] = ModuleValue(top)
+    follower.value(value, scope)
+    return follower
 
 
 def _agreed(shared: Scope, name: str, value: Value) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -29,6 +30,12 @@ from ..api.values import (
 from .fences import Bind, Block, Define, DefineClass, FromImport, Import, Look, Statement
 
 What = Literal["attribute", "name", "module", "parameter", "deprecated", "absent"]
+
+
+_PLACEHOLDER = re.compile(
+    r"(?:my|your|some|MY|YOUR|SOME)_\w+|(?:[Mm]y|[Yy]our|[Ss]ome)[A-Z]\w*|[Ff]oo|[Bb]ar|[Bb]az|Class|ClassName|func|method"
+)
+"""Names that stand for whatever the reader has."""
 
 
 class Drift(msgspec.Struct, frozen=True):
@@ -146,6 +153,9 @@ class Follower:
         parent = top
         for part in rest:
             if index.finder.find(f"{parent}.{part}") is None:
+                if index.is_shared(parent):
+                    self._add(Drift("absent", at + len(parent) + 1, part, name, f"{parent}.{part}"))
+                    return False
                 if isinstance(self.calls.types.in_module(parent, part), Missing):
                     names = tuple(index.finder.submodules(parent))
                     offset = at + len(parent) + 1
@@ -304,7 +314,7 @@ class Follower:
             self._add(Drift(what, at, name, written, _home(base), base, answer.names, sure=answer.sure))
 
     def _add(self, drift: Drift) -> None:
-        if not self._quiet:
+        if not self._quiet and not _PLACEHOLDER.fullmatch(drift.name):
             self.drifts.append(drift)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from bisect import bisect_left
 
 import msgspec
 
@@ -33,10 +34,12 @@ class Spoken(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Fence(msgspec.Struct, frozen=True, array_like=True):
-    """The program in a fence. `denied`: the text around it says that it is not so, or no longer."""
+    """The program in a fence. `denied`: the text around it says that it is not so, or no longer. `section` counts the
+    headings of the first two levels above it."""
 
     body: tuple[Statement, ...]
     denied: bool
+    section: int = 0
 
 
 class Pin(msgspec.Struct, frozen=True, array_like=True):
@@ -66,6 +69,7 @@ def mentions(file: File) -> Mentions:
     commands: list[Command] = []
     old = is_history(file)
     pins: list[Pin] = []
+    sections = [heading.span[0] for heading in file.markdown.headings if heading.level <= 2]
     for code in file.markdown.code:
         if "==" in code.text and code.language not in PYTHON and not old:
             start = code.inside[0]
@@ -75,7 +79,8 @@ def mentions(file: File) -> Mentions:
             if code.language in PYTHON:
                 body = read_fence(code.text, _line_places(file.text, code))
                 if body:
-                    fences.append(Fence(body, old or fence_denied(file, code)))
+                    section = bisect_left(sections, code.span[0])
+                    fences.append(Fence(body, old or fence_denied(file, code), section))
             elif code.language in SHELL and not old and not fence_denied(file, code):
                 commands += commands_in(code.text, _line_places(file.text, code))
         elif code.form == "span" and "\n" not in code.text:

@@ -11,6 +11,7 @@ from ..api.distributions import normalised
 from ..api.library import Library
 from ..diagnostics import Severity
 from ..rule import Span
+from .denied import stands_for_any
 from .follow import Drift
 from .mentions import Mentions, Pin
 from .shell import Command, Word
@@ -31,7 +32,8 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
 def tell(named: Mentions, drifts: list[Drift], library: Library) -> Iterator[Told]:
     """All that is to be said of one document."""
     for drift in drifts:
-        yield _of_name(drift, library)
+        if not stands_for_any(drift.name):
+            yield _of_name(drift, library)
     for command in named.commands:
         yield from _of_command(command, library)
     for pin in named.pins:
@@ -41,8 +43,8 @@ def tell(named: Mentions, drifts: list[Drift], library: Library) -> Iterator[Tol
 def _of_name(drift: Drift, library: Library) -> Told:
     span = (drift.at, drift.at + len(drift.name))
     if drift.what == "absent":
-        message = f"`{drift.name}` is not installed, so what the documents say of it is not checked"
-        return Told("CTX311", span, message, severity="info", package=drift.name)
+        message = f"`{drift.module}` is not installed, so what the documents say of it is not checked"
+        return Told("CTX311", span, message, severity="info", package=drift.module)
     package = library.shown(drift.module)
     if drift.what == "deprecated":
         return Told("CTX314", span, f"`{drift.written}` is deprecated in {package}", drift.note or None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,10 +86,12 @@ def missing(manifest: Manifest, target: Written) -> str | None:
 
 
 def files_below(root: Path, folder: str) -> Iterator[Path]:
-    """The files below a folder of the package, sorted, without caches."""
-    for path in sorted((root / folder).rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            yield path
+    """The files below a folder of the package, sorted, without caches; what cannot be read is left out."""
+    found: list[Path] = []
+    for place, folders, names in os.walk(root / folder):
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        found += [Path(place, name) for name in names]
+    return iter(sorted(found))
 
 
 def _written(key: str, target: Any, conditions: tuple[str, ...], at: KeyPath) -> Iterator[Written]:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 _LEVELS = 5
-"""How far above a package its project may lie."""
+"""How far above a package its project may lie, and above that its workspace."""
+_MORE_SETUPTOOLS = ("MANIFEST.in", "setup.py", "setup.cfg")
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,17 @@ def built_wheel(project: BuildProject, newest: float) -> Wheel | None:
         return None
 
 
+def sources_of(root: Path, project: BuildProject | None) -> Iterator[Path]:
+    """The files and folders that say how a package is built, those that are not there among them."""
+    for folder in (root, *root.parents[: 2 * _LEVELS]):
+        yield folder / "pyproject.toml"
+    if project is not None:
+        yield from (project.folder / name for name in (*_MORE_SETUPTOOLS, "dist"))
+        yield from sorted((project.folder / "dist").glob("*.whl"))
+        if is_plugin(project):
+            yield from (member.folder / "pyproject.toml" for member in _workspace(project.folder))
+
+
 def is_plugin(project: BuildProject) -> bool:
     """Whether a project offers itself as a plugin: an entry point of ours other than that of packages."""
     points = project.data["project"].get("entry-points", {})
@@ -132,9 +144,7 @@ def left_out(project: BuildProject, path: Path) -> bool:
 
 def _setuptools(project: BuildProject, path: Path) -> bool:
     """Only what `package-data` names, unless a `MANIFEST.in`, a plugin or a script may say more."""
-    if path.suffix == ".py" or any(
-        (project.folder / name).exists() for name in ("MANIFEST.in", "setup.py", "setup.cfg")
-    ):
+    if path.suffix == ".py" or any((project.folder / name).exists() for name in _MORE_SETUPTOOLS):
         return False
     requires = project.data.get("build-system", {}).get("requires", ())
     if any("scm" in str(name) or "setuptools-git" in str(name) for name in requires):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -65,8 +66,7 @@ class _Spending:
 
     def value(self, one: Candidate) -> float:
         """The score, a little less for a longer text."""
-        length: float = max(one.tokens, 1) ** self._plan.length
-        return one.score / length
+        return one.score / math.pow(max(one.tokens, 1), self._plan.length)
 
     def take(self, candidates: Sequence[Candidate], why: Why, room: int, value: Callable[[Candidate], float]) -> None:
         """Take what fits into `room` and into the budget, best first; likeness to the chosen lowers a value."""

@@ -34,7 +34,7 @@ def heading_of(record: Record, section: str) -> str:
     if section != _TITLES["episodic"] or record.begins is None:
         return f"## {section}\n"
     session = "" if record.session is None else f", {_line(record.session)}"
-    return f"### {record.begins:%A, %-d %B %Y}{session}\n"
+    return f"### {record.begins:%A}, {record.begins.day} {record.begins:%B %Y}{session}\n"
 
 
 def lines_of(record: Record, section: str, before: Sequence[Record] = ()) -> str:

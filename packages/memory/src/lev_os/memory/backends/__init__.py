@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Literal, Protocol
 
-from lev_os.core.errors import LevError
+from lev_os.core.errors import LevError, Problem
 
 from ..errors import Unsupported
 from ..types import Change, Filter, Hit, Moment, Page, Probe, Record, Scope, Stats
@@ -33,6 +33,11 @@ class MemoryBackend(Protocol):
     @property
     def capabilities(self) -> Collection[Capability]:
         """What it can do; the manager refuses the rest with `Unsupported`."""
+        ...
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """What was found broken when it was opened, and is left out."""
         ...
 
     async def append(self, scope: Scope, changes: Sequence[Change]) -> Sequence[str]:
@@ -93,6 +98,7 @@ class MemoryBackend(Protocol):
 
 BACKENDS: Mapping[str, tuple[str, str]] = {
     "sqlite": ("sqlite", "sqlite:///memory.db"),
+    "files": ("files", "files:///memory"),
     "memory": ("sqlite", "memory://"),
 }
 """Schemes: the module in this folder whose `connect(url, embedder)` opens it, and how its URLs look."""

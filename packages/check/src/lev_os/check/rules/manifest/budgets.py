@@ -15,6 +15,7 @@ from ...project import PackageSubject
 from ...rule import Finding, rule
 from ._package import manifest
 
+_LARGE = 50_000_000
 _LONG = "word " * 50 + "\n"
 
 
@@ -96,10 +97,13 @@ def wheel_over_budget(subject: PackageSubject) -> Iterator[Finding]:
             message = f"`{wheel.path.name}` has {size / 1000:,.1f} kB, of at most {budget:,}"
             yield replace(found.finding(message, "budget", "wheel-kb"), severity="error", confidence="high")
         return
-    sizes = [(path, path.stat().st_size) for path in files_below(found.root, ".")]
-    if sum(size for _, size in sizes) <= budget * 1000:
+    try:
+        sizes = [(path, path.stat().st_size) for path in files_below(found.root, ".")]
+        if sum(size for _, size in sizes) <= budget * 1000:
+            return
+        size = sum(len(zlib.compress(path.read_bytes(), 6)) for path, size in sizes if size < _LARGE)
+    except OSError:
         return
-    size = sum(len(zlib.compress(path.read_bytes(), 6)) for path, size in sizes if size < 50_000_000)
     if size > budget * 1000:
         message = f"the package's files come to about {size / 1000:,.1f} kB compressed, of at most {budget:,}"
         yield found.finding(message, "budget", "wheel-kb")

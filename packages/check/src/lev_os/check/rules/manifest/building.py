@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...manifests.building import current_wheel, own_files
+from ...manifests.building import current_wheel, own_files, project_around
 from ...manifests.targets import manifest_of
-from ...manifests.wheels import is_plugin, left_out, project_of, relying_on
+from ...manifests.wheels import is_plugin, left_out, relying_on
 from ...project import PackageSubject
 from ...rule import Finding, rule
 from ._package import added
@@ -34,7 +34,7 @@ _ENTRY = '\n[project.entry-points."lev_os.packages"]\nacme = "acme"\n'
 )
 def not_announced(subject: PackageSubject) -> Iterator[Finding]:
     """The entry points in the `pyproject.toml` around the package; nothing is said when they are made elsewhere."""
-    project = project_of(subject.package.root)
+    project = project_around(subject)
     table = project.data.get("project", {}) if project is not None else {}
     if not isinstance(table, dict) or not table.get("name") or "entry-points" in table.get("dynamic", ()):
         return
@@ -67,7 +67,7 @@ def not_announced(subject: PackageSubject) -> Iterator[Finding]:
 )
 def left_out_of_wheel(subject: PackageSubject) -> Iterator[Finding]:
     """What setuptools, uv and hatch are told to take, as far as that can be read; other backends are not judged."""
-    project = project_of(subject.package.root)
+    project = project_around(subject)
     if project is None or manifest_of(subject) is None:
         return
     out = [path for path in own_files(subject) if left_out(project, path)]
@@ -128,7 +128,7 @@ def missing_from_wheel(subject: PackageSubject) -> Iterator[Finding]:
 )
 def plugin_in_disguise(subject: PackageSubject) -> Iterator[Finding]:
     """Entry points and dependencies of the members of a uv workspace."""
-    project = project_of(subject.package.root)
+    project = project_around(subject)
     if project is None or not is_plugin(project):
         return
     needing = [str(other.data["project"].get("name")) for other in relying_on(project) if not is_plugin(other)]

@@ -29,7 +29,7 @@ _FLOW = "flowmind: 1\nname: work\ninput: {}\nsteps:\n  - ask: Go on.\n    contex
 
 
 @rule(
-    "MAN531",
+    "MAN402",
     "tool-declaration",
     summary="A tool's declaration is not made of literals, or says something that is no effect.",
     on="package",
@@ -104,6 +104,24 @@ def tool_undescribed(subject: PackageSubject) -> Iterator[Finding]:
 
 
 @rule(
+    "MAN401",
+    "tools-file-unreadable",
+    summary="`tools.json` is not what a build writes.",
+    on="package",
+    severity="error",
+    why="No tool of the package can be used while its schemas cannot be read.",
+    mend="Build the package again, or remove the file.",
+    bad=added({"acme/tools.json": "[]\n"}, "acme/tools.json", "[]"),
+    good=added({"acme/tools.json": _BUILT.format(digest_bytes(_ADD.encode()))}),
+)
+def tools_file_unreadable(subject: PackageSubject) -> Iterator[Finding]:
+    """The file's form; what single entries say is looked at by MAN534."""
+    file = _tools_file(subject)
+    if file is not None and _entries(file) is None:
+        yield Finding((0, 1), "this is not a list of tools", "build the package again", file=str(file.path))
+
+
+@rule(
     "MAN534",
     "tools-file-stale",
     summary="`tools.json` was made from another state of the source.",
@@ -116,18 +134,12 @@ def tool_undescribed(subject: PackageSubject) -> Iterator[Finding]:
 )
 def tools_file_stale(subject: PackageSubject) -> Iterator[Finding]:
     """Each entry of the file against the module that its tool stands in."""
-    path = subject.package.root / "tools.json"
-    if not path.is_file():
+    file = _tools_file(subject)
+    if file is None:
         return
-    file = File(path, str(path), "other")
-    try:
-        entries: Any = msgspec.json.decode(file.text)["tools"]
-    except (msgspec.DecodeError, TypeError, KeyError, RecursionError):
-        at = (0, 1)
-        yield Finding(at, "this is not a list of tools", "build the package again", file=str(path), severity="error")
-        return
+    path = file.path
     exports = {export.subpath: export for export in tools_of(subject)}
-    for name, entry in entries.items() if isinstance(entries, Mapping) else ():
+    for name, entry in (_entries(file) or {}).items():
         start = max(file.text.find(f'"{name}"'), 0)
         span = (start, start + len(name) + 2)
         module = module_of(subject, exports[name]) if name in exports else None
@@ -230,6 +242,20 @@ def deprecated_used(subject: FlowSubject) -> Iterator[Finding]:
             start = max(subject.file.text.find(reference), 0)
             span = (start, start + len(reference))
             yield Finding(span, f"`{reference}` is deprecated", export.deprecated)
+
+
+def _tools_file(subject: PackageSubject) -> File | None:
+    path = subject.package.root / "tools.json"
+    return File(path, str(path), "other") if path.is_file() else None
+
+
+def _entries(file: File) -> Mapping[str, Any] | None:
+    """What it says of each tool; None when it is no list of tools."""
+    try:
+        found = msgspec.json.decode(file.text)["tools"]
+    except (msgspec.DecodeError, TypeError, KeyError, RecursionError):
+        return None
+    return found if isinstance(found, Mapping) else None
 
 
 def _references(subject: FlowSubject) -> Iterator[str]:

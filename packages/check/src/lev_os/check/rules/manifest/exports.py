@@ -235,7 +235,7 @@ def deprecated_without_way(subject: PackageSubject) -> Iterator[Finding]:
 
 
 @rule(
-    "MAN508",
+    "MAN201",
     "module-unreadable",
     summary="A module that an export names is not Python.",
     on="package",

@@ -150,3 +150,30 @@ _reported(
     mend="Give it either `command` or `url`.",
     bad=manifest("[exports]", "[mcp.servers.crm]\n\n[exports]", "crm"),
 )
+_MANY = "".join(f'"./x{number}" = false\n' for number in range(5000))
+_reported(
+    "MAN110",
+    "too-many-exports",
+    summary="A manifest has more exports than are read.",
+    why="Nobody can look through so many, and every question about a name would take longer.",
+    mend="Use patterns: one for each folder.",
+    bad=manifest(
+        '"./contexts/*" =',
+        "\n".join(f'"./x{number}" = false' for number in range(5000)) + '\n"./contexts/*" =',
+        "exports",
+    ),
+)
+_SERVER = '[mcp.servers.crm]\nurl = "https://crm.example/mcp"\n\n[exports]'
+_LISTED = '{"format": 1, "servers": {}}\n'
+_reported(
+    "MAN403",
+    "server-listing",
+    summary="The pinned list of an MCP server's tools cannot be read, or is not the one that was approved.",
+    why="A server could otherwise change what its tools say of themselves behind everybody's back.",
+    mend="Look at what the servers offer, then run `lev mcp PACKAGE --pin`.",
+    bad=Example(
+        {**manifest("[exports]", _SERVER).files, "acme/mcp-tools.json": "[]\n"},
+        ("acme/mcp-tools.json", 1, 1),
+    ),
+    good=manifest("[exports]", _SERVER, files={"acme/mcp-tools.json": _LISTED}),
+)

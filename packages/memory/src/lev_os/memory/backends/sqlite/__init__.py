@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, TypeVar
 
+from lev_os.core.errors import Problem
+
 from ...types import Change, Filter, Hit, Moment, Page, Probe, Record, Scope, Stats
 from .. import Capability
 from . import schema
@@ -34,7 +36,8 @@ async def connect(url: str, embedder: str | None) -> SqliteBackend:
 class SqliteBackend:
     """See `MemoryBackend`: the store, on a thread of its own."""
 
-    def __init__(self, store: SqliteStore, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, store: SqliteStore, threads: ThreadPoolExecutor, problems: Sequence[Problem] = ()) -> None:
+        self.problems = problems
         self._store = store
         self._threads = threads
         shared: set[Capability] = {"as_of", "known_at", "restore", "erase", "dense"}

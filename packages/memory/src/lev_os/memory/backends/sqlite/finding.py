@@ -176,7 +176,9 @@ class Finder:
             some = [
                 (docs + start, counts)
                 for (columns, _), start in zip(self._spaces, self._starts, strict=False)
-                for docs, counts in [postings.read(self._db, columns.space, term, columns.tail.get(term, ()), columns.n)]
+                for docs, counts in [
+                    postings.read(self._db, columns.space, term, columns.tail.get(term, ()), columns.n)
+                ]
             ]
             places, counts = (np.concatenate(arrays) for arrays in zip(*some, strict=True))
             if total < self.n:

@@ -58,7 +58,9 @@ def remove(db: sqlite3.Connection, space: int, doc: int, terms: Iterable[str]) -
             db.execute("DELETE FROM posting WHERE space = ? AND term = ? AND chunk = ?", (space, term, chunk))
 
 
-def read(db: sqlite3.Connection, space: int, term: str, tail: Sequence[tuple[int, int]], below: int) -> tuple[Any, Any]:
+def read(
+    db: sqlite3.Connection, space: int, term: str, tail: Sequence[tuple[int, int]] | None, below: int
+) -> tuple[Any, Any]:
     """The docs (int64) under `below` that hold a term, and how often (float32); `tail` has those without postings."""
     rows = db.execute("SELECT body FROM posting WHERE space = ? AND term = ? ORDER BY chunk", (space, term)).fetchall()
     bodies = [row[0] for row in rows]

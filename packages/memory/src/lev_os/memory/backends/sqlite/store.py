@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -29,25 +29,39 @@ _MOST_CACHED = 4_000_000
 _OPERATIONS = {name: number for number, name in enumerate(schema.OPERATIONS)}
 
 
+class Mirror(Protocol):
+    """Somebody who must know of every change before it is committed, and of every one that was not."""
+
+    def write(self, store: SqliteStore, touched: Sequence[tuple[str, int]]) -> None:
+        """Records, by id and space, were changed; what is raised undoes it."""
+        ...
+
+    def undo(self, store: SqliteStore) -> None:
+        """The last change was rolled back."""
+        ...
+
+
 class SqliteStore:
     """One SQLite file, for one thread at a time; other processes may use it too. See `MemoryBackend`."""
 
-    def __init__(self, path: str, embedder: str | None) -> None:
+    def __init__(self, path: str, embedder: str | None, mirror: Mirror | None = None) -> None:
         self.path = path
+        self.db = schema.connect(path)
         self._embedder = embedder
-        self._db = schema.connect(path)
+        self._mirror = mirror
+        self._epoch = 0
         self._columns: OrderedDict[int, Columns] = OrderedDict()
         self._vectors: dict[int, vectors.Vectors] = {}
         self._embedded_up_to = 0
 
     def close(self) -> None:
         """Fold the write-ahead log in and close."""
-        self._db.close()
+        self.db.close()
 
     def append(self, scope: Scope, changes: Sequence[Change]) -> list[str]:
         """See `MemoryBackend.append`."""
         with self._transaction():
-            writer = Writer(self._db, self._latest())
+            writer = Writer(self.db, self._latest())
             ids: list[str] = []
             answered: dict[str | None, str] = {}
             for puts, some in groupby(changes, key=lambda change: change.op == "put"):
@@ -66,21 +80,54 @@ class SqliteStore:
 
     def load(self, scope: Scope, changes: Sequence[Change]) -> int:
         """See `MemoryBackend.load`."""
-        taken = 0
         with self._transaction():
-            writer = Writer(self._db, self._latest(), imports=True)
-            for op, some in groupby(changes, key=lambda change: change.op):
-                group = list(some)
-                if op == "put":
-                    known = {row[3] for row in self._rows(Scope(tenant=scope.tenant), [change.id for change in group])}
-                    gone = self._tombstones(scope, [change.id for change in group])
-                    fresh = [change for change in group if change.id not in known and change.id not in gone]
-                    writer.put(fresh)
-                    taken += len(fresh)
-                    continue
-                writer.flush()
-                taken += sum(self._take_in(writer, scope, change) for change in group)
+            return self._load(scope, changes)
+
+    def rebuild(
+        self, gone: Sequence[tuple[str, str]], changes: Sequence[Change], note: Callable[[sqlite3.Connection], None]
+    ) -> None:
+        """Take records out without a trace, by tenant and id, and logs in; `note` may write to tables of its own."""
+        with self._transaction(mirrored=False):
+            for tenant, id in gone:
+                self._forget(Scope(tenant=tenant), id)
+            ordered = sorted(changes, key=lambda change: (change.scope.tenant, change.at, change.op != "put"))
+            for tenant, some in groupby(ordered, key=lambda change: change.scope.tenant):
+                self._load(Scope(tenant=tenant), list(some))
+            note(self.db)
+            (epoch,) = self.db.execute("PRAGMA user_version").fetchone()
+            self.db.execute(f"PRAGMA user_version = {epoch + 1}")
+
+    def log_of(self, id: str, space: int) -> list[Change]:
+        """All changes of a record."""
+        rows = self.db.execute(
+            "SELECT l.cursor, l.op, l.space, l.id, l.at, l.superseded_by, l.ends, l.reason, r.content"
+            " FROM log l LEFT JOIN record r ON r.space = l.space AND r.doc = l.doc"
+            " WHERE l.id = ? AND l.space = ? ORDER BY l.cursor",
+            (id, space),
+        ).fetchall()
+        scope = self._scope(space)
+        return [to_change(row, scope) for row in rows]
+
+    def log_in(self, id: str, tenant: str) -> list[Change]:
+        """All changes of a tenant's record."""
+        spaces = self._spaces(Scope(tenant=tenant))
+        return next(found for space in spaces if (found := self.log_of(id, space)))
+
+    def _load(self, scope: Scope, changes: Sequence[Change]) -> int:
+        taken = 0
+        writer = Writer(self.db, self._latest(), imports=True)
+        for op, some in groupby(changes, key=lambda change: change.op):
+            group = list(some)
+            if op == "put":
+                known = {row[3] for row in self._rows(Scope(tenant=scope.tenant), [change.id for change in group])}
+                gone = self._tombstones(scope, [change.id for change in group])
+                fresh = [change for change in group if change.id not in known and change.id not in gone]
+                writer.put(fresh)
+                taken += len(fresh)
+                continue
             writer.flush()
+            taken += sum(self._take_in(writer, scope, change) for change in group)
+        writer.flush()
         return taken
 
     def _take_in(self, writer: Writer, scope: Scope, change: Change) -> bool:
@@ -91,7 +138,7 @@ class SqliteStore:
                 return False
             if not found:
                 entry = (_OPERATIONS["erase"], writer.space(change.scope), -1, change.id, writer.at(change))
-                self._db.execute(LOG, (*entry, None, None, None))
+                self.db.execute(LOG, (*entry, None, None, None))
             for row in found:
                 self._destroy(row, writer.at(change))
             return True
@@ -106,7 +153,7 @@ class SqliteStore:
         """Those of the ids that were erased here."""
         spaces = self._spaces(Scope(tenant=scope.tenant))
         test = f"SELECT 1 FROM log l WHERE l.id = ? AND l.op = {_OPERATIONS['erase']} AND {within(spaces, 'l')}"
-        return {id for id in ids if self._db.execute(test, (id, *spaces)).fetchone() is not None}
+        return {id for id in ids if self.db.execute(test, (id, *spaces)).fetchone() is not None}
 
     def _change(self, writer: Writer, scope: Scope, change: Change) -> str:
         found = self._rows(scope, [change.id])
@@ -122,14 +169,12 @@ class SqliteStore:
             after = changed(record, msgspec.structs.replace(change, at=instant(at)), original)
             ends, retracted = (None if t is None else micros(t) for t in (after.valid_to, after.expired_at))
             live = after.expired_at is None and after.superseded_by is None
-            self._db.execute(
+            self.db.execute(
                 "UPDATE record SET version = ?, ends = ?, retracted = ?, superseded_by = ?, live = ? WHERE row = ?",
                 (after.version, ends, retracted, after.superseded_by, self._liveness(row, live), row[0]),
             )
             end = ends if change.op == "supersede" else None
-            self._db.execute(
-                LOG, (_OPERATIONS[change.op], row[1], row[2], change.id, at, change.by, end, change.reason)
-            )
+            self.db.execute(LOG, (_OPERATIONS[change.op], row[1], row[2], change.id, at, change.by, end, change.reason))
         return change.id
 
     def _liveness(self, row: Any, live: bool) -> int:
@@ -137,7 +182,7 @@ class SqliteStore:
         if not live:
             return 0
         content_hash = bytes.fromhex(hash_of(row[9])[7:])
-        twin = self._db.execute(
+        twin = self.db.execute(
             "SELECT 1 FROM record WHERE space = ? AND hash = ? AND live = 1 AND row != ?",
             (row[1], content_hash, row[0]),
         ).fetchone()
@@ -152,18 +197,26 @@ class SqliteStore:
                 self._destroy(row, moment)
         if found and self.path != ":memory:":
             # Deleted pages are zeroed (secure_delete); what the write-ahead log still holds goes with it.
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return [row[3] for row in found]
 
     def _destroy(self, found: Any, at: int) -> None:
         row, space, doc, id, *_, content = found
-        postings.remove(self._db, space, doc, counts_of(content))
+        postings.remove(self.db, space, doc, counts_of(content))
         for table in ("record", "vector", "sketch"):
-            self._db.execute(f"DELETE FROM {table} WHERE row = ?", (row,))
-        self._db.execute("DELETE FROM log WHERE id = ? AND space = ?", (id, space))
-        self._db.execute(LOG, (_OPERATIONS["erase"], space, doc, id, at, None, None, None))
+            self.db.execute(f"DELETE FROM {table} WHERE row = ?", (row,))
+        self.db.execute("DELETE FROM log WHERE id = ? AND space = ?", (id, space))
+        self.db.execute(LOG, (_OPERATIONS["erase"], space, doc, id, at, None, None, None))
         if space in self._vectors:
             self._vectors[space].forget(doc)
+
+    def _forget(self, scope: Scope, id: str) -> None:
+        for row, space, doc, _, *_, content in self._rows(scope, [id]):
+            postings.remove(self.db, space, doc, counts_of(content))
+            for table in ("record", "vector", "sketch"):
+                self.db.execute(f"DELETE FROM {table} WHERE row = ?", (row,))
+        spaces = self._spaces(scope)
+        self.db.execute(f"DELETE FROM log AS l WHERE l.id = ? AND {within(spaces, 'l')}", (id, *spaces))
 
     def get(self, scope: Scope, ids: Sequence[str], moment: Moment | None) -> dict[str, Record]:
         """See `MemoryBackend.get`."""
@@ -184,7 +237,7 @@ class SqliteStore:
             spaces = self._spaces(scope)
             last: int | None = after or 0
             while True:
-                rows = self._db.execute(
+                rows = self.db.execute(
                     f"SELECT {STATE} FROM record r WHERE r.row > ? AND {within(spaces)}{in_session(scope)}"
                     " ORDER BY r.row LIMIT 1000",
                     (last, *spaces, *session_value(scope)),
@@ -209,10 +262,11 @@ class SqliteStore:
     def search(self, scope: Scope, probe: Probe) -> list[Hit]:
         """See `MemoryBackend.search`."""
         with self._reading():
+            self._renew()
             spaces = [self._loaded(space) for space in self._spaces(scope)]
             if not spaces:
                 return []
-            found = Finder(self._db, spaces).search(scope, probe)
+            found = Finder(self.db, spaces).search(scope, probe)
             rows = {row[0]: row for row in self._by_row([hit.row for hit in found])}
             embedded = self._embedded(list(rows))
             hits = []
@@ -228,7 +282,7 @@ class SqliteStore:
             spaces = self._spaces(scope)
             one = "" if id is None else " AND l.id = ?"
             # Entries of an erased record have no session any more: a scope with a session does not show them.
-            rows = self._db.execute(
+            rows = self.db.execute(
                 "SELECT l.cursor, l.op, l.space, l.id, l.at, l.superseded_by, l.ends, l.reason, r.content"
                 " FROM log l LEFT JOIN record r ON r.space = l.space AND r.doc = l.doc"
                 f" WHERE l.cursor > ? AND {within(spaces, 'l')}{in_session(scope)}{one} ORDER BY l.cursor LIMIT ?",
@@ -242,7 +296,7 @@ class SqliteStore:
         now = micros(moment.now)
         with self._reading():
             spaces = self._spaces(scope)
-            rows = self._db.execute(
+            rows = self.db.execute(
                 "SELECT r.type, count(*), sum(r.retracted IS NULL AND (r.ends IS NULL OR r.ends > ?)"
                 " AND (r.forgotten IS NULL OR r.forgotten > ?)), sum(v.row IS NULL OR v.embedder != ?)"
                 " FROM record r LEFT JOIN vector v ON v.row = r.row"
@@ -264,25 +318,34 @@ class SqliteStore:
     def unembedded(self, limit: int) -> list[tuple[int, str]]:
         """See `MemoryBackend.unembedded`."""
         with self._reading():
-            rows = self._db.execute(
+            rows = self.db.execute(
                 "SELECT r.row, r.content FROM record r LEFT JOIN vector v ON v.row = r.row"
                 " WHERE r.row > ? AND (v.row IS NULL OR v.embedder != ?) ORDER BY r.row LIMIT ?",
                 (self._embedded_up_to, self._embedder or "", limit),
             ).fetchall()
-            (last,) = self._db.execute("SELECT ifnull(max(row), 0) FROM record").fetchone()
+            (last,) = self.db.execute("SELECT ifnull(max(row), 0) FROM record").fetchone()
         self._embedded_up_to = rows[0][0] - 1 if rows else last
         return [(row, speakers.said(record_of(content))) for row, content in rows]
 
     def embed(self, found: Sequence[tuple[int, Any]]) -> None:
         """See `MemoryBackend.embed`."""
         with self._transaction():
-            vectors.store(self._db, self._embedder or "", [row for row, _ in found], [vector for _, vector in found])
+            vectors.store(self.db, self._embedder or "", [row for row, _ in found], [vector for _, vector in found])
+
+    def _renew(self) -> None:
+        """After a rebuild, in whatever process, nothing in memory holds any more."""
+        (epoch,) = self.db.execute("PRAGMA user_version").fetchone()
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._columns.clear()
+            self._vectors.clear()
+            self._embedded_up_to = 0
 
     def _loaded(self, space: int) -> tuple[Columns, vectors.Vectors | None]:
         columns = self._columns.get(space)
         if columns is None:
             columns = self._columns[space] = Columns(space)
-        columns.catch_up(self._db)
+        columns.catch_up(self.db)
         self._columns.move_to_end(space)
         while len(self._columns) > 1 and sum(held.n for held in self._columns.values()) > _MOST_CACHED:
             old, _ = self._columns.popitem(last=False)
@@ -292,7 +355,7 @@ class SqliteStore:
         held = self._vectors.get(space)
         if held is None:
             held = self._vectors[space] = vectors.Vectors(space, self._embedder)
-        held.catch_up(self._db, columns.n)
+        held.catch_up(self.db, columns.n)
         return columns, held
 
     def _known(self, row: Any, moment: Moment | None) -> Record | None:
@@ -302,12 +365,12 @@ class SqliteStore:
         known = micros(moment.known_at)
         if row[5] > known:
             return None
-        (later,) = self._db.execute(
+        (later,) = self.db.execute(
             "SELECT count(*) FROM log WHERE id = ? AND space = ? AND op > 0 AND at > ?", (row[3], row[1], known)
         ).fetchone()
         if not later:
             return to_record(row)
-        entries = self._db.execute(
+        entries = self.db.execute(
             "SELECT l.cursor, l.op, l.space, l.id, l.at, l.superseded_by, l.ends, l.reason, NULL"
             " FROM log l WHERE l.id = ? AND l.space = ? AND l.op > 0 ORDER BY l.cursor",
             (row[3], row[1]),
@@ -323,14 +386,14 @@ class SqliteStore:
         for start in range(0, len(rows), 1_000):
             some = rows[start : start + 1_000]
             marks = ",".join("?" * len(some))
-            found.update(self._db.execute(f"SELECT row, embedder FROM vector WHERE row IN ({marks})", some).fetchall())
+            found.update(self.db.execute(f"SELECT row, embedder FROM vector WHERE row IN ({marks})", some).fetchall())
         return found
 
     def _rows(self, scope: Scope, ids: Sequence[str]) -> list[Any]:
         spaces = self._spaces(scope)
         found = {}
         for id in ids:
-            row = self._db.execute(
+            row = self.db.execute(
                 f"SELECT {STATE} FROM record r WHERE r.id = ? AND {within(spaces)}{in_session(scope)}",
                 (id, *spaces, *session_value(scope)),
             ).fetchone()
@@ -339,7 +402,7 @@ class SqliteStore:
         return list(found.values())
 
     def _by_row(self, rows: Sequence[int]) -> list[Any]:
-        return [self._db.execute(f"SELECT {STATE} FROM record r WHERE r.row = ?", (row,)).fetchone() for row in rows]
+        return [self.db.execute(f"SELECT {STATE} FROM record r WHERE r.row = ?", (row,)).fetchone() for row in rows]
 
     def _spaces(self, scope: Scope) -> list[int]:
         """The spaces of a scope: those of its tenant that agree with every field it sets."""
@@ -348,40 +411,49 @@ class SqliteStore:
             if (value := getattr(scope, name)) is not None:
                 tests.append(f"{name} = ?")
                 values.append(value)
-        found = self._db.execute(f"SELECT space FROM space WHERE {' AND '.join(tests)} ORDER BY space", values)
+        found = self.db.execute(f"SELECT space FROM space WHERE {' AND '.join(tests)} ORDER BY space", values)
         return [space for (space,) in found]
 
     def _scope(self, space: int) -> Scope:
-        row = self._db.execute("SELECT tenant, user, agent, project FROM space WHERE space = ?", (space,)).fetchone()
+        row = self.db.execute("SELECT tenant, user, agent, project FROM space WHERE space = ?", (space,)).fetchone()
         return Scope(tenant=row[0], user=row[1], agent=row[2], project=row[3])
 
     def _latest(self) -> int:
-        row = self._db.execute("SELECT at FROM log ORDER BY cursor DESC LIMIT 1").fetchone()
+        row = self.db.execute("SELECT at FROM log ORDER BY cursor DESC LIMIT 1").fetchone()
         return 0 if row is None else int(row[0])
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, *, mirrored: bool = True) -> Iterator[None]:
+        mirror = self._mirror if mirrored else None
         try:
-            self._db.execute("BEGIN IMMEDIATE")
+            self.db.execute("BEGIN IMMEDIATE")
             try:
+                before = self._cursor()
                 yield
+                if mirror is not None:
+                    touched = "SELECT DISTINCT id, space FROM log WHERE cursor > ? ORDER BY cursor"
+                    mirror.write(self, self.db.execute(touched, (before,)).fetchall())
+                self.db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self.db.in_transaction:
+                    self.db.execute("ROLLBACK")
+                if mirror is not None:
+                    mirror.undo(self)
                 raise
-            self._db.execute("COMMIT")
         except sqlite3.Error as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
             raise schema.problem(self.path, error) from None
+
+    def _cursor(self) -> int:
+        return int(self.db.execute("SELECT ifnull(max(cursor), 0) FROM log").fetchone()[0])
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
         """One view of the store for several questions."""
         try:
-            self._db.execute("BEGIN")
+            self.db.execute("BEGIN")
             try:
                 yield
             finally:
-                self._db.execute("COMMIT")
+                self.db.execute("COMMIT")
         except sqlite3.Error as error:
             raise schema.problem(self.path, error) from None

@@ -1,0 +1,122 @@
+"""The further pages of a skill: whether a model can find them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+from ...facts import fact
+from ...files import File
+from ...project import Project
+from ...rule import Example, Finding, rule
+from .links import links
+from .names import SPECIFICATION, VERIFIED
+
+_SKILL = "---\nname: pdf\ndescription: Reads PDFs.\n---\n"
+_FOLDERS = ("references", "reference")
+
+
+@fact("mentions-of-pages", kinds={"skill", "resource"}, type=str)
+def mentions(file: File) -> str:
+    """All words of a page that look like the name of a file or folder, to find pages that are named without a link."""
+    words = (word.strip("`*_()[]<>\"',.:;!?") for word in file.text.split() if "." in word or "/" in word)
+    return " ".join(dict.fromkeys(words))
+
+
+def _skills(project: Project) -> Iterator[tuple[File, list[File]]]:
+    """Each skill with the pages in its `references` folder."""
+    pages: dict[str, list[File]] = {}
+    for page in project.of_kind("resource"):
+        folder = page.path.parent
+        if folder.name in _FOLDERS:
+            pages.setdefault(str(folder.parent), []).append(page)
+    for skill in project.of_kind("skill"):
+        if found := pages.get(str(skill.path.parent)):
+            yield skill, found
+
+
+@rule(
+    "CTX415",
+    "reference-too-deep",
+    summary="A page of a skill is linked only from another page, not from SKILL.md.",
+    on="project",
+    severity="info",
+    why="The specification advises references one level deep: a model that reads a page in part does not see the links "
+    "further down in it.",
+    mend="Link the page from SKILL.md too.",
+    source=SPECIFICATION,
+    verified=VERIFIED,
+    bad=Example(
+        {"skills/pdf/SKILL.md": f"{_SKILL}Read [forms](references/forms.md).\n",
+         "skills/pdf/references/forms.md": "See [fields](fields.md).\n", "skills/pdf/references/fields.md": "Text.\n"},
+        ("skills/pdf/references/forms.md", 1, 5),
+    ),
+    good=Example(
+        {"skills/pdf/SKILL.md": f"{_SKILL}Read [forms](references/forms.md) and `references/fields.md`.\n",
+         "skills/pdf/references/forms.md": "See [fields](fields.md).\n", "skills/pdf/references/fields.md": "Text.\n"}
+    ),
+)  # fmt: skip
+def reference_too_deep(project: Project) -> Iterator[Finding]:
+    """Links from page to page whose target SKILL.md does not name."""
+    skills = list(_skills(project))
+    if not skills:
+        return
+    named = {file.path: words for file, words in project.facts(mentions)}
+    linked = {file.path: found for file, found in project.facts(links)}
+    for skill, pages in skills:
+        known = {str(page.path): page for page in pages}
+        for page in pages:
+            for link in linked[page.path].links if page.path in linked else ():
+                target = os.path.normpath(page.path.parent / unquote(link.target.partition("#")[0]))
+                other = known.get(target)
+                if other is not None and other is not page and not _names(named.get(skill.path, ""), other.path):
+                    message = f"`{other.path.name}` is linked from here and not from SKILL.md"
+                    yield Finding((link.start, link.end), message, file=str(page.path))
+
+
+@rule(
+    "CTX418",
+    "page-unmentioned",
+    summary="Nothing mentions a page in a skill's `references` folder.",
+    on="project",
+    severity="info",
+    why="A model reads only what SKILL.md, or a page that it has read, speaks of: this page is never read.",
+    mend="Mention it in SKILL.md and say when to read it, or delete it.",
+    source=SPECIFICATION,
+    verified=VERIFIED,
+    bad=Example(
+        {"skills/pdf/SKILL.md": f"{_SKILL}Text.\n", "skills/pdf/references/forms.md": "# Forms\n"},
+        ("skills/pdf/references/forms.md", 1, 1),
+    ),
+    good=(
+        Example({"skills/pdf/SKILL.md": f"{_SKILL}See forms.md.\n", "skills/pdf/references/forms.md": "Text.\n"}),
+        Example({"skills/pdf/SKILL.md": f"{_SKILL}Read `references/`.\n", "skills/pdf/references/forms.md": "Text.\n"}),
+    ),
+)
+def page_unmentioned(project: Project) -> Iterator[Finding]:
+    """Pages whose name, and whose folder, stands in no other page of the skill."""
+    skills = list(_skills(project))
+    if not skills:
+        return
+    named = {file.path: words for file, words in project.facts(mentions)}
+    for skill, pages in skills:
+        for page in pages:
+            others = (named.get(other.path, "") for other in (skill, *pages) if other is not page)
+            if not any(_names(words, page.path) for words in others):
+                message = f"neither SKILL.md nor another page mentions `{page.path.name}`"
+                yield Finding((0, 1), message, "say in SKILL.md when to read it", file=str(page.path))
+
+
+def _names(words: str, page: Path) -> bool:
+    """Whether these words name a page, its stem in a path, or all of its folder."""
+    folder = page.parent.name
+    whole = f" {words} "
+    return (
+        page.name in words
+        or f"{folder}/{page.stem}" in words
+        or any(f"{start}{folder}{end}" in whole for start in (" ", "/") for end in ("/ ", "/* ", "/*.md "))
+        or f"{folder}/<" in words
+        or f"{folder}/{{" in words
+    )

@@ -1,0 +1,89 @@
+"""Keeps the files and the index of one folder the same: every change goes to the files first, under the index's lock.
+
+What an interrupted write left behind is in the files, and so is what people and git do to them. Opening the folder
+finds both: files that are not as the index remembers them are read again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from lev_os.core.errors import InvalidInput, Problem
+
+from ...types import Change
+from ..sqlite.store import SqliteStore
+from .document import read_document, write_document
+from .tree import Tree
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS file (
+  path TEXT PRIMARY KEY, id TEXT NOT NULL, tenant TEXT NOT NULL, changed INTEGER NOT NULL, size INTEGER NOT NULL
+) WITHOUT ROWID
+"""
+_NOTE = "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?)"
+
+
+class Mirror:
+    """Writes what a store is about to commit to the files of a tree. See `sqlite.store.Mirror`."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._written: list[str] = []
+
+    def write(self, store: SqliteStore, touched: Sequence[tuple[str, int]]) -> None:
+        """Write the files of records, by id and space; raises `StoreProblem`."""
+        self._written = []
+        for id, space in touched:
+            changes = store.log_of(id, space)
+            tenant, record = changes[0].scope.tenant, changes[0].record
+            path = self._tree.path(tenant, "erased" if record is None else record.type, id)
+            relative = str(path.relative_to(self._tree.root))
+            state = self._tree.write(path, write_document(changes))
+            self._written.append(relative)
+            before = "SELECT path FROM file WHERE id = ? AND tenant = ? AND path != ?"
+            for (other,) in store.db.execute(before, (id, tenant, relative)).fetchall():
+                self._tree.remove(self._tree.root / other)
+                store.db.execute("DELETE FROM file WHERE path = ?", (other,))
+            store.db.execute(_NOTE, (relative, id, tenant, state.st_mtime_ns, state.st_size))
+
+    def undo(self, store: SqliteStore) -> None:
+        """The transaction was rolled back: bring what `write` wrote back to what the index says."""
+        for relative in self._written:
+            known = store.db.execute("SELECT id, tenant FROM file WHERE path = ?", (relative,)).fetchone()
+            path = self._tree.root / relative
+            if known is None:
+                self._tree.remove(path)
+                continue
+            state = self._tree.write(path, write_document(store.log_in(*known)))
+            store.db.execute(_NOTE, (relative, *known, state.st_mtime_ns, state.st_size))
+        self._written = []
+
+
+def read_files(store: SqliteStore, tree: Tree) -> tuple[Problem, ...]:
+    """Bring the index to what the files say; the problems of files that cannot be read, whose records stay as known."""
+    store.db.execute(_TABLE)
+    problems: list[Problem] = []
+    there = {path: (changed, size) for path, changed, size in tree.files()}
+    seen = {row[0]: row[1:] for row in store.db.execute("SELECT path, id, tenant, changed, size FROM file")}
+    read: dict[str, list[Change]] = {}
+    for path, state in there.items():
+        if path in seen and seen[path][2:] == state:
+            continue
+        try:
+            read[path] = read_document((tree.root / path).read_bytes(), path)
+        except InvalidInput as error:
+            problems += error.problems
+    gone = [path for path in seen if path not in there]
+    if not read and not gone:
+        return tuple(problems)
+
+    def note(db: sqlite3.Connection) -> None:
+        db.executemany("DELETE FROM file WHERE path = ?", ((path,) for path in gone))
+        rows = ((path, log[0].id, log[0].scope.tenant, *there[path]) for path, log in read.items())
+        db.executemany(_NOTE, rows)
+
+    replaced = {(log[0].scope.tenant, log[0].id) for log in read.values()}
+    forgotten = replaced | {(seen[path][1], seen[path][0]) for path in gone}
+    store.rebuild(sorted(forgotten), [change for log in read.values() for change in log], note)
+    return tuple(problems)

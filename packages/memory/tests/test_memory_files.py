@@ -1,0 +1,190 @@
+"""A folder of Markdown files: the files are the truth, whoever changes them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lev_os.core import LevError
+from lev_os.core.errors import InvalidInput
+from lev_os.memory import MemoryManager, Record, Scope, StoreProblem
+from lev_os.memory.backends.files.document import read_document, write_document
+from lev_os.memory.types import MEMORY_TYPES, Change
+
+ADA = Scope(tenant="acme", user="ada")
+MAY = datetime(2026, 5, 7, tzinfo=UTC)
+
+
+def url(folder: Path) -> str:
+    return f"files:///{folder}"
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*.md"))
+
+
+def test_a_record_is_a_file_that_people_can_read(tmp_path: Path) -> None:
+    """Its fields and its history are frontmatter, its text is the rest."""
+    with MemoryManager.open_sync(url(tmp_path), embedder=None, clock=lambda: MAY) as memory:
+        (id,) = memory.put([Record(type="semantic", text="Ada drinks tea.\n\n- green\n", pinned=True)], scope=ADA)
+    (file,) = files(tmp_path)
+    assert file == tmp_path / "acme" / "semantic" / f"{id}.md"
+    assert file.read_text(encoding="utf-8") == (
+        f'---\nid: "{id}"\ntype: "semantic"\nscope: {{"tenant":"acme","user":"ada"}}\npinned: true\n'
+        'log:\n  - {"at":"2026-05-07T00:00:00Z","op":"put"}\n---\nAda drinks tea.\n\n- green\n\n'
+    )
+
+
+plain = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+numbers = st.integers(-(2**80), 2**80) | st.floats(allow_nan=False, allow_infinity=False)
+anything = st.recursive(
+    st.none() | st.booleans() | numbers | plain,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(plain, inner, max_size=3),
+    max_leaves=8,
+)
+records = st.builds(
+    Record,
+    type=st.sampled_from(MEMORY_TYPES),
+    text=plain | st.just("---\n---\n\n\n"),
+    data=anything,
+    subject=st.none() | plain,
+    sources=st.lists(plain, max_size=2),
+    session=st.none() | plain.filter(bool),
+    sequence=st.none() | st.integers(0, 99),
+    ttl=st.none() | st.floats(1, 1e9),
+    trust=st.floats(0, 1),
+    valid_from=st.none() | st.datetimes(),
+)
+
+
+@given(records, plain)
+def test_a_file_holds_everything_of_a_record(record: Record, reason: str) -> None:
+    """Whatever a record holds, its file gives it back, to the last character."""
+    scope = Scope(tenant="acme", session=record.session)
+    log = [
+        Change(op="put", id="1", scope=scope, at=MAY, record=record, expects=0),
+        Change(op="supersede", id="1", scope=scope, at=MAY, by="2", valid_to=MAY, reason=reason, expects=1),
+    ]
+    assert read_document(write_document(log), "x.md") == log
+
+
+def test_what_people_do_to_the_files_counts(tmp_path: Path) -> None:
+    """A text that is edited, a file that is deleted, one from elsewhere: all is seen when it is opened again."""
+    with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:
+        memory.put([Record(text="Ada drinks tea"), Record(text="Ada sings")], scope=ADA)
+    tea, sings = sorted(files(tmp_path), key=lambda file: "sings" in file.read_text(encoding="utf-8"))
+    tea.write_text(tea.read_text(encoding="utf-8").replace("tea", "coffee"), encoding="utf-8")
+    copy = sings.read_text(encoding="utf-8").replace(sings.stem, "by-hand").replace("sings", "paints")
+    sings.with_name("by-hand.md").write_text(copy.replace('"episodic"', "episodic  # YAML"), encoding="utf-8")
+    sings.unlink()
+    with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:
+        found = {record.id: record.text for record in memory.query(scope=ADA).records}
+        assert found == {tea.stem: "Ada drinks coffee", "by-hand": "Ada paints"}
+        assert [hit.record.text for hit in memory.search("coffee", scope=ADA, k=1)] == ["Ada drinks coffee"]
+        assert memory.problems == ()
+
+
+def test_an_index_that_is_gone_or_damaged_is_made_again(tmp_path: Path) -> None:
+    """Everything is in the files: history, erasures and all."""
+    with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:
+        old, gone = memory.put([Record(text="Ada drinks tea"), Record(text="secret")], scope=ADA)
+        memory.supersede(old, Record(text="Ada drinks coffee"), scope=ADA, reason="told")
+        memory.erase(gone, scope=ADA)
+        before = sorted(memory.export(scope=ADA))
+    for damage in (lambda file: file.unlink(), lambda file: file.write_bytes(os.urandom(5000))):
+        for file in (tmp_path / ".index").glob("memory.db*"):
+            damage(file)
+        with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:
+            assert sorted(memory.export(scope=ADA)) == before
+            assert [hit.record.text for hit in memory.search("Ada drinks", scope=ADA)] == ["Ada drinks coffee"]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "does not begin with frontmatter"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b"---\nid: 1\n", "never closed"),
+        (b"---\nid: [\n---\n", ""),
+        (b"---\nid: x\n---\n", "lacks `scope`"),
+        (b'---\nid: x\nscope: {"tenant": ""}\nlog: []\n---\n', "tenant"),
+        (b'---\nid: x\nscope: {"tenant": "a"}\nlog: []\n---\n', "neither"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named_and_the_rest_works(tmp_path: Path, content: bytes, why: str) -> None:
+    """Its record stays as it was last known; nothing else is affected; the file is left alone."""
+    with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:
+        memory.put([Record(text="Ada drinks tea"), Record(text="Ada sings")], scope=ADA)
+    broken = files(tmp_path)[0]
+    broken.write_bytes(content)
+    with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:
+        assert len(memory.query(scope=ADA).records) == 2
+        problem = memory.problems[0]
+        assert why in problem.message
+        assert str(problem.at).startswith(str(broken.relative_to(tmp_path)))
+    assert broken.read_bytes() == content
+    with pytest.raises(InvalidInput):
+        read_document(content, "x.md")
+
+
+def test_a_failed_write_changes_nothing(tmp_path: Path) -> None:
+    """When one of several files cannot be written, none is, and the index knows none."""
+    with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:
+        memory.put([Record(text="Ada drinks tea")], scope=ADA)
+        (tmp_path / "acme" / "semantic").write_bytes(b"a file where a folder should be")
+        with pytest.raises((StoreProblem, LevError)):
+            memory.put([Record(text="new"), Record(type="semantic", text="newer")], scope=ADA)
+        assert memory.stats(scope=ADA).records == 1
+    assert len(files(tmp_path)) == 1
+
+
+def test_no_link_leads_out(tmp_path: Path) -> None:
+    """A folder that is a link is neither written through nor read."""
+    inside, outside = tmp_path / "memory", tmp_path / "outside"
+    (outside / "episodic").mkdir(parents=True)
+    with MemoryManager.open_sync(url(inside), embedder=None) as memory:
+        (inside / "acme").symlink_to(outside)
+        with pytest.raises(LevError, match="is a link"):
+            memory.put([Record(text="tea")], scope=ADA)
+        assert list((outside / "episodic").iterdir()) == []
+
+
+def test_names_that_are_paths_stay_inside(tmp_path: Path) -> None:
+    """Tenants and imported ids that try to be paths become digests."""
+    folder = tmp_path / "memory"
+    with MemoryManager.open_sync(url(folder), embedder=None) as memory:
+        evil = Scope(tenant="../../evil")
+        memory.put([Record(text="tea")], scope=evil)
+        lines = [
+            line.replace(memory.query(scope=evil).records[0].id, "../../../x") for line in memory.export(scope=evil)
+        ]
+        memory.import_(lines, scope=Scope(tenant="con"))
+        assert memory.get("../../../x", scope=Scope(tenant="con")) is not None
+    assert [path.name for path in tmp_path.iterdir()] == ["memory"]
+    assert all(path.resolve().is_relative_to(folder) for path in files(folder))
+    assert len(files(folder)) == 2
+
+
+def test_erasing_leaves_no_byte(tmp_path: Path) -> None:
+    """Neither the files nor the index hold anything of it."""
+    with MemoryManager.open_sync(url(tmp_path)) as memory:
+        (id,) = memory.put([Record(text="Zanzibar quixotic")], scope=ADA)
+        memory.retract(id, scope=ADA, reason="Kumquats")
+        memory.erase(id, scope=ADA)
+        left = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+        assert not any(mark in left for mark in (b"anzibar", b"quixot", b"umquats"))
+
+
+def test_a_folder_can_be_copied(tmp_path: Path) -> None:
+    """The Markdown files alone, without the index, are the whole memory."""
+    with MemoryManager.open_sync(url(tmp_path / "a"), embedder=None) as memory:
+        memory.put([Record(text="tea")], scope=ADA)
+        before = list(memory.export(scope=ADA))
+    shutil.copytree(tmp_path / "a", tmp_path / "b", ignore=shutil.ignore_patterns(".index"))
+    with MemoryManager.open_sync(url(tmp_path / "b"), embedder=None) as memory:
+        assert list(memory.export(scope=ADA)) == before
