@@ -34,6 +34,7 @@ from lev_os.core.flowmind.model import (
     Wait,
     While,
 )
+from lev_os.core.flowmind.walk import walk
 
 from . import types
 from .cases import covers
@@ -102,6 +103,11 @@ class Analysis:
     """Steps with a test that is written out, and the key of the branch that is never taken because of it."""
     read_as: dict[tuple[int, int], Type] = field(default_factory=dict)
     """By the line and column of an expression, what it gives."""
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """Every step, a step before those inside it."""
+        return tuple(walk(self.linked.tree.steps))
 
     @cached_property
     def reads(self) -> Reads:

@@ -41,7 +41,7 @@ def _whole(subject: FlowSubject) -> bool:
 )  # fmt: skip
 def wrong_branch(subject: FlowSubject) -> Iterator[Finding]:
     """Names that are always null where they are read."""
-    binders = {name: step for step in walk(subject.flow.tree.steps) for name in binds(step)}
+    binders = {name: step for step in subject.analysis.steps for name in binds(step)}
     for unbound in subject.analysis.unbound:
         if reported(subject, unbound.expr):
             continue
@@ -71,7 +71,7 @@ def unused_result(subject: FlowSubject) -> Iterator[Finding]:
     """Ids of asks without tools, and of calls that change nothing, that no expression reads."""
     if not _whole(subject):
         return
-    for step in walk(subject.flow.tree.steps):
+    for step in subject.analysis.steps:
         if step.id is not None and not _is_read(subject, step, step.id) and _for_its_result(subject, step):
             yield Finding(in_step(subject, step, "id"), f"nothing reads `{step.id}`")
 
@@ -120,7 +120,7 @@ def unused_set(subject: FlowSubject) -> Iterator[Finding]:
     """Names of `set` that no expression reads."""
     if not _whole(subject):
         return
-    for step in walk(subject.flow.tree.steps):
+    for step in subject.analysis.steps:
         if isinstance(step, Set):
             for name in step.values:
                 if not _is_read(subject, step, name):
@@ -142,7 +142,7 @@ def ignored_answer(subject: FlowSubject) -> Iterator[Finding]:
     """Waits with `returns` whose id is missing or never read."""
     if not _whole(subject):
         return
-    for step in walk(subject.flow.tree.steps):
+    for step in subject.analysis.steps:
         if isinstance(step, Wait) and step.returns is not None and not (step.id and _is_read(subject, step, step.id)):
             help = None if step.id else "give the step an `id`, and branch on it"
             yield Finding(of_step(subject, step), f"nothing reads the answer to `{step.name}`", help)
@@ -158,7 +158,7 @@ def ignored_answer(subject: FlowSubject) -> Iterator[Finding]:
 )  # fmt: skip
 def nothing_to_catch(subject: FlowSubject) -> Iterator[Finding]:
     """Bodies of `try` without an effect and without an expression."""
-    for step in walk(subject.flow.tree.steps):
+    for step in subject.analysis.steps:
         if isinstance(step, Try) and not subject.problems and all(map(_cannot_fail, walk(step.body))):
             yield Finding(of_step(subject, step), "nothing in this `try` can fail")
 
@@ -196,7 +196,7 @@ def deprecated_reference(subject: FlowSubject) -> Iterator[Finding]:
     for index, ref in enumerate(tree.context):
         if message := _deprecation(subject, ref):
             yield Finding(in_header(subject, "context", index), message[0], message[1])
-    for step in walk(tree.steps):
+    for step in subject.analysis.steps:
         for ref, keys in _references(step):
             if message := _deprecation(subject, ref):
                 yield Finding(in_step(subject, step, *keys), message[0], message[1])
@@ -233,7 +233,7 @@ def broken_elsewhere(subject: FlowSubject) -> Iterator[Finding]:
     foreign = [problem for problem in subject.link_problems if problem.at.path not in (None, subject.flow.path)]
     if not foreign:
         return
-    for step in walk(subject.flow.tree.steps):
+    for step in subject.analysis.steps:
         for ref, keys in _references(step):
             package = _package_of(subject, ref)
             if package is None or (own is not None and package.root == own.root):
