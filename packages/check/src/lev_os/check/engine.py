@@ -107,8 +107,11 @@ class Checker:
         diagnostics += self._about_project()
         return self._report(given, found, diagnostics)
 
-    def check_text(self, path: str | os.PathLike[str], text: str) -> tuple[Diagnostic, ...]:
-        """The findings in one file, as if `text` stood in it: of the file itself, its package and the project."""
+    def check_text(self, path: str | os.PathLike[str], text: str, *, alone: bool = False) -> tuple[Diagnostic, ...]:
+        """The findings in one file, as if `text` stood in it: of the file itself, its package and the project.
+
+        `alone` leaves out what rules on packages and projects find: fast enough for every key that is pressed.
+        """
         place = os.path.abspath(path)
         self.hold(place, text)
         kind = self._kind_in_editor(place, text)
@@ -120,11 +123,13 @@ class Checker:
         self._files[place] = file
         found = list(self.memory.files[place].diagnostics)
         root = package_around(place)
-        if root is not None and (kind == "manifest" or place in self._packages.kinds(root)):
+        named = root is not None and (kind == "manifest" or place in self._packages.kinds(root))
+        if root is not None and named and not alone:
             found += self._packages.about_one(root, file, self._files, self.selection, self._locate)
         elif kind in ("flow", "constitution"):
             found += self._packages.about_loose(file, self.selection, self._locate)
-        found += self._project_rules(self._project())
+        if not alone:
+            found += self._project_rules(self._project())
         own = [item for item in dict.fromkeys(found) if item.file == file.name]
         left, _ = suppress(
             without_ignored(own, self.configuration, self._prefix)[0],
