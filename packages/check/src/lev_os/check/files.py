@@ -77,6 +77,11 @@ class File:
         line = bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1
 
+    def line_around(self, offset: int) -> Span:
+        """The start and end of the line that a character stands on, without its line end."""
+        line = bisect_right(self._starts, offset)
+        return self._starts[line - 1], self._starts[line] - 1 if line < len(self._starts) else len(self.text)
+
     def offset(self, line: int, column: int = 1) -> int:
         """The character at a line and column; the nearest one for a place outside the text."""
         start = self._starts[min(max(line, 1), len(self._starts)) - 1]

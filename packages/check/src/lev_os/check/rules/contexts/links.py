@@ -29,7 +29,7 @@ _PLACEHOLDER = re.compile(r"[<>{}$*`|]|^[^/]*@|\.\.\.|\bpath/to\b|\bfoo\b|^(?:ur
 _OWN = re.compile(r"(?:\./)?(?!\.\./).*\.(?:md|py|sh|js|ts|json|ya?ml|txt|toml|html)")
 _ID = re.compile(r"\{#[\w.:-]+\}\s*$")
 _PUNCTUATION = re.compile(r"[^a-z0-9_ -]")
-_EXPLICIT = re.compile(r"\{#([\w.:-]+)\}|<a\s+(?:[^>]*\s)?(?:id|name)=[\"']([^\"'>]+)|\sid=[\"']([^\"'>]+)")
+_EXPLICIT = re.compile(r"\{#([\w.:-]+)\}|<a\s(?:[^<>]*\s)?(?:id|name)=[\"']([^\"'>]+)|\sid=[\"']([^\"'>]+)")
 
 
 class Reference(msgspec.Struct, frozen=True, array_like=True):
