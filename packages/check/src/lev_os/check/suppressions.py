@@ -40,10 +40,6 @@ class Suppression(msgspec.Struct, array_like=True, frozen=True):
     line: int
     at: tuple[int, int, int, int]
 
-    def covers(self, diagnostic: Diagnostic) -> bool:
-        """Whether it is about this finding."""
-        return self.line in (0, diagnostic.line) and diagnostic.code.startswith(self.codes)
-
 
 def suppressions_of(file: File) -> tuple[Suppression, ...]:
     """The suppressions in a file, those in code of a Markdown file left aside."""
@@ -121,26 +117,45 @@ def suppress(
         return diagnostics, 0
     today = today or date.today().isoformat()
     left: list[Diagnostic] = []
-    used: set[tuple[str, Suppression]] = set()
+    used: set[_About] = set()
     count = 0
-    by_line: dict[tuple[str, int], list[Suppression]] = {}
-    for name, items in by_file.items():
-        for item in items:
-            by_line.setdefault((name, item.line), []).append(item)
+    groups = _groups(by_file)
+    valid = {about: [item for item in items if _valid(item, today)] for about, items in groups.items()}
     for diagnostic in diagnostics:
-        near = (by_line.get((diagnostic.file, line), ()) for line in dict.fromkeys((0, diagnostic.line)))
-        fits = [item for items in near for item in items if item.codes and item.covers(diagnostic)]
-        used.update((diagnostic.file, item) for item in fits)
-        if any(_valid(item, today) for item in fits):
+        fits = [about for about in _abouts(diagnostic) if about in groups]
+        used.update(fits)
+        if any(valid[about] for about in fits):
             if not diagnostic.hard:
                 count += 1
                 continue
-            left += [_hard(item, diagnostic) for item in fits if _valid(item, today)]
+            left += dict.fromkeys(_hard(item, diagnostic) for about in fits for item in valid[about])
         left.append(diagnostic)
     for name, items in by_file.items():
         for item in items:
-            left += _about(item, name, (name, item) in used or not ran(item.codes), today)
+            served = any((name, item.line, code) in used for code in item.codes)
+            left += _about(item, name, served or not ran(item.codes), today)
     return left, count
+
+
+_About = tuple[str, int, str]
+"""A file, a line of it (0: all), and a code or its beginning."""
+
+
+def _groups(by_file: Mapping[str, tuple[Suppression, ...]]) -> dict[_About, list[Suppression]]:
+    """The suppressions by what they are about, so that no finding is compared with all of them."""
+    found: dict[_About, list[Suppression]] = {}
+    for name, items in by_file.items():
+        for item in items:
+            for code in dict.fromkeys(item.codes):
+                found.setdefault((name, item.line, code), []).append(item)
+    return found
+
+
+def _abouts(diagnostic: Diagnostic) -> Iterator[_About]:
+    code = diagnostic.code
+    for line in (0, diagnostic.line):
+        for end in range(1, len(code) + 1):
+            yield diagnostic.file, line, code[:end]
 
 
 def _valid(item: Suppression, today: str) -> bool:
