@@ -230,14 +230,22 @@ class Walk:
         state: State,
     ) -> None:
         """Alternatives, one of which is taken; each with the values that are true in it."""
-        end: State | None = None
+        place = flow.trail + step.path
         leaves = may_return(step)
+        ends: list[tuple[int, State]] = []  # joined two by two: one that has grown is not copied for each branch
         for steps, true in branches:
             branch = state.copy()
             branch.believe(true, self.symbols)
             self._guarded(step, steps, control, flow, branch, leaves=leaves)
-            end = branch if end is None else join(end, branch, self.symbols, flow.trail + step.path)
-        if end is not None:
+            size = 1
+            while ends and ends[-1][0] == size:
+                branch = join(ends.pop()[1], branch, self.symbols, place)
+                size *= 2
+            ends.append((size, branch))
+        if ends:
+            end = ends.pop()[1]
+            while ends:
+                end = join(ends.pop()[1], end, self.symbols, place)
             state.become(end)
 
     def _guarded(
