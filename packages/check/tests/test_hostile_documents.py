@@ -42,7 +42,7 @@ FLOWS: dict[str, Shape] = {
 }
 CONSTITUTIONS: dict[str, Shape] = {
     "checks": numbered('{cel: {holds: "args.n < {}"}}, ', f"{PLANTED}    checks: [", f"{{}}]\n{SHOWN}"),
-    "globs": numbered('"*/tools/refund_of_order_number_{}", ', f"{PLANTED}    checks: [{{forbid_tool: [", f'"x"]}}]\n{SHOWN}'),
+    "globs": numbered('"*/tools/pay_back_order_{}", ', f"{PLANTED}    checks: [{{forbid_tool: [", f'"x"]}}]\n{SHOWN}'),
     "stars": repeated("*a", f'{PLANTED}    checks: [{{forbid_tool: ["', f'"]}}]\n{SHOWN}'),
     "long condition": repeated(" && args.n < 5", f'{PLANTED}    checks: [{{cel: {{holds: "true', f'"}}}}]\n{SHOWN}'),
     "tests": numbered(
