@@ -22,6 +22,7 @@ NAMES = (
     "growth",
     "gate",
     "judgement",
+    "check",
     "drift",
     "check_flows",
     "recall",

@@ -47,6 +47,9 @@ from .walk import Walk, package_around, walk
 
 T = TypeVar("T")
 
+_FEW = 50
+"""Files that are compared with each other after each change in an editor."""
+
 
 class Checker:
     """Checks the files of one root, and remembers what it has read between calls.
@@ -108,7 +111,10 @@ class Checker:
         return self._report(given, found, diagnostics)
 
     def check_text(self, path: str | os.PathLike[str], text: str) -> tuple[Diagnostic, ...]:
-        """The findings in one file, as if `text` stood in it: of the file itself, its package and the project."""
+        """The findings in one file, as if `text` stood in it: of the file itself, its package and the project.
+
+        Of many files, only `check` compares all with each other (repeated passages, links into other pages).
+        """
         place = os.path.abspath(path)
         self.hold(place, text)
         kind = self._kind_in_editor(place, text)
@@ -124,7 +130,8 @@ class Checker:
             found += self._packages.about_one(root, file, self._files, self.selection, self._locate)
         elif kind in ("flow", "constitution"):
             found += self._packages.about_loose(file, self.selection, self._locate)
-        found += self._project_rules(self._project())
+        alone = len(self._files) > _FEW
+        found += self._project_rules(self._project((file,) if alone else tuple(self._files.values())))
         own = [item for item in dict.fromkeys(found) if item.file == file.name]
         left, _ = suppress(
             without_ignored(own, self.configuration, self._prefix)[0],
@@ -140,7 +147,7 @@ class Checker:
     def ask(self, question: Callable[[Project], T]) -> T:
         """What a question other than for findings is answered with, of the files of the last check."""
         with self._packages.resolving():
-            return question(self._project())
+            return question(self._project(tuple(self._files.values())))
 
     def close(self, path: str | os.PathLike[str]) -> None:
         """The editor no longer holds the file: it counts as it is on disk."""
@@ -247,7 +254,7 @@ class Checker:
         digest = self._digest()
         kept = self.memory.project
         if kept is None or kept.digest != digest or not holds(kept.rests_on):
-            project = self._project()
+            project = self._project(tuple(self._files.values()))
             found = self._project_rules(project)
             rests_on = states((*project.used, *self.environment.paths), self._begun)
             kept = self.memory.project = ProjectMemory(digest, rests_on, tuple(dict.fromkeys(found)))
@@ -271,9 +278,9 @@ class Checker:
         with self._packages.resolving():
             return apply(rules, project, None, self._locate)
 
-    def _project(self) -> Project:
+    def _project(self, files: tuple[File, ...]) -> Project:
         return Project(
-            self.root, tuple(self._files.values()), self.environment,
+            self.root, files, self.environment,
             lambda: tuple(self._packages.subject(root, self._files) for root in self._roots),
             self._fact, lambda file: self.memory.files[str(file.path)].digest, self._begun,
         )  # fmt: skip
