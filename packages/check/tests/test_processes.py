@@ -52,10 +52,5 @@ def test_a_process_that_dies(many: None, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_process_that_says_half(many: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be read is looked at again."""
     wanted = checked(1)
-
-    def half(child: tuple[int, int]) -> None:
-        os.close(child[1])
-        os.waitpid(child[0], 0)
-
-    monkeypatch.setattr(examining, "_results", half)
+    monkeypatch.setattr(examining, "_results", lambda child: os.close(child[1]) or (os.waitpid(child[0], 0) and None))
     assert checked(2) == wanted

@@ -47,9 +47,6 @@ from .walk import Walk, package_around, walk
 
 T = TypeVar("T")
 
-_FEW = 50
-"""Files that are compared with each other after each change in an editor."""
-
 
 class Checker:
     """Checks the files of one root, and remembers what it has read between calls.
@@ -110,10 +107,10 @@ class Checker:
         diagnostics += self._about_project()
         return self._report(given, found, diagnostics)
 
-    def check_text(self, path: str | os.PathLike[str], text: str) -> tuple[Diagnostic, ...]:
+    def check_text(self, path: str | os.PathLike[str], text: str, *, alone: bool = False) -> tuple[Diagnostic, ...]:
         """The findings in one file, as if `text` stood in it: of the file itself, its package and the project.
 
-        Of many files, only `check` compares all with each other (repeated passages, links into other pages).
+        `alone` leaves out what rules on packages and projects find: fast enough for every key that is pressed.
         """
         place = os.path.abspath(path)
         self.hold(place, text)
@@ -126,12 +123,13 @@ class Checker:
         self._files[place] = file
         found = list(self.memory.files[place].diagnostics)
         root = package_around(place)
-        if root is not None and (kind == "manifest" or place in self._packages.kinds(root)):
+        named = root is not None and (kind == "manifest" or place in self._packages.kinds(root))
+        if root is not None and named and not alone:
             found += self._packages.about_one(root, file, self._files, self.selection, self._locate)
         elif kind in ("flow", "constitution"):
             found += self._packages.about_loose(file, self.selection, self._locate)
-        alone = len(self._files) > _FEW
-        found += self._project_rules(self._project((file,) if alone else tuple(self._files.values())))
+        if not alone:
+            found += self._project_rules(self._project())
         own = [item for item in dict.fromkeys(found) if item.file == file.name]
         left, _ = suppress(
             without_ignored(own, self.configuration, self._prefix)[0],
@@ -147,7 +145,7 @@ class Checker:
     def ask(self, question: Callable[[Project], T]) -> T:
         """What a question other than for findings is answered with, of the files of the last check."""
         with self._packages.resolving():
-            return question(self._project(tuple(self._files.values())))
+            return question(self._project())
 
     def close(self, path: str | os.PathLike[str]) -> None:
         """The editor no longer holds the file: it counts as it is on disk."""
@@ -254,7 +252,7 @@ class Checker:
         digest = self._digest()
         kept = self.memory.project
         if kept is None or kept.digest != digest or not holds(kept.rests_on):
-            project = self._project(tuple(self._files.values()))
+            project = self._project()
             found = self._project_rules(project)
             rests_on = states((*project.used, *self.environment.paths), self._begun)
             kept = self.memory.project = ProjectMemory(digest, rests_on, tuple(dict.fromkeys(found)))
@@ -278,9 +276,9 @@ class Checker:
         with self._packages.resolving():
             return apply(rules, project, None, self._locate)
 
-    def _project(self, files: tuple[File, ...]) -> Project:
+    def _project(self) -> Project:
         return Project(
-            self.root, files, self.environment,
+            self.root, tuple(self._files.values()), self.environment,
             lambda: tuple(self._packages.subject(root, self._files) for root in self._roots),
             self._fact, lambda file: self.memory.files[str(file.path)].digest, self._begun,
         )  # fmt: skip

@@ -22,6 +22,7 @@ COMMANDS = {
     "run": (f"{_HERE}.run", "Run a flow once, or over a file of inputs."),
     "runs": (f"{_HERE}.runs", "Look at runs; answer what waits for a person."),
     "calibrate": (f"{_HERE}.calibrate", "How well conditions are judged, and which thresholds they need."),
+    "memory": (f"{_HERE}.memory", "What is remembered: look, add, move, erase."),
     "mcp": (f"{_HERE}.mcp", "Serve packages and flows to an MCP host."),
     "lsp": (f"{_HERE}.lsp", "Serve an editor: findings, completion, renaming."),
     "lint-eval": (f"{_HERE}.lint_eval", "How right the rules are, over labelled files."),

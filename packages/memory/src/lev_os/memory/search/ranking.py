@@ -74,11 +74,11 @@ def rank(features: Features, weights: Weights = Weights()) -> dict[str, Any]:
 
 
 def scaled(values: Any) -> Any:
-    """Values brought to 0..1; all 0 when they are all the same."""
+    """Values brought to 0..1. Where all are the same nothing tells them apart: 1 if they are above 0, else 0."""
     if not len(values):
         return values
     low, high = values.min(), values.max()
-    return np.zeros_like(values) if high - low < 1e-9 else (values - low) / (high - low)
+    return (values > 0).astype(np.float32) if high - low < 1e-9 else (values - low) / (high - low)
 
 
 def best(scores: Any, k: int) -> Any:

@@ -50,9 +50,11 @@ def without(text: str, names: Iterable[str]) -> str:
 
 def indexed_text(record: Record, speaker: str | None) -> str:
     """What is searched: the text, with its speaker and its fact's key unless they stand in it."""
-    added = [
-        part
-        for part in (speaker, record.subject, record.predicate)
-        if part is not None and part.casefold() not in record.text.casefold()
-    ]
-    return " ".join((*added, record.text)) if added else record.text
+    text = record.text
+    if speaker is not None and text[: len(speaker)].casefold() == speaker:
+        speaker = None
+    added = [part for part in (speaker, record.subject, record.predicate) if part is not None]
+    if not added:
+        return text
+    folded = text.casefold()
+    return " ".join((*(part for part in added if part.casefold() not in folded), text))

@@ -60,7 +60,9 @@ class _Stems(dict[str, str]):
     def __missing__(self, word: str) -> str:
         if len(self) >= _MOST_STEMS:
             self.clear()
-        stem = "" if word in STOP_WORDS else str(_stemmer().stemWord(word[:_LONGEST]))
+        stem = "" if word in STOP_WORDS else word[:_LONGEST]
+        if stem.isalpha():
+            stem = str(_stemmer().stemWord(stem))
         self[word] = stem
         return stem
 

@@ -1,0 +1,29 @@
+"""`lev memory forget`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ...options import json_option
+from ...output import print_json, print_line
+from ._opened import memory_options, opened
+
+
+@click.command("forget")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.option("--reason", help="Why; kept in the history.")
+@memory_options
+@json_option
+def command(ids: tuple[str, ...], reason: str | None, as_json: bool, **where: Any) -> None:
+    """Take records back: they are not found any more, and `lev memory restore` brings them back.
+
+    \b
+    Examples:
+      lev memory forget 01a2047752d37148618d8f02a592 --reason "a mistake"
+    """
+    with opened(where) as (memory, scope):
+        for id in ids:
+            memory.retract(id, scope=scope, reason=reason)
+    print_json({"forgot": ids}) if as_json else print_line(f"forgot {', '.join(ids)}")

@@ -1,0 +1,28 @@
+"""`lev memory import`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ...options import json_option
+from ...output import print_json, print_line
+from ._opened import memory_options, opened
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@memory_options
+@json_option
+def command(file: Path, as_json: bool, **where: Any) -> None:
+    """Take an export in: ids, times and history included. Taking it in again changes nothing.
+
+    \b
+    Examples:
+      lev memory import memory.jsonl --tenant acme
+    """
+    with opened(where) as (memory, scope), file.open(encoding="utf-8", newline="\n") as lines:
+        taken = memory.import_(lines, scope=scope, path=str(file))
+    print_json({"changes": taken}) if as_json else print_line(f"took in {taken} changes")

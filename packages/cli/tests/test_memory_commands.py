@@ -1,0 +1,93 @@
+"""`lev memory`: from adding to erasing, on the memory of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Lev = Callable[..., Any]
+WORDS = ("--embedder", "none")
+
+
+def add(lev: Lev, text: str, *options: str) -> str:
+    said = lev("memory", "add", text, *options, *WORDS)
+    assert said.code == 0, said.err
+    return str(said.out.strip())
+
+
+def test_what_is_added_is_found_and_explained(lev: Lev, tmp_path: Path) -> None:
+    """The memory lies in the project; a search prints a table, `why` the parts of each score."""
+    id = add(lev, "Ada takes her tea without milk", "--type", "semantic", "--user", "ada")
+    assert id == add(lev, "Ada takes her tea without milk", "--type", "semantic", "--user", "ada")
+    add(lev, "Bob drinks coffee", "--user", "bob")
+    assert (tmp_path / ".lev" / "memory.db").is_file()
+    found = lev("memory", "search", "tea", "--user", "ada", *WORDS)
+    assert found.out.split()[1:3] == [id, "semantic"]
+    assert "Bob" not in found.out
+    assert "raw_bm25" in lev("memory", "why", "tea", "--user", "ada", *WORDS).out
+    assert lev("memory", "search", "tea", "--json", *WORDS).json[0]["record"]["text"].startswith("Ada")
+    assert lev("memory", "search", "tea", "--tenant", "other", *WORDS).out == ""
+
+
+def test_forgetting_can_be_undone_and_erasing_cannot(lev: Lev) -> None:
+    """`history` keeps the reasons until `erase` leaves nothing but that something was erased."""
+    id = add(lev, "tea")
+    assert lev("memory", "forget", id, "--reason", "a mistake").code == 0
+    assert lev("memory", "search", "tea", *WORDS).out == ""
+    assert "a mistake" in lev("memory", "history", id).out
+    assert lev("memory", "restore", id).code == 0
+    assert "text" not in lev("memory", "show", id).out.split("\n\n")[0]
+    refused = lev("memory", "erase", id)
+    assert (refused.code, "--yes" in refused.err) == (2, True)
+    assert lev("memory", "erase", id, "--yes").out == "erased 1 records\n"
+    assert lev("memory", "history", id, "--json").json[0]["op"] == "erase"
+    assert lev("memory", "show", id).code == 2
+
+
+def test_a_question_about_a_time(lev: Lev) -> None:
+    """`as-of` answers with what was true then."""
+    add(lev, "Ada lives in Rome", "--since", "2026-05-07")
+    assert lev("memory", "as-of", "2026-05-06", "Ada", *WORDS).out == ""
+    assert "Rome" in lev("memory", "as-of", "2026-05-08", "Ada", *WORDS).out
+    assert lev("memory", "as-of", "2020-01-01", "Ada", "--known", *WORDS).out == ""
+    wrong = lev("memory", "as-of", "yesterday", "Ada")
+    assert (wrong.code, "2026-05-07" in wrong.err) == (2, True)
+
+
+def test_a_memory_is_exported_imported_and_moved(lev: Lev, tmp_path: Path) -> None:
+    """Lines of JSON, and a folder of files: nothing is lost on the way."""
+    for text in ("tea", "coffee"):
+        add(lev, text)
+    exported = lev("memory", "export").out
+    (tmp_path / "all.jsonl").write_text(exported, encoding="utf-8")
+    assert lev("memory", "import", "all.jsonl", "--tenant", "copy", *WORDS).out == "took in 2 changes\n"
+    assert lev("memory", "export", "--tenant", "copy").out == exported.replace('"local"', '"copy"')
+    moved = lev("memory", "migrate", "sqlite:///.lev/memory.db", "files:///notes", *WORDS)
+    assert moved.out == "2 records are in both, 2 changes were new\n"
+    assert len(list((tmp_path / "notes" / "local" / "episodic").glob("*.md"))) == 2
+    stats = lev("memory", "stats", "--memory", "files:///notes", "--json", *WORDS).json
+    assert stats["by_type"] == {"episodic": 2}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("search", "x", "--memory", "nonsense"), "names no memory"),
+        (("search", "x", "--memory", "sqlite://memory.db"), "three slashes"),
+        (("show", "nothing"), "there is no record nothing"),
+        (("forget", "nothing"), "no record 'nothing'"),
+        (("add", "x", "--tenant", ""), "`tenant` must be text"),
+        (("erase", "--yes"), "--everything"),
+        (("import", "pyproject.toml"), ""),
+    ],
+)
+def test_mistakes_are_said_with_the_way_out(lev: Lev, arguments: tuple[str, ...], says: str) -> None:
+    """Exit code 2, one message, no traceback."""
+    said = lev("memory", *arguments)
+    if says:
+        assert said.code == 2
+        assert says in said.err
+    assert "Traceback" not in said.err
