@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .assembly import Assembly as Assembly
     from .assembly import Plan as Plan
     from .assembly import Receipt as Receipt
+    from .consolidation import Consolidation as Consolidation
+    from .consolidation import Policy as Policy
     from .errors import Conflict as Conflict
     from .errors import NotRemembered as NotRemembered
     from .errors import StoreProblem as StoreProblem
@@ -36,6 +38,8 @@ _HOMES = {
     "Receipt": "assembly",
     "Change": "types",
     "Conflict": "errors",
+    "Consolidation": "consolidation",
+    "Policy": "consolidation",
     "Filter": "types",
     "Hit": "types",
     "MemoryManager": "manager",

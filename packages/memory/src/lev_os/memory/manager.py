@@ -31,6 +31,7 @@ from .types import ANY, Change, Filter, Hit, Moment, Operation, Page, Probe, Rec
 
 if TYPE_CHECKING:
     from .assembly import Assembly, Plan
+    from .consolidation import Consolidation, Extract, Policy
     from .sync import SyncMemory
 
 _PAGE = 1_000
@@ -200,6 +201,33 @@ class MemoryManager:
         if self._indexer is not None:
             await self._indexer.take_in()
         return by
+
+    async def supersede_by(
+        self, id: str, by: str, *, scope: Scope, at: datetime | None = None, reason: str | None = None
+    ) -> None:
+        """Let one record be superseded by another that is there already, from a time (or now) on."""
+        old, new = await self._current(id, scope), await self._current(by, scope)
+        now = self._clock()
+        change = self._change("supersede", old, scope, now, reason)
+        ends = max(at or now, old.begins or now)
+        await self.backend.append(scope, [msgspec.structs.replace(change, by=new.id, valid_to=ends)])
+
+    async def consolidate(
+        self,
+        policy: Policy | None = None,
+        *,
+        scope: Scope,
+        dry_run: bool = False,
+        extract: Extract | None = None,
+        now: datetime | None = None,
+    ) -> Consolidation:
+        """Tidy the scope, or show what would be done; see `lev_os.memory.consolidation`. `extract` is a model's."""
+        from .consolidation import Policy, consolidate
+
+        now = utc(now or self._clock())
+        return await consolidate(
+            self, scope=scope, policy=policy or Policy(), extract=extract, dry_run=dry_run, now=now
+        )
 
     async def retract(self, id: str, *, scope: Scope, reason: str | None = None) -> None:
         """Take back a record that should not be believed; `restore` undoes it. Raises `NotRemembered`."""

@@ -16,6 +16,7 @@ from lev_os.core.errors import Problem
 
 from .assembly import Assembly, Plan
 from .backends import Capability
+from .consolidation import Consolidation, Extract, Policy
 from .manager import MemoryManager
 from .transfer import Migrated, from_lines, pages_of
 from .types import ANY, Change, Filter, Hit, Page, Record, Scope, Stats
@@ -106,6 +107,23 @@ class SyncMemory:
 
     def supersede(self, id: str, new: Record, *, scope: Scope, reason: str | None = None) -> str:
         return self._run(self._memory.supersede(id, new, scope=scope, reason=reason))
+
+    def supersede_by(
+        self, id: str, by: str, *, scope: Scope, at: datetime | None = None, reason: str | None = None
+    ) -> None:
+        self._run(self._memory.supersede_by(id, by, scope=scope, at=at, reason=reason))
+
+    def consolidate(
+        self,
+        policy: Policy | None = None,
+        *,
+        scope: Scope,
+        dry_run: bool = False,
+        extract: Extract | None = None,
+        now: datetime | None = None,
+    ) -> Consolidation:
+        consolidate = self._memory.consolidate
+        return self._run(consolidate(policy, scope=scope, dry_run=dry_run, extract=extract, now=now))
 
     def retract(self, id: str, *, scope: Scope, reason: str | None = None) -> None:
         self._run(self._memory.retract(id, scope=scope, reason=reason))
