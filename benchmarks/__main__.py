@@ -21,6 +21,7 @@ NAMES = (
     "tracing",
     "growth",
     "gate",
+    "check_peers",
     "judgement",
     "drift",
     "check_flows",

@@ -12,6 +12,16 @@ PROJECT = '[project]\nname = "acme"\nversion = "1"\n'
 ENTRY = '\n[project.entry-points."lev_os.packages"]\nacme = "acme"\n'
 
 
+def test_an_example_deep_in_a_project_is_not_its_package(tmp_path: Path) -> None:
+    """The project around it does not announce it, and need not."""
+    for name, text in SOUND.items():
+        path = tmp_path / "docs" / "examples" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
+    assert Checker(tmp_path, selection=Selection(("MAN523",))).check([tmp_path]).diagnostics == ()
+
+
 def test_a_changed_pyproject_is_seen_by_the_next_check(tmp_path: Path) -> None:
     """Announced, then not, then again: each check says what is so now."""
     for name, text in SOUND.items():

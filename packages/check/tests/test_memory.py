@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lev_os.check import check, engine, session
+from lev_os.check import check, examining, session
 from lev_os.check.engine import Checker
 from lev_os.check.memory import Memory
 from lev_os.check.session import Request
@@ -54,13 +54,13 @@ def run(*paths: str) -> list[str]:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that are read."""
     seen: list[str] = []
-    real = engine.read_bytes
+    real = examining.read_bytes
 
     def reading(path: str) -> object:
         seen.append(os.path.relpath(path))
         return real(path)
 
-    monkeypatch.setattr(engine, "read_bytes", reading)
+    monkeypatch.setattr(examining, "read_bytes", reading)
     return seen
 
 

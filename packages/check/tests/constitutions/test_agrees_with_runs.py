@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from hypothesis import given, reject, settings
+from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 from lev_os.check.constitutions.analysis import findings
 from lev_os.core.bidirectional import Effect, Failure, Machine
@@ -235,6 +235,7 @@ def _trail(effect: Effect) -> str:
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**32))
+@example(105787).via("a loop that might have returned decides what follows")
 def test_what_the_gate_holds_against_a_call_was_known_before(seed: int) -> None:
     """Every objection of a run is among the findings; every sure finding is an objection wherever a run gets."""
     try:

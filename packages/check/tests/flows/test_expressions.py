@@ -178,6 +178,7 @@ def test_what_fails_because_of_types_was_said(source: str, scope: dict[str, Any]
         ("tags.exists(t, t > 1)", "operand", "t > 1", True),
         ("maybe.contains('a')", "null", "maybe", False),
         ("size(maybe) > 0", "null", "maybe", False),
+        ("has(order.note) && order.note.contains('a')", "null", "order.note", False),
         ("'a' in counts", "never", "'a'", True),
     ],
 )

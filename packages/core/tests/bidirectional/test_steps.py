@@ -430,3 +430,60 @@ def test_how_often_it_was_tried_is_said(attempts: int, said: str) -> None:
     found = failure(steps, model=lambda request: {"answer": {}})
     assert found.message.startswith(f"no valid result after {said}")
     assert found.message.count("; ") == 4
+
+
+# --- time, late results, and what is bound
+
+
+def test_a_late_result_is_written_down_whole() -> None:
+    """What came back for an effect that was dropped, a value or a failure, is in the journal."""
+    text = "  - {parallel: {a: [{ask: A.}], b: [{ask: B.}], c: [{ask: C.}]}, wait_for: any}\n"
+    machine = Machine(flow(text), gate=open_gate(), run="r", secret=b"s")
+    first, second, third = machine.start({}).effects
+    machine.submit(first.token, {"answer": "so"})
+    (record,) = machine.submit(second.token, {"answer": "late"}).records
+    assert (record.type, record.body) == ("late", {"value": {"answer": "late"}})
+    (record,) = machine.fail(third.token, ValueError("no")).records
+    assert (record.type, record.body["failure"]["kind"], record.body["failure"]["message"]) == ("late", "model", "no")
+
+
+def test_a_person_may_take_longer_than_the_run_may_work() -> None:
+    """Time stands still while a person is waited for, so no deadline comes of it; a wait's own timeout is one."""
+    text = "flowmind: 1\nname: t\ninput: {}\nlimits: {time: 10s}\nsteps:\n"
+    machine = Machine(Flow.parse(text + "  - {wait: w}\n").link(), gate=open_gate(), run="r", secret=b"s")
+    assert machine.start({}, at=0.0).effects[0].deadline is None
+    machine = Machine(Flow.parse(text + "  - {wait: w, timeout: 60s}\n").link(), gate=open_gate(), run="r", secret=b"s")
+    assert machine.start({}, at=0.0).effects[0].deadline == 60.0
+
+
+def test_without_a_clock_every_input_is_a_tick_unless_it_has_a_time() -> None:
+    """Records stay in order, and a driver may still say when something was."""
+    machine = Machine(flow("  - {ask: A.}\n  - {ask: B.}\n"), gate=open_gate(), run="r", secret=b"s")
+    (first,) = machine.start({}).effects
+    step = machine.submit(first.token, {"answer": "so"}, at=7.0)
+    assert {record.at for record in step.records} == {7.0}
+    step = machine.submit(step.effects[0].token, {"answer": "so"})
+    assert {record.at for record in step.records} == {8.0}
+
+
+def test_an_answer_is_bound_as_its_schema_reads_it() -> None:
+    """A number is a double, whatever the model has written; a default is filled in."""
+    steps = "  - {id: a, ask: A., returns: {n: number, s: {type: string, default: so}}}\n  - {return: '${a}'}\n"
+    found = run_of(steps, model=lambda request: {"answer": {"n": 1}})
+    assert found == {"n": 1.0, "s": "so"}
+    assert isinstance(found["n"], float)
+
+
+def test_a_model_that_only_calls_tools_comes_to_an_end() -> None:
+    """The step fails as a model's failure, and another attempt would end the same way."""
+    card = ToolCard(specifier="t", name="t", input_schema={}, declaration=ToolDeclaration(effects=NONE))
+    program = Flow.parse("flowmind: 1\nname: t\ninput: {}\nsteps:\n  - {id: a, ask: A., tools: [./tools/t]}\n")
+    machine = Machine(program.link(tools={"./tools/t": card}), gate=open_gate(), run="r", secret=b"s")
+    machine.start({})
+    while machine.outcome is None:
+        (effect,) = machine.effects
+        machine.submit(effect.token, {"tool_calls": [{"tool": "t"}]} if effect.kind == "model" else 1)
+    assert machine.outcome.error is not None
+    assert (machine.outcome.error.kind, machine.outcome.error.step) == ("model", "a")
+    assert machine.outcome.error.message == "the model has called tools 25 times without answering"
+    assert not machine.outcome.error.retryable

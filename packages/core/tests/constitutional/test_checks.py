@@ -273,6 +273,24 @@ class TestTaint:
             assert ruling("taint", self.ARGUMENT, action, authority="hard") == "deny"
             assert ruling("taint", self.ARGUMENT, action, authority="default") == "allow"
 
+    def test_what_is_tainted_is_said(self) -> None:
+        """Every argument and what led to the call, with all labels, and the way out where there is one."""
+        action = {**self.ACTION, "taint": {"": ["untrusted"], "args.text": ["untrusted", "private"]}}
+        argument = {"from": ["untrusted", "private"], "to": ["writes_external", "spends"]}
+        (finding,) = judge("taint", argument, action).findings
+        assert finding.message == (
+            "A rule: what led to this call is untrusted; `args.text` is private and untrusted, "
+            "and `send` has the effect `writes_external`"
+        )
+        paths = {"": ["untrusted"], "args.text": ["private", "untrusted"]}
+        assert finding.evidence == {"tool": "send", "paths": paths, "to": ["writes_external"]}
+        assert finding.help is None
+        (finding,) = judge("taint", self.ARGUMENT, self.ACTION).findings
+        assert finding.help == "let a person approve that very value before the call"
+        undeclared = {**self.ACTION, "tool": {"name": "send"}}
+        (finding,) = judge("taint", self.ARGUMENT, undeclared, authority="hard").findings
+        assert finding.message.endswith("and `send` declares no effects, so the worst is assumed")
+
     def test_only_the_approval_of_that_very_value_clears_it(self) -> None:
         """Another value, a no, or another wait's name leave it tainted."""
 
@@ -332,6 +350,13 @@ class TestTemporal:
         assert session.judge(self.call(2, "second", to="bob")).ruling == "deny"
         session.person(3, "ok", "anything", {"approved": True})
         assert session.judge(self.call(4, "second", to="bob")).ruling == "allow"
+
+    def test_an_approval_of_the_call_itself_grows_old_too(self) -> None:
+        """`within` counts from the moment at which the person said yes."""
+        session = gate("temporal", {"requires_before": "approval", "within": "10m"}).session()
+        session.approved(self.call(100, to="ann"))
+        assert session.judge(self.call(700, to="ann")).ruling == "allow"
+        assert session.judge(self.call(701, to="ann")).ruling == "deny"
 
     def test_it_is_about_consequential_calls_unless_told_otherwise(self) -> None:
         """A look-up needs no approval, a selected tool does."""
@@ -511,6 +536,15 @@ class TestBudget:
         """Others neither use the budget nor are stopped by it."""
         session = gate("budget", {"calls": 0, "tools": ["refund"]}).session()
         assert self.spend(session) == "allow"
+        session = gate("budget", {"calls": 0, "effects": ["irreversible"]}).session()
+        assert self.spend(session) == "allow"
+        assert session.judge(action_of({"tool": {"name": "x", "effects": ["irreversible"]}})).ruling == "deny"
+
+    def test_a_budget_of_nothing_is_a_fault(self) -> None:
+        """It would limit nothing."""
+        (fault,) = KINDS["budget"].faults({"tools": ["x"]})
+        assert (fault.path, fault.message) == ((), "it limits nothing")
+        assert fault.help == "write `calls: 5`, or `field: args.amount` with `total: 500`"
 
 
 class TestSchema:

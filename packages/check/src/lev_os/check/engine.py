@@ -23,19 +23,18 @@ from .applying import apply
 from .configuration import Configuration
 from .diagnostics import Diagnostic, NotChecked, Report
 from .environment import Environment, find_environment
+from .examining import Said, Stale, digest_of, examine, examine_all
 from .excluding import excluded, without_ignored
 from .facts import NOTHING, Fact
 from .files import File
 from .kinds import kind_of, kind_of_named, sniff
 from .memory import (
     CHANGING,
-    FileMemory,
     Memory,
     PackageMemory,
     ProjectMemory,
     files_below,
     holds,
-    settled,
     state,
     states,
 )
@@ -43,7 +42,7 @@ from .packaged import Packages
 from .project import Project
 from .reading import Unreadable, decode, read_bytes
 from .selection import Selection
-from .suppressions import suppress, suppressions_of
+from .suppressions import suppress
 from .walk import Walk, package_around, walk
 
 T = TypeVar("T")
@@ -66,6 +65,7 @@ class Checker:
         configuration: Configuration | None = None,
         memory: Memory | None = None,
         faults: tuple[Diagnostic, ...] = (),
+        processes: int = 1,
     ) -> None:
         self.root = Path(os.path.abspath(root or os.getcwd()))
         self.selection = selection or Selection()
@@ -73,6 +73,7 @@ class Checker:
         self.configuration = configuration or Configuration()
         self.memory = memory or Memory()
         self._faults = faults
+        self._processes = processes
         self.rests_on: dict[str, int] = {}
         """After a check: the states of all that its report rests on."""
         self._prefix = os.path.join(str(self.root), "")
@@ -106,25 +107,29 @@ class Checker:
         diagnostics += self._about_project()
         return self._report(given, found, diagnostics)
 
-    def check_text(self, path: str | os.PathLike[str], text: str) -> tuple[Diagnostic, ...]:
-        """The findings in one file, as if `text` stood in it: of the file itself, its package and the project."""
+    def check_text(self, path: str | os.PathLike[str], text: str, *, alone: bool = False) -> tuple[Diagnostic, ...]:
+        """The findings in one file, as if `text` stood in it: of the file itself, its package and the project.
+
+        `alone` leaves out what rules on packages and projects find: fast enough for every key that is pressed.
+        """
         place = os.path.abspath(path)
         self.hold(place, text)
         kind = self._kind_in_editor(place, text)
         if kind is None:
             return ()
         self._begun = time.time_ns()
-        file = self._read(place, kind)
-        if file is None:
-            return ()
+        file = File(Path(place), self._name(place), kind)
+        self._hold(file, text)
         self._files[place] = file
         found = list(self.memory.files[place].diagnostics)
         root = package_around(place)
-        if root is not None and (kind == "manifest" or place in self._packages.kinds(root)):
+        named = root is not None and (kind == "manifest" or place in self._packages.kinds(root))
+        if root is not None and named and not alone:
             found += self._packages.about_one(root, file, self._files, self.selection, self._locate)
         elif kind in ("flow", "constitution"):
             found += self._packages.about_loose(file, self.selection, self._locate)
-        found += self._project_rules(self._project())
+        if not alone:
+            found += self._project_rules(self._project())
         own = [item for item in dict.fromkeys(found) if item.file == file.name]
         left, _ = suppress(
             without_ignored(own, self.configuration, self._prefix)[0],
@@ -176,12 +181,44 @@ class Checker:
         return self.memory.packages[root].kinds if root in self._kept else self._packages.kinds(root)
 
     def _read_all(self, kinds: Mapping[str, str]) -> dict[str, File]:
-        files: dict[str, File] = {}
-        for path, kind in kinds.items():
-            meant = self._sniffed(path) if kind == "document" else kind
-            if meant is not None and (file := self._read(path, meant)) is not None:
-                files[path] = file
+        """Every file that can be read; what is said of those that have changed goes into `memory`."""
+        meant = {path: self._sniffed(path) if kind == "document" else kind for path, kind in kinds.items()}
+        files = {path: File(Path(path), self._name(path), kind) for path, kind in meant.items() if kind is not None}
+        stale: list[Stale] = []
+        for path, file in files.items():
+            kept = self.memory.files.get(path)
+            if path in self._texts:
+                self._hold(file, self._texts[path])
+            elif kept is not None and kept.kind == file.kind and kept.state == state(path):
+                self.rests_on[path] = kept.state
+            else:
+                stale.append(Stale(path, file.name, file.kind, kept if kept and kept.kind == file.kind else None))
+        said = examine_all(stale, self._begun, self.selection, processes=self._processes)
+        for item, found in zip(stale, said, strict=True):
+            self._remember(item.path, found)
+            if isinstance(found, str):
+                del files[item.path]
         return files
+
+    def _remember(self, path: str, said: Said) -> None:
+        if isinstance(said, str):
+            self._unreadable[path] = said
+            self.memory.files.pop(path, None)
+            return
+        if said is not self.memory.files.get(path):
+            self._values.pop(path, None)
+        self.memory.files[path] = said
+        self.rests_on[path] = said.state
+
+    def _hold(self, file: File, text: str) -> None:
+        """Look at a file that an editor holds, unless it was looked at so before."""
+        file.text = text
+        path = str(file.path)
+        digest = digest_of(text.encode("utf-8", "surrogatepass"))
+        kept = self.memory.files.get(path)
+        if kept is None or kept.kind != file.kind or kept.digest != digest:
+            self._remember(path, examine(file, digest, CHANGING, self.selection))
+        self.rests_on[path] = CHANGING
 
     def _sniffed(self, path: str) -> str | None:
         try:
@@ -192,40 +229,6 @@ class Checker:
         if kind is None:
             self._unreadable[path] = "it is neither a flow nor a constitution"
         return kind
-
-    def _read(self, path: str, kind: str) -> File | None:
-        """The file, with what rules on files say of it in `memory`; only what has changed is read."""
-        kept = self.memory.files.get(path)
-        if kept is not None and kept.kind != kind:
-            kept = None
-        file = File(Path(path), self._name(path), kind)
-        text = self._texts.get(path)
-        if text is None and kept is not None and kept.state == state(path):
-            self.rests_on[path] = kept.state
-            return file
-        now = CHANGING
-        try:
-            if text is not None:
-                data = text.encode("utf-8", "surrogatepass")
-                file.text = text  # what an editor holds may be on no disk
-            else:
-                data, status = read_bytes(path)
-                now = settled(status, self._begun)
-            self.rests_on[path] = now
-            digest = blake2b(data, digest_size=16).digest()
-            if kept is not None and kept.digest == digest:
-                kept.state = now
-            else:
-                if text is None:
-                    file.text = decode(data)
-                found = apply(self.selection.on_files(kind), file, file, lambda _: file)
-                self._values.pop(path, None)
-                self.memory.files[path] = FileMemory(kind, now, digest, tuple(found), suppressions_of(file), {})
-        except Unreadable as problem:
-            self._unreadable[path] = str(problem)
-            self.memory.files.pop(path, None)
-            return None
-        return file
 
     def _about_package(self, root: str) -> tuple[Diagnostic, ...]:
         if root not in self._kept:

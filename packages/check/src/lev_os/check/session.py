@@ -44,7 +44,7 @@ def run(request: Request, *, root: str | None = None) -> Report:
     last = store.last()
     if last is not None and last.given == given and holds(last.rests_on):
         return last.report
-    checker = new_checker(request, root, store.memory())
+    checker = new_checker(request, root, store.memory(), processes=os.cpu_count() or 1)
     report = checker.check(request.paths)
     # What could not be read may become readable without a trace of it in any file's state.
     store.save(RunMemory(() if report.not_checked else given, checker.rests_on, report), checker.memory)
@@ -63,7 +63,7 @@ def _plugins(file: str | None) -> str:
     return stamp(read_configuration(file).plugins)
 
 
-def new_checker(request: Request, root: str, memory: Memory | None = None) -> Checker:
+def new_checker(request: Request, root: str, memory: Memory | None = None, *, processes: int = 1) -> Checker:
     """A checker for the project around `root`: its configuration, with what the command line adds to it."""
     from .engine import Checker
     from .selection import Selection
@@ -80,5 +80,11 @@ def new_checker(request: Request, root: str, memory: Memory | None = None) -> Ch
         request.select or configuration.select, request.ignore, configuration.ignore, configuration.rules
     )
     return Checker(
-        root, selection=selection, environment=environment, configuration=configuration, memory=memory, faults=faults
+        root,
+        selection=selection,
+        environment=environment,
+        configuration=configuration,
+        memory=memory,
+        faults=faults,
+        processes=processes,
     )

@@ -91,7 +91,7 @@ class Classes:
         transformed = any(self._transforms(each, value) for each in shape.decorators)
         enum = value.module == "enum" and value.name in ("Enum", "Flag")
         for base in shape.bases:
-            found = self.types.evaluate(base, value.module) if not value.local else self.local_base(base, value)
+            found = None if value.local else self.types.evaluate(base, value.module)
             match found:
                 case ClassValue():
                     above = self.ancestry(found)
@@ -127,10 +127,6 @@ class Classes:
         transformed |= _is_transform(shape) and bool(shape.bases)
         ordered = tuple({id(each.shape): each for each in classes}.values())
         return Ancestry(ordered, tuple(dict.fromkeys(builtin)), opens, open_class, transformed, enum)
-
-    def local_base(self, base: Expression, value: ClassValue) -> Value:
-        """A base of a class that a document defines; those are looked up by whoever reads the document."""
-        return None
 
     def _transforms(self, decorator: Expression, value: ClassValue) -> bool:
         if dotted(decorator).rpartition(".")[2] == "dataclass":

@@ -85,15 +85,6 @@ class Finder:
                     found.add(stem)
         return sorted(found - {"__pycache__"})
 
-    def tops(self) -> Iterator[str]:
-        """The names of everything that can be imported, without a dot, except for the standard library."""
-        for path in self._search:
-            for entry, is_folder in self._names(path).items():
-                stem = entry.partition(".")[0]
-                if stem.isidentifier() and ((is_folder and "." not in entry) or entry.endswith((".py", *_COMPILED))):
-                    yield stem
-        yield from self._mapped
-
     def rests_on(self) -> list[str]:
         """The files and folders that answers came from, without Python's own."""
         known = os.path.join(_standard_library(), "")

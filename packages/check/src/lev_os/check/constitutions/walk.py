@@ -312,6 +312,8 @@ class Walk:
             entry = after
         self._decided(step, after, seen.maybe())
         state.become(after)
+        if may_return(step):
+            state.names.control = state.names.control.also(seen)
         self._bind(step, flow, state, seen)
 
     def _for_each(self, step: ForEach, flow: Flow, state: State) -> None:

@@ -9,8 +9,8 @@ from ..markdown import Code
 from ..rule import Span
 
 _STEM = re.compile(
-    r"history|news|changes|change.?log.*|releases?|release.?notes.*|migrat\w*(?:[-_ ].*)?|.*[-_ ]migration|"
-    r"upgrad\w*(?:[-_ ].*)?|what.?s.?new.*|breaking.*|deprecat\w*",
+    r".*template|history|news|changes|change[-_ ].+|change.?log.*|releases?|release.?notes.*|"
+    r"migrat\w*(?:[-_ ].*)?|.*[-_ ]migration|upgrad\w*(?:[-_ ].*)?|what.?s.?new.*|breaking.*|deprecat\w*",
     re.IGNORECASE,
 )
 _HEADING = re.compile(

@@ -14,7 +14,7 @@ from .fences import Bind, Block, FromImport, Import, Statement
 from .follow import Drift, Follower, Scope
 from .mentions import Fence, Mentions, Spoken, expression
 
-_WORD = re.compile(r"[A-Za-z_]\w*")
+_FIRST = re.compile(r"@?([A-Za-z_]\w*)")
 _FILES = frozenset(("py", "pyi", "md", "rst", "txt", "json", "toml", "yaml", "yml", "cfg", "ini", "js", "html", "sh"))
 _NOT_MODULES = frozenset(
     {
@@ -78,8 +78,8 @@ def _spoken(spoken: Spoken, shared: Scope, calls: Calls) -> Follower:
     """Follow one code span."""
     follower = Follower(calls)
     finder = calls.types.index.finder
-    words = _WORD.findall(spoken.text)
-    if shared.keys().isdisjoint(words) and not finder.is_installed(words[0]):
+    first = _FIRST.match(spoken.text)
+    if first is None or (first[1] not in shared and not finder.is_installed(first[1])):
         return follower
     value = expression(spoken)
     top, _, rest = dotted(value).partition(".")

@@ -68,7 +68,7 @@ class DefineClass(msgspec.Struct, frozen=True, array_like=True, tag="class"):
 Statement = Import | FromImport | Bind | Look | Block | Define | DefineClass
 _PROMPT = re.compile(r"[ \t]*(?:>>>|\.\.\.)(?: |$)")
 _QUIET = frozenset({"ImportError", "ModuleNotFoundError", "AttributeError", "TypeError", "Exception"})
-_ASKS = frozenset({"isinstance", "issubclass", "hasattr", "getattr", "type", "callable"})
+_ASKS = frozenset({"isinstance", "issubclass", "hasattr"})
 _EXPECTED = re.compile(r"raises|suppress|warns|assertRaises")
 
 
@@ -138,6 +138,7 @@ class _Reader:
         self.lines = lines
         self.places = places
         self.first = first
+        self.asks = any(f"{name}(" in line for line in lines for name in _ASKS)
 
     def place(self, line: int, column: int) -> int:
         index = line - 1 + self.first
@@ -162,7 +163,7 @@ class _Reader:
                 value = read(node.value)
                 binds: list[Statement] = [Bind(_names(each), value) for each in node.targets if _names(each)]
                 others = [Look(read(each)) for each in node.targets if not _names(each)]
-                return _guarded(node, [*(binds or [Look(value)]), *others])
+                return self._guarded(node, [*(binds or [Look(value)]), *others])
             case ast.AnnAssign():
                 bound: list[Statement] = [Look(read(node.value))] if node.value else []
                 name = _names(node.target)
@@ -180,7 +181,7 @@ class _Reader:
             case ast.If() | ast.While():
                 return self._branches(node)
             case ast.Assert():
-                return [Block((*_unsure(node.test), Look(read(node.test)))), *self._narrowed(node.test)]
+                return [Block((*self._unsure(node.test), Look(read(node.test)))), *self._narrowed(node.test)]
             case ast.Try() | ast.TryStar():
                 return self._try(node)
             case ast.Match():
@@ -194,13 +195,13 @@ class _Reader:
                 shape = read_class(node, "", place)
                 return [*looks, DefineClass(shape, tuple(self.statements(node.body)))]
             case ast.Expr() | ast.Return():
-                return _guarded(node, [Look(read(node.value))])
+                return self._guarded(node, [Look(read(node.value))])
             case _:
                 return [Look(read(child)) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
 
     def _branches(self, node: ast.If | ast.While) -> list[Statement]:
         """What a test tells of a name holds in its branch; after it, less is known of the name than before."""
-        unsure = _unsure(node.test)
+        unsure = self._unsure(node.test)
         test = Look(self._expression(node.test))
         narrowed = self._narrowed(node.test)
         body = Block((*unsure, *narrowed, *self.statements(node.body)))
@@ -215,6 +216,25 @@ class _Reader:
             ):
                 return [Bind((name,), read_annotation(kind, self.place), ":")]
         return []
+
+    def _unsure(self, node: ast.AST) -> list[Statement]:
+        """The names that `isinstance`, `hasattr` and their like ask about: they may be more than is known of them."""
+        if not self.asks:
+            return []
+        asked = {
+            inner.args[0].id
+            for inner in ast.walk(node)
+            if isinstance(inner, ast.Call)
+            and isinstance(inner.func, ast.Name)
+            and inner.func.id in _ASKS
+            and inner.args
+            and isinstance(inner.args[0], ast.Name)
+        }
+        return [Bind((name,), None) for name in sorted(asked)]
+
+    def _guarded(self, node: ast.stmt, statements: list[Statement]) -> list[Statement]:
+        unsure = self._unsure(node)
+        return [Block((*unsure, *statements))] if unsure else statements
 
     def _match(self, node: ast.Match) -> list[Statement]:
         cases: list[Statement] = []
@@ -278,25 +298,6 @@ class _Reader:
 
 def _instance_of(node: ast.expr | None, place: Place) -> Expression:
     return read_annotation(node, place) if isinstance(node, ast.Name | ast.Attribute) else None
-
-
-def _unsure(node: ast.AST) -> list[Statement]:
-    """The names that `isinstance`, `hasattr` and their like ask about: they may be more than is known of them."""
-    asked = {
-        inner.args[0].id
-        for inner in ast.walk(node)
-        if isinstance(inner, ast.Call)
-        and isinstance(inner.func, ast.Name)
-        and inner.func.id in _ASKS
-        and inner.args
-        and isinstance(inner.args[0], ast.Name)
-    }
-    return [Bind((name,), None) for name in sorted(asked)]
-
-
-def _guarded(node: ast.stmt, statements: list[Statement]) -> list[Statement]:
-    unsure = _unsure(node)
-    return [Block((*unsure, *statements))] if unsure else statements
 
 
 def _names(target: ast.expr) -> tuple[str, ...]:

@@ -34,8 +34,10 @@ from lev_os.core.flowmind.model import (
     Wait,
     While,
 )
+from lev_os.core.flowmind.walk import walk
 
 from . import types
+from .cases import covers
 from .counting import Cost, count
 from .expressions import Complaint, Reading
 from .narrowing import among, assume, assume_in, neither
@@ -99,10 +101,13 @@ class Analysis:
     switched: list[tuple[Switch, Type]] = field(default_factory=list)
     never: list[tuple[Step, str]] = field(default_factory=list)
     """Steps with a test that is written out, and the key of the branch that is never taken because of it."""
-    results: dict[str, Type] = field(default_factory=dict)
-    """By the path of a step, what is bound to its id."""
     read_as: dict[tuple[int, int], Type] = field(default_factory=dict)
     """By the line and column of an expression, what it gives."""
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """Every step, a step before those inside it."""
+        return tuple(walk(self.linked.tree.steps))
 
     @cached_property
     def reads(self) -> Reads:
@@ -150,7 +155,6 @@ class _Walker:
             _STEPS[type(step)](self, step, names)
 
     def _bind(self, step: Step, names: Names, type_: Type) -> None:
-        self.analysis.results[step.path] = type_
         if step.id is not None:
             names.bind(step.id, type_)
 
@@ -283,12 +287,12 @@ class _Walker:
         for label, steps in step.cases.items():
             layer = Names(names)
             if node is not None and only_text:
-                among(layer, node, [label])
+                among(node, [label], layer)
             self.block(steps, layer)
             branches.append(layer)
         rest = Names(names)
         if node is not None:
-            neither(rest, node, step.cases)
+            neither(node, step.cases, rest)
         if covers(found, step.cases):
             rest.dead = True
         self.block(step.default, rest)
@@ -326,7 +330,7 @@ class _Walker:
                 if isinstance(node, cel.Constant) and node.value is False:
                     body.dead = True
                     self.analysis.never.append((step, "do"))
-                assume_in(body, node, True)
+                assume_in(node, body, True)
         elif step.condition is not None:
             self._judge(step, step.condition, body)
         self.block(step.do, body)
@@ -340,7 +344,7 @@ class _Walker:
         if step.where is not None:
             self.truth(step, step.where, inner)
             if (node := _parsed(step.where)) is not None:
-                assume_in(inner, node, True)
+                assume_in(node, inner, True)
         self.block(step.do, inner)
         made = self.value(step, step.collect, inner) if step.has_collect else _locals(inner)
         self._bind(step, names, types.list_of(made))
@@ -394,21 +398,6 @@ def _parsed(expr: Expr) -> cel.Node | None:
         return cel.parse(expr.source)
     except ExpressionError:
         return None
-
-
-def covers(found: Type, cases: Mapping[str, Any]) -> bool:
-    """Whether a plain `switch` over such a value always takes one of its cases."""
-    return unhandled(found, cases) == ()
-
-
-def unhandled(found: Type, cases: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """The values for which a plain `switch` has no case; None when they cannot be counted."""
-    if found.kinds == {"bool"}:
-        return tuple(text for text in ("true", "false") if text not in cases)
-    if found.values is None or found.kinds - {"string", "null"}:
-        return None
-    missing = [str(value) for value in sorted(map(str, found.values)) if value not in cases]
-    return (*missing, "null") if "null" in found.kinds and "null" not in cases else tuple(missing)
 
 
 _STEPS: Mapping[type, Callable[[_Walker, Any, Names], None]] = {

@@ -27,34 +27,25 @@ def path_of(node: cel.Node) -> Path | None:
 def assume(test: cel.Node, names: Names, truth: bool) -> Names:
     """What is known where `test` was true, or false: a layer over `names`."""
     layer = Names(names)
-    assume_in(layer, test, truth)
+    assume_in(test, layer, truth)
     return layer
 
 
-def assume_in(names: Names, test: cel.Node, truth: bool) -> None:
-    """`assume`, in this layer."""
-    _assume(test, names, truth)
-
-
-def among(names: Names, node: cel.Node, values: list[str | int | float | bool | None]) -> None:
-    """What `node` reads is one of these, in this layer."""
-    _among(node, values, names)
-
-
-def neither(names: Names, node: cel.Node, values: Iterable[str]) -> None:
+def neither(node: cel.Node, values: Iterable[str], names: Names) -> None:
     """What `node` reads is none of these, in this layer."""
     for value in values:
         _refine(node, names, partial(_except, value=value))
 
 
-def _assume(test: cel.Node, names: Names, truth: bool) -> None:
+def assume_in(test: cel.Node, names: Names, truth: bool) -> None:
+    """`assume`, in this very layer."""
     match test:
         case cel.Unary(operator="!", of=inner):
-            _assume(inner, names, not truth)
+            assume_in(inner, names, not truth)
         case cel.Binary(operator="&&" | "||" as operator, left=left, right=right):
             if (operator == "&&") == truth:
-                _assume(left, names, truth)
-                _assume(right, names, truth)
+                assume_in(left, names, truth)
+                assume_in(right, names, truth)
             else:
                 # Either side alone may have decided: what the other one is, or fails with, does not matter then.
                 names.merge([assume(left, names, truth), assume(right, names, truth)])
@@ -63,13 +54,13 @@ def _assume(test: cel.Node, names: Names, truth: bool) -> None:
             _compared(right, left, names, (operator == "==") == truth)
         case cel.Binary(operator="in", left=left, right=cel.ListOf(items=items)) if truth:
             if all(isinstance(item, cel.Constant) for item in items):
-                _among(left, [item.value for item in items if isinstance(item, cel.Constant)], names)
+                among(left, [item.value for item in items if isinstance(item, cel.Constant)], names)
         case cel.Binary(operator="<" | "<=" | ">" | ">=", left=left, right=right):
             known(left, names)
             known(right, names)
         case cel.Invoke(function="has", of=None, arguments=(cel.Select() as selected,)):
             if truth:
-                known(selected, names)
+                _refine(selected, names, lambda type_: type_)  # it is there, and may be null
             else:
                 known(selected.of, names)
         case cel.Name() | cel.Select():
@@ -82,13 +73,13 @@ def _compared(side: cel.Node, other: cel.Node, names: Names, equal: bool) -> Non
     if other.value is None:
         _refine(side, names, lambda type_: NULL if equal else type_.without("null"))
     elif equal:
-        _among(side, [other.value], names)
+        among(side, [other.value], names)
     else:
         _refine(side, names, lambda type_: _except(type_, other.value))
 
 
-def _among(side: cel.Node, values: list[str | int | float | bool | None], names: Names) -> None:
-    """One of these; a number may be of either kind, so only texts and truth become values."""
+def among(side: cel.Node, values: list[str | int | float | bool | None], names: Names) -> None:
+    """What `side` reads is one of these; a number may be of either kind, so only texts and truth become values."""
     kinds: set[str] = set()
     for value in values:
         kinds |= {"int", "double"} if type(value) in (int, float) else constant(value).kinds

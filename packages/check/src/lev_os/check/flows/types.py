@@ -170,11 +170,6 @@ def _join_fields(one: Type, other: Type) -> tuple[Mapping[str, Type] | None, fro
     return {name: _join(one.field(name), other.field(name)) for name in names}, required, one.closed and other.closed
 
 
-def same(one: Type, other: Type) -> bool:
-    """Whether two types are surely equal; cheap for those that are one object."""
-    return one is other or (one.kinds == other.kinds and one.values == other.values and one == other)
-
-
 # --- from JSON Schemas -----------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from lev_os.core.flowmind.model import (
     ForEach,
     If,
     IfSemantic,
+    Parallel,
     Return,
     Set,
     Step,
@@ -24,7 +25,7 @@ from lev_os.core.flowmind.model import (
     Wait,
     While,
 )
-from lev_os.core.flowmind.walk import walk
+from lev_os.core.flowmind.walk import bodies, walk
 
 Path = tuple[str, ...]
 
@@ -95,9 +96,6 @@ def binds(step: Step) -> Iterator[str]:
 
 def bound_in(steps: Sequence[Step]) -> Iterator[str]:
     """The names that steps may give a value in their own scope; those of inner scopes are not seen outside."""
-    from lev_os.core.flowmind.model import Parallel
-    from lev_os.core.flowmind.walk import bodies
-
     for step in steps:
         yield from binds(step)
         if not isinstance(step, ForEach | Parallel):

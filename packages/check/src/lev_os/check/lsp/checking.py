@@ -32,12 +32,12 @@ class Checking:
         self._texts: dict[Path, str] = {}
         self._made: tuple[Checker, tuple[str | None, int]] | None = None
 
-    async def text(self, path: Path, text: str) -> tuple[Diagnostic, ...]:
-        """What is found in one file, as it is written now."""
+    async def text(self, path: Path, text: str, *, alone: bool) -> tuple[Diagnostic, ...]:
+        """What is found in one file, as it is written now; `alone`, without its package and all other files."""
 
         def work() -> tuple[Diagnostic, ...]:
             self._texts[path] = text
-            return self._checker().check_text(path, text)
+            return self._checker().check_text(path, text, alone=alone)
 
         return await self._do(work)
 

@@ -14,6 +14,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path, to_fs_path
 
 from ..diagnostics import Diagnostic, Edit
+from ..registry import rules
 from ..rule import Span
 from .actions import Action, actions
 from .checking import Checking
@@ -27,6 +28,8 @@ from .workspace import Open, Workspace
 
 _PAUSE = 0.08
 """Seconds of rest in typing before a file is checked."""
+_LONG_PAUSE = 0.3
+"""Seconds of further rest before the package and all other files are asked about it."""
 _FIRST_PAUSE = 0.5
 """Seconds in which the files that an editor opens at once come before all others."""
 _SEVERITIES = {
@@ -105,11 +108,19 @@ class Server(LanguageServer):
         self._waiting[name] = asyncio.create_task(later())
 
     async def _check(self, uri: str, opened: Open) -> None:
+        """Check the text alone at once, and with all that it belongs to after a longer rest."""
         path = opened.file.path
-        found = await self.checking.text(path, opened.file.text)
-        if self.files.files.get(path) is opened:
-            self.found[path] = list(found)
-            self._publish(uri, opened)
+        for alone in (True, False):
+            found = await self.checking.text(path, opened.file.text, alone=alone)
+            if self.files.files.get(path) is not opened:
+                return
+            # What others say of the file stays until they are asked again.
+            kept = [item for item in self.found.get(path, ()) if alone and _of_others(item)]
+            if [*found, *kept] != self.found.get(path) or alone:
+                self.found[path] = [*found, *kept]
+                self._publish(uri, opened)
+            if alone:
+                await asyncio.sleep(_LONG_PAUSE)
 
     async def _check_everything(self) -> None:
         before = dict(self.files.files)
@@ -285,6 +296,11 @@ def _changes(server: Server) -> None:
 
 
 # --- from ours to the protocol's
+
+
+def _of_others(found: Diagnostic) -> bool:
+    rule = rules().get(found.code)
+    return rule is not None and rule.on in {"package", "project"}
 
 
 def _offset(opened: Open, position: lsp.Position) -> int:

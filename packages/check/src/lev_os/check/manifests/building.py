@@ -9,10 +9,19 @@ from .wheels import BuildProject, Wheel, built_wheel, project_of, sources_of
 
 
 def project_around(subject: PackageSubject) -> BuildProject | None:
-    """The project that builds the package; findings from then on rest on what it says."""
-    project = project_of(subject.package.root)
-    subject.uses(*sources_of(subject.package.root, project))
-    return project
+    """The project that builds the package; findings from then on rest on what it says.
+
+    A package that lies deeper in a project than its sources do, such as an example or a fixture, is not built by it.
+    """
+    root = subject.package.root
+    project = project_of(root)
+    subject.uses(*sources_of(root, project))
+    if project is None:
+        return None
+    inside = root.relative_to(project.folder).parts
+    name = tuple(subject.package.name.split("."))
+    outer = inside[: -len(name)] if inside[-len(name) :] == name else inside
+    return project if len(outer) <= 1 else None
 
 
 def own_files(subject: PackageSubject) -> list[Path]:

@@ -39,6 +39,8 @@ _MADE = frozenset(
 _LOCKS = {
     "package-lock.json": "npm", "pnpm-lock.yaml": "pnpm", "yarn.lock": "yarn", "bun.lock": "bun", "bun.lockb": "bun",
 }  # fmt: skip
+_NEAR = 300
+"""Characters of a line, on each side of a code span, that may say that it is no plain order."""
 _MOST = 20_000
 """Files that are looked at to find one that is named; in larger repositories nothing is said."""
 
@@ -59,9 +61,8 @@ def told(file: File) -> tuple[Told, ...]:
     found: list[Told] = []
     for code in file.markdown.code:
         if code.form == "span":
-            line_start = file.text.rfind("\n", 0, code.span[0]) + 1
-            line = file.text[line_start : file.text.find("\n", code.span[1])]
-            hedged = _HEDGED.search(line.replace(code.text, "")) is not None
+            around = _around(file.text, *code.span)
+            hedged = _HEDGED.search(around) is not None
             start, end = code.inside
             if _PATH.fullmatch(code.text):
                 found.append(Told("path", code.text, start, end, hedged))
@@ -75,6 +76,12 @@ def told(file: File) -> tuple[Told, ...]:
                     found += _commands(line.strip(), at, at + len(line.strip()), hedged=False)
                     start = at
     return tuple(found)
+
+
+def _around(text: str, start: int, end: int) -> str:
+    """What stands before and after on the same line."""
+    before, after = text[max(0, start - _NEAR) : start], text[end : end + _NEAR]
+    return f"{before.rpartition(chr(10))[2]} {after.partition(chr(10))[0]}"
 
 
 def _commands(line: str, start: int, end: int, *, hedged: bool) -> Iterator[Told]:

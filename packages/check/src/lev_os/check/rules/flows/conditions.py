@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lev_os.core.flowmind.model import Condition, IfSemantic, Step, SwitchSemantic, While
-from lev_os.core.flowmind.walk import walk
 from lev_os.core.llm_runtime.examples import CALIBRATED_FROM, LOCAL_FROM, Examples, plain, usable
 
 from ...flows.places import in_step, of_step
@@ -22,7 +21,7 @@ _NO = [f"thanks, the {word} one works" for word in ("first", "second", "red", "b
 
 
 def _conditions(subject: FlowSubject) -> Iterator[tuple[Step, Condition]]:
-    for step in walk(subject.flow.tree.steps):
+    for step in subject.analysis.steps:
         condition = step.condition if isinstance(step, IfSemantic | SwitchSemantic | While) else None
         if condition is not None:
             yield step, condition

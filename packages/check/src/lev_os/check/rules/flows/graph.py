@@ -24,7 +24,7 @@ from lev_os.core.flowmind.model import (
 from lev_os.core.flowmind.walk import bodies, walk
 
 from ...diagnostics import Edit, Fix
-from ...flows.analysis import unhandled
+from ...flows.cases import unhandled
 from ...flows.places import in_step, of_step
 from ...flows.types import Type
 from ...flows.uses import bound_in, in_value
@@ -140,7 +140,7 @@ _LOOP = 'input: {n: integer}\nsteps:\n  - set: {tries: 0}\n  - while: "tries < 3
 )  # fmt: skip
 def loop_without_progress(subject: FlowSubject) -> Iterator[Finding]:
     """Loops whose body binds nothing that the test reads, and does not return."""
-    for step in walk(subject.flow.tree.steps):
+    for step in subject.analysis.steps:
         if not isinstance(step, While) or subject.problems or not step.do:
             continue
         inside = list(walk(step.do))
@@ -176,7 +176,7 @@ def does_nothing(subject: FlowSubject) -> Iterator[Finding]:
     if subject.problems:
         return
     names = subject.analysis.reads.names
-    for step in walk(subject.flow.tree.steps):
+    for step in subject.analysis.steps:
         if isinstance(step, If | Switch | IfSemantic | SwitchSemantic | ForEach | While | Parallel):
             collects = isinstance(step, ForEach) and step.has_collect
             if not any(bodies(step)) and not collects and step.id not in names:
@@ -206,7 +206,7 @@ _KEYS = {
 )  # fmt: skip
 def join_decided_at_once(subject: FlowSubject) -> Iterator[Finding]:
     """Joins that branches without effects can satisfy alone, though other branches have effects."""
-    for step in walk(subject.flow.tree.steps):
+    for step in subject.analysis.steps:
         if not isinstance(step, Parallel) or step.wait_for == "all" or subject.problems:
             continue
         instant = [name for name, steps in step.branches.items() if not any(map(_has_effect, walk(steps)))]

@@ -27,7 +27,7 @@ def _pay(body: str, at: tuple[int, int] | None = None, *, idempotent: bool = Fal
 
 def _calls(subject: FlowSubject) -> Iterator[tuple[Call, ToolCard]]:
     """Every call whose tool was found; a card without a digest only stands in for one that nobody could look up."""
-    for step in walk(subject.flow.tree.steps):
+    for step in subject.analysis.steps:
         card = subject.linked.tools.get(step.tool) if isinstance(step, Call) else None
         if isinstance(step, Call) and card is not None and card.digest:
             yield step, card
@@ -131,7 +131,7 @@ def call_without_timeout(subject: FlowSubject) -> Iterator[Finding]:
 )  # fmt: skip
 def wait_without_timeout(subject: FlowSubject) -> Iterator[Finding]:
     """Waits with no bound on their time."""
-    for step in walk(subject.flow.tree.steps):
+    for step in subject.analysis.steps:
         if isinstance(step, Wait) and step.timeout is None:
             yield Finding(of_step(subject, step), f"the wait for `{step.name}` has no timeout", "add `timeout: 2d`")
 
@@ -154,7 +154,7 @@ _BOTH = (
 )  # fmt: skip
 def race_outside(subject: FlowSubject) -> Iterator[Finding]:
     """The same external write in two branches that run side by side."""
-    for step in walk(subject.flow.tree.steps):
+    for step in subject.analysis.steps:
         if isinstance(step, Parallel):
             seen: dict[str, str] = {}
             for name, steps in step.branches.items():

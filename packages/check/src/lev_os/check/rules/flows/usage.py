@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from lev_os.core.errors import LevError
 from lev_os.core.flowmind.model import Ask, Call, If, Return, Set, Step, SubFlow, Switch, Try, Wait, While
 from lev_os.core.flowmind.walk import walk
-from lev_os.core.packaging import find
+from lev_os.core.packaging import Package, find
 
 from ...flows.places import in_expression, in_header, in_step, of_step, reported
 from ...flows.uses import binds, expressions
@@ -40,7 +41,7 @@ def _whole(subject: FlowSubject) -> bool:
 )  # fmt: skip
 def wrong_branch(subject: FlowSubject) -> Iterator[Finding]:
     """Names that are always null where they are read."""
-    binders = {name: step for step in walk(subject.flow.tree.steps) for name in binds(step)}
+    binders = {name: step for step in subject.analysis.steps for name in binds(step)}
     for unbound in subject.analysis.unbound:
         if reported(subject, unbound.expr):
             continue
@@ -70,7 +71,7 @@ def unused_result(subject: FlowSubject) -> Iterator[Finding]:
     """Ids of asks without tools, and of calls that change nothing, that no expression reads."""
     if not _whole(subject):
         return
-    for step in walk(subject.flow.tree.steps):
+    for step in subject.analysis.steps:
         if step.id is not None and not _is_read(subject, step, step.id) and _for_its_result(subject, step):
             yield Finding(in_step(subject, step, "id"), f"nothing reads `{step.id}`")
 
@@ -119,7 +120,7 @@ def unused_set(subject: FlowSubject) -> Iterator[Finding]:
     """Names of `set` that no expression reads."""
     if not _whole(subject):
         return
-    for step in walk(subject.flow.tree.steps):
+    for step in subject.analysis.steps:
         if isinstance(step, Set):
             for name in step.values:
                 if not _is_read(subject, step, name):
@@ -141,7 +142,7 @@ def ignored_answer(subject: FlowSubject) -> Iterator[Finding]:
     """Waits with `returns` whose id is missing or never read."""
     if not _whole(subject):
         return
-    for step in walk(subject.flow.tree.steps):
+    for step in subject.analysis.steps:
         if isinstance(step, Wait) and step.returns is not None and not (step.id and _is_read(subject, step, step.id)):
             help = None if step.id else "give the step an `id`, and branch on it"
             yield Finding(of_step(subject, step), f"nothing reads the answer to `{step.name}`", help)
@@ -157,7 +158,7 @@ def ignored_answer(subject: FlowSubject) -> Iterator[Finding]:
 )  # fmt: skip
 def nothing_to_catch(subject: FlowSubject) -> Iterator[Finding]:
     """Bodies of `try` without an effect and without an expression."""
-    for step in walk(subject.flow.tree.steps):
+    for step in subject.analysis.steps:
         if isinstance(step, Try) and not subject.problems and all(map(_cannot_fail, walk(step.body))):
             yield Finding(of_step(subject, step), "nothing in this `try` can fail")
 
@@ -195,10 +196,61 @@ def deprecated_reference(subject: FlowSubject) -> Iterator[Finding]:
     for index, ref in enumerate(tree.context):
         if message := _deprecation(subject, ref):
             yield Finding(in_header(subject, "context", index), message[0], message[1])
-    for step in walk(tree.steps):
+    for step in subject.analysis.steps:
         for ref, keys in _references(step):
             if message := _deprecation(subject, ref):
                 yield Finding(in_step(subject, step, *keys), message[0], message[1])
+
+
+_OTHER = "flowmind: 1\nname: x\nsteps:\n  - ask: Say hello.\n    context: [./contexts/{name}]\n"
+
+
+def _calling(name: str, at: tuple[int, int] | None = None) -> Example:
+    """A flow that calls another package's, which names a context."""
+    manifest = 'format = 1\nname = "other"\n[exports]\n"./flows/*" = { llm = "./flows/*.yaml" }\n'
+    return flow(
+        "steps:\n  - flow: other/flows/x\n", at,
+        more={
+            "other/__init__.py": "",
+            "other/lev.toml": manifest + '"./contexts/*" = { llm = "./contexts/*.md" }\n',
+            "other/contexts/tone.md": "Be polite.\n",
+            "other/flows/x.yaml": _OTHER.format(name=name),
+        },
+    )  # fmt: skip
+
+
+@rule(
+    "FLW217", "broken-elsewhere", on="flow", severity="error",
+    summary="The flow refers to something of another package that has an error itself.",
+    why="It cannot be linked, so this flow cannot run either; the error is in files that are not checked here.",
+    mend="Upgrade or mend the other package, or do without it.",
+    bad=_calling("tnoe", (4, 11)),
+    good=_calling("tone"),
+)  # fmt: skip
+def broken_elsewhere(subject: FlowSubject) -> Iterator[Finding]:
+    """References into packages in whose files linking has found something."""
+    own = subject.flow.package
+    foreign = [problem for problem in subject.link_problems if problem.at.path not in (None, subject.flow.path)]
+    if not foreign:
+        return
+    for step in subject.analysis.steps:
+        for ref, keys in _references(step):
+            package = _package_of(subject, ref)
+            if package is None or (own is not None and package.root == own.root):
+                continue
+            below = os.path.join(str(package.root), "")
+            inside = [problem for problem in foreign if str(problem.at.path).startswith(below)]
+            if inside:
+                at = inside[0].at
+                where = f"{package.name}/{str(at.path).removeprefix(below).replace(os.sep, '/')}:{at.line}"
+                yield Finding(in_step(subject, step, *keys), f"`{ref}` cannot be used: {inside[0].message} ({where})")
+
+
+def _package_of(subject: FlowSubject, ref: str) -> Package | None:
+    try:
+        return find(ref, within=subject.flow.package)[0]
+    except LevError:
+        return None
 
 
 def _references(step: Step) -> Iterator[tuple[str, tuple[str | int, ...]]]:

@@ -65,9 +65,10 @@ def _comments(file: File) -> Iterator[Span]:
 
 
 _PIPED = re.compile(
-    r"\b(?:curl|wget)\b[^\n|;&`]*?(?P<address>https?://[^\s\"'|;&`)]+)?[^\n|;&`]*\|\s*(?:sudo\s+(?:-\w+\s+)*)?"
+    r"\b(?:curl|wget)\b[^\n|;&`]{0,400}\|\s{0,9}(?:sudo\s+(?:-\w+\s+)*)?"
     r"(?P<shell>(?:ba|z|da|k)?sh|python3?|node|perl|ruby)\b(?! -c\b)"
 )
+_PLAIN = re.compile(r"http://(?!localhost|127\.|\[::1\])")
 
 
 @rule(
@@ -92,9 +93,7 @@ def piped_to_shell(file: File) -> Iterator[Finding]:
     if "curl" not in file.text and "wget" not in file.text:
         return
     for found in _PIPED.finditer(file.text):
-        plain = (found["address"] or "").startswith("http://") and not re.match(
-            r"http://(?:localhost|127\.|\[::1\])", found["address"]
-        )
+        plain = _PLAIN.search(found[0]) is not None
         what = "over plain http " if plain else ""
         yield Finding(
             found.span(), f"a script is downloaded {what}and piped into `{found['shell']}`",

@@ -1,0 +1,56 @@
+"""Many files are looked at by several processes: the same is found, and one that dies loses nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from lev_os.check import Report, examining
+from lev_os.check.engine import Checker
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def many(write: Write) -> None:
+    """Skills of which every third has a bad name, and one that is no text."""
+    for number in range(250):
+        name = f"skill-{number}" if number % 3 else "BAD"
+        write(f"skills/skill-{number}/SKILL.md", f"---\nname: {name}\ndescription: Reads PDFs.\n---\nText {number}.\n")
+    write("skills/skill-7/SKILL.md", b"\xff")
+
+
+def checked(processes: int) -> Report:
+    return Checker(processes=processes).check(["."])
+
+
+def test_the_same_is_found(many: None) -> None:
+    """In one process and in two."""
+    report = checked(2)
+    assert report == checked(1)
+    assert report.count("error") >= 84
+    assert [item.file for item in report.not_checked] == ["skills/skill-7/SKILL.md"]
+
+
+def test_a_process_that_dies(many: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its share is looked at by the one that started it."""
+    here = os.getpid()
+    real = examining.read_and_examine
+
+    def dying(*arguments: object) -> object:
+        if os.getpid() != here:
+            os._exit(3)
+        return real(*arguments)  # type: ignore[arg-type]
+
+    wanted = checked(1)
+    monkeypatch.setattr(examining, "read_and_examine", dying)
+    assert checked(2) == wanted
+
+
+def test_a_process_that_says_half(many: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be read is looked at again."""
+    wanted = checked(1)
+    monkeypatch.setattr(examining, "_results", lambda child: os.close(child[1]) or (os.waitpid(child[0], 0) and None))
+    assert checked(2) == wanted
