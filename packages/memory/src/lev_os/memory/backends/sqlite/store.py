@@ -26,6 +26,7 @@ from .writing import LOG, Writer, counts_of
 
 _MOST_CACHED = 4_000_000
 """Records whose columns are kept in memory, of all spaces together."""
+_REINDEXED = 20_000
 _OPERATIONS = {name: number for number, name in enumerate(schema.OPERATIONS)}
 
 
@@ -94,8 +95,7 @@ class SqliteStore:
             for tenant, some in groupby(ordered, key=lambda change: change.scope.tenant):
                 self._load(Scope(tenant=tenant), list(some))
             note(self.db)
-            (epoch,) = self.db.execute("PRAGMA user_version").fetchone()
-            self.db.execute(f"PRAGMA user_version = {epoch + 1}")
+            self._new_epoch()
 
     def log_of(self, id: str, space: int) -> list[Change]:
         """All changes of a record."""
@@ -315,8 +315,28 @@ class SqliteStore:
             bytes=size,
         )
 
+    def reindex(self) -> None:
+        """See `MemoryBackend.reindex`."""
+        with self._transaction(mirrored=False):
+            for table in ("posting", "vector", "sketch"):
+                self.db.execute(f"DELETE FROM {table}")
+            for space, docs in self.db.execute("SELECT space, docs FROM space").fetchall():
+                for start in range(0, docs, _REINDEXED):
+                    rows = self.db.execute(
+                        "SELECT doc, content FROM record WHERE space = ? AND doc >= ? AND doc < ? ORDER BY doc",
+                        (space, start, start + _REINDEXED),
+                    )
+                    postings.add(self.db, space, ((doc, counts_of(content)) for doc, content in rows))
+            self.db.execute("UPDATE space SET indexed = docs")
+            self._new_epoch()
+
+    def _new_epoch(self) -> None:
+        (epoch,) = self.db.execute("PRAGMA user_version").fetchone()
+        self.db.execute(f"PRAGMA user_version = {epoch + 1}")
+
     def unembedded(self, limit: int) -> list[tuple[int, str]]:
         """See `MemoryBackend.unembedded`."""
+        self._renew()
         with self._reading():
             rows = self.db.execute(
                 "SELECT r.row, r.content FROM record r LEFT JOIN vector v ON v.row = r.row"
