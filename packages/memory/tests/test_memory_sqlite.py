@@ -12,13 +12,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from lev_os.memory import MemoryManager, Record, Scope, StoreProblem
+from lev_os.memory import Filter, MemoryManager, Record, Scope, StoreProblem
 
 ADA = Scope(tenant="acme", user="ada")
 
 WRITER = """
 import sys
-from lev_os.memory import MemoryManager, Record, Scope
+from lev_os.memory import Filter, MemoryManager, Record, Scope
 url, name, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 with MemoryManager.open_sync(url, embedder=None) as memory:
     for i in range(count):
@@ -53,21 +53,49 @@ def test_four_writers_and_two_readers_lose_nothing(tmp_path: Path) -> None:
         assert Counter(hit.record.session for hit in found) == {f"w{i}": 100 for i in range(4)}
 
 
+BUSY = """
+import sys
+from lev_os.memory import Filter, MemoryManager, Record, Scope
+ada = Scope(tenant="acme", user="ada")
+with MemoryManager.open_sync(sys.argv[1], embedder=sys.argv[3] if sys.argv[3] != "none" else None) as memory:
+    before = None
+    for i in range(100_000):
+        fact = Record(type="semantic", text=f"tea {i}", subject="Ada", predicate="drinks")
+        if before is None:
+            before, = memory.put([fact], scope=ada)
+        else:
+            before = memory.supersede(before, fact, scope=ada)
+        if i % 5 == 4:
+            memory.put([Record(text=f"milk {n} {i}") for n in range(20)], scope=ada)
+            memory.consolidate(scope=ada)
+        print(before, flush=True)
+"""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("acknowledged", [1, 37, 300])
-def test_what_was_acknowledged_survives_a_kill(tmp_path: Path, acknowledged: int) -> None:
-    """A process killed in the middle of writing: what it had acknowledged is there, and the index agrees with it."""
-    url = f"sqlite:///{tmp_path}/m.db"
-    process = start(WRITER, url, "w", 100_000)
+@pytest.mark.parametrize("acknowledged", [1, 23, 60])
+@pytest.mark.parametrize("embedder", [None, "static"])
+@pytest.mark.parametrize("url", ["sqlite:///{}/m.db", "files:///{}"])
+def test_what_was_acknowledged_survives_a_kill(
+    tmp_path: Path, url: str, embedder: str | None, acknowledged: int
+) -> None:
+    """A process killed in the middle of anything: what it had acknowledged is there, and the index agrees with it."""
+    address = url.format(tmp_path)
+    process = start(BUSY, address, "", embedder or "none")
     assert process.stdout is not None
     ids = [process.stdout.readline().strip() for _ in range(acknowledged)]
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    with MemoryManager.open_sync(url, embedder=None) as memory:
-        assert all(memory.get(id, scope=ADA) is not None for id in ids)
-        everything = {record.id for record in memory.query(scope=ADA, limit=1_000_000).records}
-        assert {hit.record.id for hit in memory.search("tea", scope=ADA, k=1_000_000)} == everything
-        assert len(memory.changes(scope=ADA, limit=1_000_000)) == len(everything)
+    with MemoryManager.open_sync(address, embedder=embedder) as memory:
+        memory.settle()
+        records = {id: memory.get(id, scope=ADA) for id in ids}
+        assert all(record is not None for record in records.values())
+        assert all(record.superseded_by is not None for record in list(records.values())[:-1] if record)
+        current = {record.id for record in memory.query(scope=ADA, limit=1_000_000).records}
+        assert {hit.record.id for hit in memory.search("tea milk", scope=ADA, k=1_000_000)} == current
+        stats = memory.stats(scope=ADA)
+        assert (stats.current, stats.unembedded) == (len(current), 0)
+        assert len(memory.query(Filter(subject="Ada"), scope=ADA).records) == 1
 
 
 @pytest.mark.parametrize("records", [3, 600])
@@ -132,7 +160,7 @@ def test_large_and_many_records_are_kept(tmp_path: Path) -> None:
 
 FULL = """
 import resource, signal, sys
-from lev_os.memory import MemoryManager, Record, Scope, StoreProblem
+from lev_os.memory import Filter, MemoryManager, Record, Scope, StoreProblem
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 ada = Scope(tenant="acme", user="ada")
 with MemoryManager.open_sync(sys.argv[1], embedder=None) as memory:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import random
 import uuid
@@ -376,6 +377,23 @@ def test_search_finds_words_and_says_why(memory: SyncMemory, scope: Scope) -> No
     for hit in hits:
         parts = sum(value for name, value in hit.parts.items() if not name.startswith("raw_"))
         assert parts == pytest.approx(hit.score, abs=1e-5)
+
+
+def test_many_tasks_share_a_memory(memory_url: str, scope: Scope) -> None:
+    """Tasks of one loop put, search and supersede at once; nothing is lost, and a race has one winner."""
+
+    async def main() -> None:
+        async with MemoryManager.open(memory_url) as memory:
+            ids = await asyncio.gather(*(memory.put([Record(text=f"tea {i}")], scope=scope) for i in range(30)))
+            found = await asyncio.gather(*(memory.search(f"tea {i}", scope=scope, k=1) for i in range(30)))
+            assert [hits[0].record.id for hits in found] == [id for (id,) in ids]
+            (first,) = ids[0]
+            tried = [memory.supersede(first, Record(text=f"coffee {i}"), scope=scope) for i in range(5)]
+            outcomes = await asyncio.gather(*tried, return_exceptions=True)
+            assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 4
+            assert len(await memory.search("coffee", scope=scope, k=50)) == 30
+
+    asyncio.run(main())
 
 
 def test_what_was_put_is_there_after_reopening(memory_url: str, scope: Scope) -> None:
