@@ -103,7 +103,7 @@ class Checker:
         for path, file in self._files.items():
             if path in loose:
                 diagnostics += self._packages.about_loose(file, self.selection, self._locate)
-                self.rests_on |= self._surroundings
+                self.rests_on |= {**self._surroundings, **states(self._packages.referred(), self._begun)}
         diagnostics += self._about_project()
         return self._report(given, found, diagnostics)
 
@@ -254,7 +254,8 @@ class Checker:
         if kept is None or kept.digest != digest or not holds(kept.rests_on):
             project = self._project()
             found = self._project_rules(project)
-            rests_on = states((*project.used, *self.environment.paths), self._begun)
+            paths = (*project.used, *self.environment.paths, *self._packages.referred())
+            rests_on = states(paths, self._begun)
             kept = self.memory.project = ProjectMemory(digest, rests_on, tuple(dict.fromkeys(found)))
         self.rests_on |= kept.rests_on
         return kept.diagnostics
