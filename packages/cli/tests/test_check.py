@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -89,6 +90,16 @@ def test_exit_codes(lev: Lev) -> None:
     assert lev("check", "--select", "SEC", "-q").err == ""
 
 
+def test_a_named_file_that_cannot_be_read(lev: Lev, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not checked, and the others are."""
+    bad_skill()
+    Path("AGENTS.md").write_bytes(b"\xff")
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)  # root may read everything
+    said = lev("check", "AGENTS.md", "skills", "--format", "json")
+    assert said.code == 1
+    assert [item["file"] for item in said.json["not_checked"]] == ["AGENTS.md"]
+
+
 @pytest.mark.parametrize(
     "args",
     [
@@ -97,6 +108,8 @@ def test_exit_codes(lev: Lev) -> None:
         ("--write-baseline",),
         ("--statistics", "--format", "json"),
         ("--select", "ctx"),
+        ("--select", "CTX999"),
+        ("--ignore", "XYZ"),
         ("--python", "nowhere"),
         ("--baseline", "nothing.json"),
         ("--changed",),
@@ -118,6 +131,10 @@ def test_a_broken_configuration(lev: Lev) -> None:
     said = lev("check")
     assert said.code == 2
     assert "pyproject.toml:2:1 CHK910 unknown key `ignor`" in said.err
+    write("pyproject.toml", '[tool.lev.check]\nselect = ["XYZ"]\n')
+    said = lev("check")
+    assert said.code == 2
+    assert "CHK910 `select`: no rule has the code XYZ" in said.err
 
 
 def test_fix(lev: Lev) -> None:

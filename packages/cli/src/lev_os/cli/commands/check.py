@@ -12,7 +12,7 @@ from ..options import python_option
 
 
 @click.command("check")
-@click.argument("paths", nargs=-1, type=click.Path())
+@click.argument("paths", nargs=-1, type=click.Path(readable=False))  # what cannot be read is reported
 @click.option(
     "--select", multiple=True, type=Codes(), metavar="CODE", help="Only these codes or families: CTX, CTX301."
 )
