@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from ...errors import Conflict, NotRemembered, StoreProblem
-from ...lifecycle import changed, changes_it, hash_of, record_of
+from ...lifecycle import changed, changes_it, digest_of, record_of
 from ...types import Change, Scope
 from . import postings, schema, vectors
 from .reading import Reader
@@ -177,10 +177,9 @@ class SqliteStore:
         """A record that comes back while its twin was put again is current, but no longer the one that `put` finds."""
         if not live:
             return 0
-        content_hash = bytes.fromhex(hash_of(row[9])[7:])
         twin = self.db.execute(
             "SELECT 1 FROM record WHERE space = ? AND hash = ? AND live = 1 AND row != ?",
-            (row[1], content_hash, row[0]),
+            (row[1], digest_of(row[9]), row[0]),
         ).fetchone()
         return 1 if twin is None else 2
 
