@@ -63,7 +63,7 @@ def test_a_large_space_finds_what_a_small_one_finds(monkeypatch: pytest.MonkeyPa
     made /= np.linalg.norm(made, axis=1, keepdims=True)
     store = SqliteStore(":memory:", "fixed")
     ids = put(store, [Record(text=f"tea {i}", session=f"s{i // 20}", sequence=i) for i in range(600)])
-    store.embed([(key, made[n]) for n, (key, _) in enumerate(store.unembedded(1_000))])
+    store.embed([(key, made[n]) for n, (key, _) in enumerate(store.reader.unembedded(1_000))])
     store.erase(ADA, ids[:gone], NOW)
     asked = [made[i] + 0.3 * made[i - 1] for i in range(gone, 600, 60)]
     found = {}
@@ -71,9 +71,9 @@ def test_a_large_space_finds_what_a_small_one_finds(monkeypatch: pytest.MonkeyPa
         for module in ("vectors", "finding"):
             monkeypatch.setattr(f"lev_os.memory.backends.sqlite.{module}.EXACT", exact)
         monkeypatch.setattr(vectors, "RERANKED", 300)
-        store._vectors.clear()
+        store.reader._vectors.clear()
         probes = [Probe(text="", k=10, moment=Moment(now=NOW), embed=lambda _, q=q: q) for q in asked]  # type: ignore[misc]
-        found[exact] = [[hit.record.text for hit in store.search(ADA, probe)] for probe in probes]
+        found[exact] = [[hit.record.text for hit in store.reader.search(ADA, probe)] for probe in probes]
     pairs = list(zip(*found.values(), strict=True))
     assert all(small[0] == large[0] for small, large in pairs)
     assert np.mean([len({*small} & {*large}) for small, large in pairs]) > 9

@@ -49,7 +49,7 @@ CREATE TABLE IF NOT EXISTS log (
   id TEXT NOT NULL, at INTEGER NOT NULL, superseded_by TEXT, ends INTEGER, reason TEXT
 );
 CREATE INDEX IF NOT EXISTS log_space ON log (space, cursor);
-CREATE INDEX IF NOT EXISTS log_later ON log (id) WHERE op > 0;
+CREATE INDEX IF NOT EXISTS log_id ON log (id);
 CREATE TABLE IF NOT EXISTS posting (
   space INTEGER NOT NULL, term TEXT NOT NULL, chunk INTEGER NOT NULL, body BLOB NOT NULL,
   PRIMARY KEY (space, term, chunk)
