@@ -43,6 +43,7 @@ class Finder:
     _listed: dict[str, dict[str, bool]] = field(default_factory=dict)
     _compiled: dict[str, frozenset[str]] = field(default_factory=dict)
     _found: dict[str, Source | None] = field(default_factory=dict)
+    _installed: dict[str, bool] = field(default_factory=dict)
 
     @cached_property
     def _search(self) -> tuple[str, ...]:
@@ -61,10 +62,11 @@ class Finder:
 
     def is_installed(self, name: str) -> bool:
         """Whether a top name is a package that is installed, or the project's own, and no part of Python."""
-        if self.is_standard(name):
-            return False
-        source = self.find(name)
-        return source is not None and source.is_package
+        known = self._installed.get(name)
+        if known is None:
+            source = None if self.is_standard(name) else self.find(name)
+            known = self._installed[name] = source is not None and source.is_package
+        return known
 
     def is_standard(self, name: str) -> bool:
         """Whether a module is part of Python."""

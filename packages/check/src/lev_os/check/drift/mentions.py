@@ -18,7 +18,7 @@ from .shell import SHELL, Command, commands_in, commands_of, words_of
 
 PYTHON = frozenset({"python", "py", "python3", "py3", "pycon", "ipython", "{.python", "{.py"})
 _SPAN = re.compile(r"@?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(.*\))?")
-_IMPORT = re.compile(r"\bfrom[ \t]+(\w[\w.]*)|\bimport[ \t]+(\w[\w., \t]*)")
+_IMPORT = re.compile(r"(?:^|[;:>.])[ \t]*(?:from[ \t]+(\w[\w.]*)|import[ \t]+(\w[\w., \t]*))", re.MULTILINE)
 _PIN = re.compile(r"(?<![\w.$/-])([A-Za-z][\w.-]*)(?:\[[\w, -]*\])?==(\d+(?:\.\d+)*)(?![\w+!])")
 
 

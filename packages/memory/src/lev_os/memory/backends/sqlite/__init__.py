@@ -72,6 +72,9 @@ class SqliteBackend:
     async def stats(self, scope: Scope, moment: Moment) -> Stats:
         return await self._run(self._store.stats, scope, moment)
 
+    async def reindex(self) -> None:
+        await self._run(self._store.reindex)
+
     async def unembedded(self, limit: int) -> Sequence[tuple[int, str]]:
         return await self._run(self._store.unembedded, limit)
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import StoreProblem
+
 POSTING = np.dtype([("doc", "<u4"), ("count", "<u2")])
 _CHUNK_BITS = 12
 _MOST = 65_535
@@ -66,7 +68,10 @@ def read(
     bodies = [row[0] for row in rows]
     if tail:
         bodies.append(np.array(tail, POSTING).tobytes())
-    entries = np.frombuffer(bodies[0] if len(bodies) == 1 else b"".join(bodies), POSTING)
+    try:
+        entries = np.frombuffer(bodies[0] if len(bodies) == 1 else b"".join(bodies), POSTING)
+    except ValueError:
+        raise StoreProblem(f"the index of {term!r} is damaged", help="`lev memory reindex` makes it again") from None
     docs = entries["doc"].astype(np.int64)
     counts = entries["count"].astype(np.float32)
     if len(docs) and docs[-1] >= below:

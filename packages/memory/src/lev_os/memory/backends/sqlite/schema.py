@@ -38,6 +38,8 @@ CREATE TABLE IF NOT EXISTS record (
   superseded_by TEXT, content BLOB NOT NULL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS record_doc ON record (space, doc);
+CREATE INDEX IF NOT EXISTS record_space ON record (space);
+CREATE INDEX IF NOT EXISTS record_pinned ON record (space) WHERE pinned = 1;
 CREATE UNIQUE INDEX IF NOT EXISTS record_id ON record (id, space);
 CREATE UNIQUE INDEX IF NOT EXISTS record_hash ON record (space, hash) WHERE live = 1;
 CREATE INDEX IF NOT EXISTS record_session ON record (space, session, sequence) WHERE session IS NOT NULL;

@@ -13,19 +13,20 @@ from typing import Any, Protocol
 
 import msgspec
 
-from ...errors import Conflict, NotRemembered
+from ...errors import Conflict, NotRemembered, StoreProblem
 from ...lifecycle import changed, changes_it, fold, hash_of, is_visible, matches, record_of
 from ...search import speakers
 from ...types import MEMORY_TYPES, Change, Filter, Hit, Moment, Page, Probe, Record, Scope, Stats
 from . import postings, schema, vectors
 from .columns import Columns
 from .finding import Finder
-from .rows import STATE, in_session, session_value, to_change, to_record, with_embedder, within
+from .rows import STATE, in_session, packed, passing, session_value, to_change, to_record, with_embedder, within
 from .times import instant, micros
 from .writing import LOG, Writer, counts_of
 
 _MOST_CACHED = 4_000_000
 """Records whose columns are kept in memory, of all spaces together."""
+_REINDEXED = 20_000
 _OPERATIONS = {name: number for number, name in enumerate(schema.OPERATIONS)}
 
 
@@ -94,8 +95,7 @@ class SqliteStore:
             for tenant, some in groupby(ordered, key=lambda change: change.scope.tenant):
                 self._load(Scope(tenant=tenant), list(some))
             note(self.db)
-            (epoch,) = self.db.execute("PRAGMA user_version").fetchone()
-            self.db.execute(f"PRAGMA user_version = {epoch + 1}")
+            self._new_epoch()
 
     def log_of(self, id: str, space: int) -> list[Change]:
         """All changes of a record."""
@@ -152,8 +152,8 @@ class SqliteStore:
     def _tombstones(self, scope: Scope, ids: Sequence[str]) -> set[str]:
         """Those of the ids that were erased here."""
         spaces = self._spaces(Scope(tenant=scope.tenant))
-        test = f"SELECT 1 FROM log l WHERE l.id = ? AND l.op = {_OPERATIONS['erase']} AND {within(spaces, 'l')}"
-        return {id for id in ids if self.db.execute(test, (id, *spaces)).fetchone() is not None}
+        test = f"SELECT 1 FROM log l WHERE l.id = ? AND l.op = {_OPERATIONS['erase']} AND {within('l')}"
+        return {id for id in ids if self.db.execute(test, (id, packed(spaces))).fetchone() is not None}
 
     def _change(self, writer: Writer, scope: Scope, change: Change) -> str:
         found = self._rows(scope, [change.id])
@@ -197,7 +197,10 @@ class SqliteStore:
                 self._destroy(row, moment)
         if found and self.path != ":memory:":
             # Deleted pages are zeroed (secure_delete); what the write-ahead log still holds goes with it.
-            self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            (busy, *_) = self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                help = "they are erased; their bytes go from its log when that ends and something else is erased"
+                raise StoreProblem(f"{self.path} is being read by another program all the time", help=help)
         return [row[3] for row in found]
 
     def _destroy(self, found: Any, at: int) -> None:
@@ -216,7 +219,7 @@ class SqliteStore:
             for table in ("record", "vector", "sketch"):
                 self.db.execute(f"DELETE FROM {table} WHERE row = ?", (row,))
         spaces = self._spaces(scope)
-        self.db.execute(f"DELETE FROM log AS l WHERE l.id = ? AND {within(spaces, 'l')}", (id, *spaces))
+        self.db.execute(f"DELETE FROM log AS l WHERE l.id = ? AND {within('l')}", (id, packed(spaces)))
 
     def get(self, scope: Scope, ids: Sequence[str], moment: Moment | None) -> dict[str, Record]:
         """See `MemoryBackend.get`."""
@@ -233,14 +236,16 @@ class SqliteStore:
     def query(self, scope: Scope, where: Filter, moment: Moment, after: int | None, limit: int) -> Page:
         """See `MemoryBackend.query`."""
         found: dict[int, Record] = {}
+        # What was retracted since may have been known then, so the past is not asked of the columns of today.
+        index, tests, values = passing(msgspec.structs.replace(where, retired=where.retired or bool(moment.known_at)))
         with self._reading():
             spaces = self._spaces(scope)
             last: int | None = after or 0
             while True:
                 rows = self.db.execute(
-                    f"SELECT {STATE} FROM record r WHERE r.row > ? AND {within(spaces)}{in_session(scope)}"
-                    " ORDER BY r.row LIMIT 1000",
-                    (last, *spaces, *session_value(scope)),
+                    f"SELECT {STATE} FROM record r INDEXED BY {index}"
+                    f" WHERE r.row > ? AND {within()}{in_session(scope)}{tests} ORDER BY r.row LIMIT 1000",
+                    (last, packed(spaces), *session_value(scope), *values),
                 ).fetchall()
                 for row in rows:
                     last = row[0]
@@ -285,8 +290,8 @@ class SqliteStore:
             rows = self.db.execute(
                 "SELECT l.cursor, l.op, l.space, l.id, l.at, l.superseded_by, l.ends, l.reason, r.content"
                 " FROM log l LEFT JOIN record r ON r.space = l.space AND r.doc = l.doc"
-                f" WHERE l.cursor > ? AND {within(spaces, 'l')}{in_session(scope)}{one} ORDER BY l.cursor LIMIT ?",
-                (after, *spaces, *session_value(scope), *(() if id is None else (id,)), limit),
+                f" WHERE l.cursor > ? AND {within('l')}{in_session(scope)}{one} ORDER BY l.cursor LIMIT ?",
+                (after, packed(spaces), *session_value(scope), *(() if id is None else (id,)), limit),
             ).fetchall()
             scopes = {space: self._scope(space) for space in {row[2] for row in rows}}
         return [to_change(row, scopes[row[2]]) for row in rows]
@@ -300,8 +305,8 @@ class SqliteStore:
                 "SELECT r.type, count(*), sum(r.retracted IS NULL AND (r.ends IS NULL OR r.ends > ?)"
                 " AND (r.forgotten IS NULL OR r.forgotten > ?)), sum(v.row IS NULL OR v.embedder != ?)"
                 " FROM record r LEFT JOIN vector v ON v.row = r.row"
-                f" WHERE {within(spaces)}{in_session(scope)} GROUP BY r.type",
-                (now, now, self._embedder or "", *spaces, *session_value(scope)),
+                f" WHERE {within()}{in_session(scope)} GROUP BY r.type",
+                (now, now, self._embedder or "", packed(spaces), *session_value(scope)),
             ).fetchall()
         size = 0
         if self.path != ":memory:":
@@ -315,8 +320,28 @@ class SqliteStore:
             bytes=size,
         )
 
+    def reindex(self) -> None:
+        """See `MemoryBackend.reindex`."""
+        with self._transaction(mirrored=False):
+            for table in ("posting", "vector", "sketch"):
+                self.db.execute(f"DELETE FROM {table}")
+            for space, docs in self.db.execute("SELECT space, docs FROM space").fetchall():
+                for start in range(0, docs, _REINDEXED):
+                    rows = self.db.execute(
+                        "SELECT doc, content FROM record WHERE space = ? AND doc >= ? AND doc < ? ORDER BY doc",
+                        (space, start, start + _REINDEXED),
+                    )
+                    postings.add(self.db, space, ((doc, counts_of(content)) for doc, content in rows))
+            self.db.execute("UPDATE space SET indexed = docs")
+            self._new_epoch()
+
+    def _new_epoch(self) -> None:
+        (epoch,) = self.db.execute("PRAGMA user_version").fetchone()
+        self.db.execute(f"PRAGMA user_version = {epoch + 1}")
+
     def unembedded(self, limit: int) -> list[tuple[int, str]]:
         """See `MemoryBackend.unembedded`."""
+        self._renew()
         with self._reading():
             rows = self.db.execute(
                 "SELECT r.row, r.content FROM record r LEFT JOIN vector v ON v.row = r.row"
@@ -394,8 +419,8 @@ class SqliteStore:
         found = {}
         for id in ids:
             row = self.db.execute(
-                f"SELECT {STATE} FROM record r WHERE r.id = ? AND {within(spaces)}{in_session(scope)}",
-                (id, *spaces, *session_value(scope)),
+                f"SELECT {STATE} FROM record r WHERE r.id = ? AND {within()}{in_session(scope)}",
+                (id, packed(spaces), *session_value(scope)),
             ).fetchone()
             if row is not None:
                 found[row[0]] = row
