@@ -174,6 +174,13 @@ def test_a_damaged_baseline(lev: Lev) -> None:
         assert lev("check", "--baseline", "known.json").code == 2
 
 
+def test_a_baseline_that_cannot_be_written(lev: Lev) -> None:
+    """It is named, and not some other file beside it."""
+    said = lev("check", "--baseline", "none/known.json", "--write-baseline")
+    assert said.code == 2
+    assert "the baseline none/known.json cannot be written: No such file or directory" in said.err
+
+
 def test_changed(lev: Lev) -> None:
     """Only findings in files that differ from a commit, or that git does not know."""
     for name in ("old", "edited"):
@@ -188,6 +195,14 @@ def test_changed(lev: Lev) -> None:
     said = lev("check", "--changed", "--format", "json").json
     assert [found["file"] for found in said["diagnostics"]] == ["skills/edited/SKILL.md", "skills/new/SKILL.md"]
     assert lev("check", "--changed=nothing").code == 2
+    spaced = write("skills/old/SKILL.md", SKILL.format("old", "a\u200bb")).read_bytes()
+    for command in (["add", "."], ["commit", "-qm", "y"]):
+        subprocess.run([*git, *command], check=True)
+    write("skills/new/SKILL.md", SKILL.format("new", "a\u200bb"))
+    assert "1 fixes in 1 files" in lev("check", "--diff", "--unsafe-fixes", "--changed").err
+    lev("check", "--fix", "--unsafe-fixes", "--changed")
+    assert Path("skills/new/SKILL.md").read_text() == SKILL.format("new", "ab")
+    assert Path("skills/old/SKILL.md").read_bytes() == spaced
 
 
 def test_statistics(lev: Lev) -> None:

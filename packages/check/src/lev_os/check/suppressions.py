@@ -26,7 +26,7 @@ UNUSED, NO_REASON, EXPIRED, MALFORMED, HARD = "CHK902", "CHK903", "CHK904", "CHK
 _MARKDOWN = re.compile(r"<!--[ \t]*lev-ignore\b(.*?)-->", re.DOTALL)
 _HASH = re.compile(r"(?:^|(?<=\s))#[ \t]*lev-ignore\b([^\n]*)")
 _CODES = re.compile(r"[\s:]*([A-Z]{3}\d{0,3}(?:[,\s]+[A-Z]{3}\d{0,3})*)[ \t]*(?::(.*))?\Z", re.DOTALL)
-_UNTIL = re.compile(r"\(until (\d{4}-\d{2}-\d{2})\)")
+_UNTIL = re.compile(r"\(until\s+(\d[^)]*)\)", re.IGNORECASE)
 _HASH_KINDS = frozenset({"flow", "constitution", "manifest", "document"})
 
 
@@ -132,7 +132,7 @@ def suppress(
 
 
 def _valid(item: Suppression, today: str) -> bool:
-    return bool(item.reason) and (item.until is None or today <= item.until)
+    return bool(item.reason) and (item.until is None or (_is_date(item.until) and today <= item.until))
 
 
 def _about(item: Suppression, name: str, used: bool, today: str) -> list[Diagnostic]:
@@ -141,7 +141,8 @@ def _about(item: Suppression, name: str, used: bool, today: str) -> list[Diagnos
         help = "write `lev-ignore CTX301: why` with one or more codes"
         return [Diagnostic(MALFORMED, "warning", name, *item.at, "this suppression names no code", help)]
     if item.until is not None and not _is_date(item.until):
-        return [Diagnostic(MALFORMED, "warning", name, *item.at, f"{item.until} is no date", "write YYYY-MM-DD")]
+        message = f"`{item.until}` is no date, so this suppression has no effect"
+        return [Diagnostic(MALFORMED, "warning", name, *item.at, message, "write `(until YYYY-MM-DD)`")]
     if not item.reason:
         message = f"this suppression of {codes} gives no reason, so it has no effect"
         return [Diagnostic(NO_REASON, "warning", name, *item.at, message, f"write `lev-ignore {codes}: why`")]
@@ -161,7 +162,6 @@ def _hard(item: Suppression, diagnostic: Diagnostic) -> Diagnostic:
 
 def _is_date(text: str) -> bool:
     try:
-        date.fromisoformat(text)
+        return date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False
-    return True
