@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import msgspec
 from lev_os.core.errors import LevError
 
-from .applying import apply
+from .applying import apply, writable
 from .configuration import Configuration
 from .diagnostics import Diagnostic, NotChecked, Report
 from .environment import Environment, find_environment
@@ -43,7 +43,7 @@ from .project import Project
 from .reading import Unreadable, decode, read_bytes
 from .selection import Selection
 from .suppressions import suppress
-from .walk import Walk, package_around, walk
+from .walk import NOT_UTF8, Walk, is_text, package_around, walk
 
 T = TypeVar("T")
 
@@ -182,7 +182,12 @@ class Checker:
 
     def _read_all(self, kinds: Mapping[str, str]) -> dict[str, File]:
         """Every file that can be read; what is said of those that have changed goes into `memory`."""
-        meant = {path: self._sniffed(path) if kind == "document" else kind for path, kind in kinds.items()}
+        self._unreadable |= {path: NOT_UTF8 for path in kinds if not is_text(path)}
+        meant = {
+            path: self._sniffed(path) if kind == "document" else kind
+            for path, kind in kinds.items()
+            if path not in self._unreadable
+        }
         files = {path: File(Path(path), self._name(path), kind) for path, kind in meant.items() if kind is not None}
         stale: list[Stale] = []
         for path, file in files.items():
@@ -329,7 +334,7 @@ class Checker:
         return Report(
             tuple(sorted(filter(self.selection.shows, left), key=_order)),
             len(shown),
-            tuple(NotChecked(self._name(path), reason) for path, reason in sorted(reasons)),
+            tuple(NotChecked(writable(self._name(path)), reason) for path, reason in sorted(reasons)),
             count + ignored,
         )
 

@@ -25,7 +25,7 @@ from ..options import python_option
     is_flag=False,
     flag_value="HEAD",
     metavar="REF",
-    help="Only findings in files that differ from a commit (default: the last one).",
+    help="Only findings and fixes in files that differ from a commit (default: the last one).",
 )
 @click.option("--baseline", type=click.Path(path_type=Path), metavar="FILE", help="Leave out what this file knows.")
 @click.option("--write-baseline", is_flag=True, help="Let the file of --baseline know what is found now.")
