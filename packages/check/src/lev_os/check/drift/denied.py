@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 
 from ..files import File
 from ..markdown import Code
@@ -60,12 +61,9 @@ def fence_denied(file: File, code: Code) -> bool:
     line = before[before.rfind("\n") + 1 :]
     if _ABOVE.search(line[max(line[:-1].rfind(". ") + 2, 0) if ". " in line[:-1] else 0 :]):
         return True
-    heading = ""
-    for each in file.markdown.headings:
-        if each.span[0] > start:
-            break
-        heading = each.text
-    return _HEADING.search(heading) is not None
+    headings = file.markdown.headings
+    above = bisect_right(headings, start, key=lambda heading: heading.span[0])
+    return above > 0 and _HEADING.search(headings[above - 1].text) is not None
 
 
 def line_denied(line: str) -> bool:
