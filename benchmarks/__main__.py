@@ -23,6 +23,7 @@ NAMES = (
     "gate",
     "check_peers",
     "judgement",
+    "check",
     "drift",
     "check_flows",
     "recall",

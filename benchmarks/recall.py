@@ -6,8 +6,11 @@ figures are written as JSON lines to `benchmarks/.results`. The notes have 95 % 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from . import install
+from .measure import PEERS as PEERS_FOLDER
 from .measure import ROOT, CannotMeasure, own, worker
 from .table import Row
 
@@ -25,7 +28,8 @@ TARGETS = {
     "static": {"r10": 0.76},
     "none": {},
 }
-PEER = "SQLite FTS5"
+PEERS = {"SQLite FTS5": None, "langgraph==1.2.22": "langgraph_recall.py"}
+"""The full-text search that Python brings, and a store with the vectors of MiniLM."""
 
 
 def measure(count: int) -> list[Row]:
@@ -33,26 +37,38 @@ def measure(count: int) -> list[Row]:
     chats = None if shared is None else shared / CHATS
     if chats is None or not chats.is_file():
         return [Row("recall", None, "", note=f"skipped: needs ../shared/{CHATS}")]
-    theirs = _figures("fts5", chats)
-    return [row for name in TARGETS for row in _embedder(name, chats, theirs)]
+    theirs: dict[str, dict[str, list[float]]] = {}
+    notes: list[Row] = []
+    for peer, script in PEERS.items():
+        try:
+            theirs[peer] = _figures("fts5" if script is None else _command(peer, script), chats, peer)
+        except CannotMeasure as error:
+            notes.append(Row(f"recall, {peer}", None, "", note=str(error)))
+    return [row for name in TARGETS for row in _embedder(name, chats, theirs)] + notes
 
 
-def _embedder(name: str, chats: Path, theirs: dict[str, list[float]]) -> list[Row]:
+def _command(peer: str, script: str) -> str:
+    return f"{install.python(peer.partition('=')[0], peer) / 'python'} {PEERS_FOLDER / script}"
+
+
+def _embedder(name: str, chats: Path, theirs: Mapping[str, Mapping[str, list[float]]]) -> list[Row]:
     try:
-        found = _figures(name, chats)
+        found = _figures(name, chats, name)
     except CannotMeasure as error:
         return [Row(f"recall, {name}", None, "", met=False, note=str(error))]
     rows = []
     for what, key in FIGURES:
         ours, low, high = found[key]
-        target, peer = TARGETS[name].get(key), theirs.get(key)
+        best = max((peer for peer in theirs if key in theirs[peer]), key=lambda peer: theirs[peer][key][0], default="")
+        figure = theirs[best][key][0] if best else None
+        target = TARGETS[name].get(key)
         row = Row(
             f"{what}, {name}",
             ours,
             "",
-            PEER if peer else "",
-            peer[0] if peer else None,
-            ours / peer[0] if peer else None,
+            best,
+            figure,
+            ours / figure if figure else None,
             "" if target is None else f">= {target:g}",
             None if target is None else ours >= target,
             f"{low:.3f} to {high:.3f}",
@@ -61,6 +77,7 @@ def _embedder(name: str, chats: Path, theirs: dict[str, list[float]]) -> list[Ro
     return rows
 
 
-def _figures(name: str, chats: Path) -> dict[str, list[float]]:
-    found: dict[str, list[float]] = worker(own("recall", name, chats, RESULTS / f"recall-{name}.jsonl"))
+def _figures(who: str, chats: Path, label: str) -> dict[str, list[float]]:
+    file = RESULTS / f"recall-{label.partition('=')[0].replace(' ', '-')}.jsonl"
+    found: dict[str, list[float]] = worker(own("recall", who, chats, file))
     return found

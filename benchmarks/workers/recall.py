@@ -1,4 +1,6 @@
-"""How much of what answers a question is found. Arguments: embedder (or `fts5`), the LoCoMo file, where rows go.
+"""How much of what answers a question is found. Arguments: who searches, the LoCoMo file, where rows go.
+
+Who: an embedder, `none`, `fts5`, or the command of a peer (a Python and a script), which gets MiniLM's vectors.
 
 A question counts with its evidence, the turns that answer it; those without usable evidence are left out. Recall is
 the part of the evidence among the first ten, nDCG as usual with relevance 0 or 1, coverage the part of the evidence in
@@ -6,37 +8,21 @@ an assembly of 2,000 tokens. One memory holds all conversations, each as a tenan
 """
 
 import json
-import math
 import random
 import re
 import sqlite3
+import subprocess
 import sys
-from datetime import datetime
+import tempfile
 from pathlib import Path
 
+from lev_os.core.llm_runtime.embedding import open_embedder
 from lev_os.memory import MemoryManager, Record, Scope
 
-KINDS = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop", 5: "adversarial"}
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from locomo import conversations, measures
+
 RESAMPLED = 2_000
-
-
-def conversations(path):
-    for item in json.loads(Path(path).read_text(encoding="utf-8")):
-        said = item["conversation"]
-        turns = []
-        for name in sorted((key for key in said if re.fullmatch(r"session_\d+", key)), key=lambda key: int(key[8:])):
-            at = datetime.strptime(said[f"{name}_date_time"], "%I:%M %p on %d %B, %Y")
-            for turn in said[name]:
-                image = f" [shared image: {turn['blip_caption']}]" if turn.get("blip_caption") else ""
-                turns.append((turn["dia_id"], f"{turn['speaker']}: {turn['text']}{image}", name, at))
-        known = {turn[0] for turn in turns}
-        questions = []
-        for asked in item["qa"]:
-            named = re.findall(r"D:?(\d+):(\d+)", " ".join(asked.get("evidence", [])))
-            evidence = {f"D{int(a)}:{int(b)}" for a, b in named} & known
-            if evidence:
-                questions.append((asked["question"], evidence, KINDS[asked["category"]]))
-        yield item["sample_id"], turns, questions
 
 
 class Ours:
@@ -73,13 +59,6 @@ class Fts5:
         ]
 
 
-def measures(ranked, evidence):
-    hits = [id in evidence for id in ranked[:10]]
-    gain = sum(hit / math.log2(place + 2) for place, hit in enumerate(hits))
-    best = sum(1 / math.log2(place + 2) for place in range(min(10, len(evidence))))
-    return {"r5": sum(hits[:5]) / len(evidence), "r10": sum(hits) / len(evidence), "ndcg10": gain / best}
-
-
 def rows(name, path):
     if name == "fts5":
         for conversation, turns, questions in conversations(path):
@@ -88,6 +67,9 @@ def rows(name, path):
                 row = {"conversation": conversation, "question": question, "kind": kind}
                 yield row | measures(store.ranked(question), evidence)
         return
+    if name not in ("none", "static", "minilm"):
+        yield from peer(name.split(), path)
+        return
     with MemoryManager.open_sync("memory://", embedder=None if name == "none" else name) as memory:
         for conversation, turns, questions in conversations(path):
             store = Ours(memory, conversation, turns)
@@ -95,6 +77,25 @@ def rows(name, path):
                 row = {"conversation": conversation, "question": question, "kind": kind}
                 covered = len(store.covered(question) & evidence) / len(evidence)
                 yield row | measures(store.ranked(question), evidence) | {"covered": covered}
+
+
+def peer(command, path):
+    """What a store of somebody else ranks, with the same vectors as ours."""
+    embedder = open_embedder("minilm")
+    with tempfile.TemporaryDirectory() as folder:
+        for conversation, turns, questions in conversations(path):
+            texts = [turn[1] for turn in turns] + [question for question, _, _ in questions]
+            given = {
+                "turns": [[turn[0], turn[1]] for turn in turns],
+                "questions": [question for question, _, _ in questions],
+                "vectors": {text: row.tolist() for text, row in zip(texts, embedder.embed(texts), strict=True)},
+            }
+            file = Path(folder) / "given.json"
+            file.write_text(json.dumps(given), encoding="utf-8")
+            said = subprocess.run([*command, str(file)], check=True, capture_output=True, text=True).stdout
+            for (question, evidence, kind), ranked in zip(questions, json.loads(said.splitlines()[-1]), strict=True):
+                row = {"conversation": conversation, "question": question, "kind": kind}
+                yield row | measures(ranked, evidence)
 
 
 def interval(values):

@@ -60,7 +60,7 @@ try:
         begun = time.thread_time()
         store.append(SCOPE, some)
         batch += time.thread_time() - begun
-        keys = [key for key, _ in store.unembedded(BATCH)]
+        keys = [key for key, _ in store.reader.unembedded(BATCH)]
         store.embed(list(zip(keys, vectors(rng, len(keys)), strict=True)))
     for change in changes(texts(rng, SINGLE), total):
         begun = time.thread_time()
@@ -71,12 +71,12 @@ try:
     asked = [" ".join(text.split()[:6]) for text in texts(rng, QUERIES)]
     meant = iter(vectors(rng, QUERIES + 1))
     before = memory()
-    store.search(SCOPE, Probe(text="w100 w2000", k=10, moment=Moment(now=NOW), embed=lambda _: next(meant)))
+    store.reader.search(SCOPE, Probe(text="w100 w2000", k=10, moment=Moment(now=NOW), embed=lambda _: next(meant)))
     taken = []
     for text in asked:
         probe = Probe(text=text, k=10, moment=Moment(now=NOW), embed=lambda _: next(meant))
         begun = time.thread_time()
-        store.search(SCOPE, probe)
+        store.reader.search(SCOPE, probe)
         taken.append((time.thread_time() - begun) * 1_000)
     taken.sort()
     print(

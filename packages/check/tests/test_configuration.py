@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from lev_os.check import Report, check
 from lev_os.check.configuration import read_configuration
-from lev_os.core.errors import InvalidInput
+from lev_os.core.errors import InvalidInput, LevError
 
 Write = Callable[..., Path]
 SKILL = "---\nname: {}\ndescription: Reads PDFs. Use it for PDFs.\n---\nText.\n"
@@ -76,3 +76,16 @@ def test_what_cannot_be_used(
     assert (problem.code, (problem.at.line, problem.at.column)) == ("CHK910", place)
     assert said is None or problem.message == said
     assert help is None or problem.help == help
+
+
+@pytest.mark.usefixtures("skills")
+def test_one_path_and_one_code_need_no_list() -> None:
+    """A text is one of them, not its letters."""
+    assert codes(check("skills")) == codes(check(Path("skills"), select="CTX4")) == BOTH
+    assert codes(check("skills", ignore="CTX401")) == codes(check("skills", select="CON")) == set()
+
+
+def test_a_code_of_no_rule() -> None:
+    """With a misspelt one nothing would ever be found."""
+    with pytest.raises(LevError, match="no rule has the code CTX999"):
+        check(["."], select=["CTX", "CTX999"])

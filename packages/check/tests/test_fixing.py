@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +40,22 @@ def test_the_diff(write: Write) -> None:
     lines = item.diff().splitlines()
     assert lines[:2] == ["--- a/skills/pdf/SKILL.md", "+++ b/skills/pdf/SKILL.md"]
     assert lines[-2:] == ["-Read\u200b the\u200b file.", "+Read the file."]
+
+
+@pytest.mark.parametrize("line", ["a\u2028b", "a\fb", "a\x85b", "a\rb"])
+def test_lines_of_the_diff_end_where_patch_ends_them(write: Write, line: str) -> None:
+    """And not at the other characters that Python counts as ends of lines."""
+    file = write("skills/pdf/SKILL.md", f"{HIDDEN}{line}\nmore")
+    [item] = fixed(unsafe=True)
+    subprocess.run(["patch", "-s", "-p1", "--binary"], input=item.diff().encode(), check=True)
+    assert file.read_bytes() == item.after.encode()
+
+
+def test_windows_line_ends_stay_the_only_ones() -> None:
+    """What a fix puts in ends its lines as the file does."""
+    fix = Fix("a line more", (Edit(1, 1, "\n  b\r\n"),))
+    assert apply("a\r\nc", [fix]) == ("a\r\n  b\r\n\r\nc", 1)
+    assert apply("a\nc", [Fix("a line more", (Edit(1, 1, "\n  b"),))]) == ("a\n  b\nc", 1)
 
 
 def test_a_file_that_changed_meanwhile_stays(write: Write) -> None:

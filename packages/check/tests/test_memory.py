@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from lev_os.check import check, examining, session
 from lev_os.check.engine import Checker
 from lev_os.check.memory import Memory
+from lev_os.check.rules.security.approved import PROJECT
 from lev_os.check.session import Request
 
 Write = Callable[..., Path]
@@ -192,3 +193,49 @@ def test_remembering_changes_nothing(
             assert editor.check([root]).diagnostics == fresh.diagnostics
     finally:
         os.chdir(before)
+
+
+def test_an_installed_package_changed_where_it_lies(write: Write) -> None:
+    """What a flow uses of a dependency counts, though the folder of installed packages is as it was."""
+
+    def told() -> list[str]:
+        return [code for code in run() if code in ("SEC502", "FLW501")]
+
+    for name, text in PROJECT.items():
+        old(write(name, text))
+    context = Path(next(name for name in PROJECT if name.endswith("tone.md")))
+    assert told() == ["SEC502"]
+    context.rename(context.with_suffix(".txt"))
+    old(context.with_suffix(".txt"), 5)
+    assert told() == ["FLW501"]
+    context.with_suffix(".txt").rename(context)
+    old(context, 9)
+    assert told() == ["SEC502"]
+    manifest = context.parent.parent / "lev.toml"
+    before = manifest.read_text()
+    old(write(str(manifest), "format = \n"), 12)
+    assert told() != ["SEC502"]
+    old(write(str(manifest), before), 15)
+    assert told() == ["SEC502"]
+
+
+def test_a_file_whose_time_was_set_back(write: Write) -> None:
+    """The size and the time of a file may be as they were, and its text another."""
+    file = old(write("skills/one/SKILL.md", SKILL.format("ONE")))
+    assert run() == ["CTX401"]
+    old(write("skills/one/SKILL.md", SKILL.format("one")))
+    assert os.stat(file).st_mtime_ns == LONG_AGO + 1
+    assert run() == []
+
+
+def test_what_git_ignores_counts_though_nothing_did_so_far(write: Write) -> None:
+    """Files of patterns that were empty, or not there, may get some."""
+    old(write(".git/info/exclude", "# nothing\n"))
+    old(write("parts/AGENTS.md", "[a](none.md)\n"))
+    assert run("parts") == ["CTX302"]
+    old(write(".git/info/exclude", "AGENTS.md\n"), 5)
+    assert run("parts") == []
+    old(write(".git/info/exclude", ""), 9)
+    assert run("parts") == ["CTX302"]
+    old(write(".gitignore", "AGENTS.md\n"), 12)
+    assert run("parts") == []

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lev_os.check import Finding, check, reading
+from lev_os.check import Finding, check, reading, session
 from lev_os.check.files import File
+from lev_os.check.outputs.json import as_json
 from lev_os.check.registry import rules
 from lev_os.check.rule import RULES, Example, rule
+from lev_os.check.session import Request
 
 SKILL = "---\nname: {}\ndescription: Says something.\n---\nText.\n"
 
@@ -184,3 +186,26 @@ def test_the_head_of_a_skill_that_is_no_yaml() -> None:
     written("skills/pdf/SKILL.md", "---\nname: [pdf\n---\nText.\n")
     found = [(item.code, item.line, item.severity) for item in check(["."]).diagnostics]
     assert found == [("CTX410", 3, "error")]
+
+
+def test_names_that_are_not_utf8() -> None:
+    """No report could say them: what has one is not checked, wherever it lies, and the rest is."""
+    odd = os.fsdecode(b"odd\xff")
+    written(f"{odd}/AGENTS.md", "[a](none.md)\n")
+    written("acme/lev.toml", 'format = 1\n[exports]\n"./contexts/*" = { llm = "./contexts/*.md" }\n')
+    written(f"acme/contexts/{odd}.md", "[a](none.md)\n")
+    written("acme/contexts/even.md", "[a](none.md)\n")
+    report = session.run(Request((".", f"{odd}/AGENTS.md")))
+    assert {item.file for item in report.diagnostics if item.code == "CTX302"} == {"acme/contexts/even.md"}
+    assert {(item.file, item.reason) for item in report.not_checked} == {
+        (name, "its name is not UTF-8") for name in ("odd\\udcff", "odd\\udcff/AGENTS.md")
+    }
+    assert "odd" in as_json(report)
+
+
+def test_half_a_character_in_json() -> None:
+    """JSON may escape what UTF-8 cannot write; a message says the escape."""
+    written(".mcp.json", r'{"mcpServers": {"a": {"command": "b", "type": "\ud800"}}}')
+    report = session.run(Request((".",)))
+    assert [item.code for item in report.diagnostics] == ["MAN607"]
+    assert r"\ud800" in as_json(report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -89,6 +90,16 @@ def test_exit_codes(lev: Lev) -> None:
     assert lev("check", "--select", "SEC", "-q").err == ""
 
 
+def test_a_named_file_that_cannot_be_read(lev: Lev, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not checked, and the others are."""
+    bad_skill()
+    Path("AGENTS.md").write_bytes(b"\xff")
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)  # root may read everything
+    said = lev("check", "AGENTS.md", "skills", "--format", "json")
+    assert said.code == 1
+    assert [item["file"] for item in said.json["not_checked"]] == ["AGENTS.md"]
+
+
 @pytest.mark.parametrize(
     "args",
     [
@@ -97,6 +108,8 @@ def test_exit_codes(lev: Lev) -> None:
         ("--write-baseline",),
         ("--statistics", "--format", "json"),
         ("--select", "ctx"),
+        ("--select", "CTX999"),
+        ("--ignore", "XYZ"),
         ("--python", "nowhere"),
         ("--baseline", "nothing.json"),
         ("--changed",),
@@ -118,6 +131,10 @@ def test_a_broken_configuration(lev: Lev) -> None:
     said = lev("check")
     assert said.code == 2
     assert "pyproject.toml:2:1 CHK910 unknown key `ignor`" in said.err
+    write("pyproject.toml", '[tool.lev.check]\nselect = ["XYZ"]\n')
+    said = lev("check")
+    assert said.code == 2
+    assert "CHK910 `select`: no rule has the code XYZ" in said.err
 
 
 def test_fix(lev: Lev) -> None:
@@ -157,6 +174,13 @@ def test_a_damaged_baseline(lev: Lev) -> None:
         assert lev("check", "--baseline", "known.json").code == 2
 
 
+def test_a_baseline_that_cannot_be_written(lev: Lev) -> None:
+    """It is named, and not some other file beside it."""
+    said = lev("check", "--baseline", "none/known.json", "--write-baseline")
+    assert said.code == 2
+    assert "the baseline none/known.json cannot be written: No such file or directory" in said.err
+
+
 def test_changed(lev: Lev) -> None:
     """Only findings in files that differ from a commit, or that git does not know."""
     for name in ("old", "edited"):
@@ -171,6 +195,14 @@ def test_changed(lev: Lev) -> None:
     said = lev("check", "--changed", "--format", "json").json
     assert [found["file"] for found in said["diagnostics"]] == ["skills/edited/SKILL.md", "skills/new/SKILL.md"]
     assert lev("check", "--changed=nothing").code == 2
+    spaced = write("skills/old/SKILL.md", SKILL.format("old", "a\u200bb")).read_bytes()
+    for command in (["add", "."], ["commit", "-qm", "y"]):
+        subprocess.run([*git, *command], check=True)
+    write("skills/new/SKILL.md", SKILL.format("new", "a\u200bb"))
+    assert "1 fixes in 1 files" in lev("check", "--diff", "--unsafe-fixes", "--changed").err
+    lev("check", "--fix", "--unsafe-fixes", "--changed")
+    assert Path("skills/new/SKILL.md").read_text() == SKILL.format("new", "ab")
+    assert Path("skills/old/SKILL.md").read_bytes() == spaced
 
 
 def test_statistics(lev: Lev) -> None:

@@ -22,7 +22,7 @@ def pack(lev: Lev, tmp_path: Path) -> Path:
     return tmp_path / "acme-term"
 
 
-def on_terminal(cwd: Path, *args: str) -> tuple[int, str, str]:
+def on_terminal(cwd: Path, *args: str, **env: str) -> tuple[int, str, str]:
     """Exit code, stdout (a pipe) and what the terminal on stderr got."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
@@ -32,7 +32,7 @@ def on_terminal(cwd: Path, *args: str) -> tuple[int, str, str]:
         stderr=theirs,
         stdin=subprocess.DEVNULL,
         text=True,
-        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"},
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", **env},
     )
     os.close(theirs)
     shown = b""
@@ -109,3 +109,9 @@ def test_the_demonstration_asks_the_person_at_the_terminal(tmp_path: Path) -> No
     assert "decided: person" in text
     assert 'the person → {"category": "card"}' in text
     assert "the same outcome" in text
+
+
+def test_colours_can_be_declined(tmp_path: Path) -> None:
+    """`NO_COLOR` means none (https://no-color.org)."""
+    assert "\x1b[" in on_terminal(tmp_path, "check", "--select", "nonsense")[2]
+    assert "\x1b[" not in on_terminal(tmp_path, "check", "--select", "nonsense", NO_COLOR="1")[2]

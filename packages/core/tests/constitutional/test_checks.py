@@ -96,6 +96,7 @@ class TestRegex:
         assert gate("regex", {"pattern": "hush", "max_match": 4}).holdback("post", "model") == 4
         assert gate("regex", "hush").holdback("post", "model") is None
         assert gate("taint", {"from": ["untrusted"], "to": ["spends"]}).holdback("post", "model") == 0
+        assert gate("require_phrase", "Not legal advice").holdback("post", "model") is None
 
     def test_a_fault_of_a_pattern_is_told_at_its_place(self) -> None:
         """With RE2's reason, whichever way the pattern is written."""

@@ -134,6 +134,16 @@ def test_escapes_that_no_file_name_has_are_refused(target: str) -> None:
         resolve_exports({"./x": target}, "./x", ())
 
 
+def test_a_refusal_says_what_was_asked_for_and_why() -> None:
+    """The conditions that were active, or the escape that no file name has."""
+    with pytest.raises(ExportNotFound, match=r"^'./x' is not exported under llm, python$"):
+        resolve_exports({"./x": {"import": "./y"}}, "./x", {"python", "llm"})
+    with pytest.raises(ExportNotFound, match=r"^'./x' is not exported under default$"):
+        resolve_exports({"./x": {"import": "./y"}}, "./x", ())
+    with pytest.raises(InvalidSubpath, match=r"^'./x' leads to './%ff', which has escapes that are no UTF-8$"):
+        resolve_exports({"./x": "./%ff"}, "./x", ())
+
+
 def test_a_nested_condition_that_matches_nothing_falls_through() -> None:
     """Undefined goes on to the next condition; null stops."""
     exports = {".": {"llm": {"never": "./a"}, "default": "./b"}}

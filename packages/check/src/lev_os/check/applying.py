@@ -44,9 +44,10 @@ def apply(rules: Sequence[Rule], subject: Any, file: File | None, locate: Locate
 def of_finding(rule: Rule, finding: Finding, file: File) -> Diagnostic:
     """A finding at its place in a file."""
     (line, column), (end_line, end_column) = file.place(finding.span[0]), file.place(finding.span[1])
+    message, help = writable(finding.message), writable(finding.help or "") or None
     return Diagnostic(
-        rule.code, finding.severity or rule.severity, file.name, line, column, end_line, end_column,
-        finding.message, finding.help, finding.confidence or rule.confidence, finding.fix, finding.hard,
+        rule.code, finding.severity or rule.severity, writable(file.name), line, column, end_line, end_column,
+        message, help, finding.confidence or rule.confidence, finding.fix, finding.hard,
     )  # fmt: skip
 
 
@@ -62,13 +63,19 @@ def of_problem(problem: Problem, file: File | None, locate: Locate) -> Diagnosti
     name = place.name if place is not None else (problem.at.path or ".")
     fix = fix_of(problem, place) if place is not None and place.kind == "flow" else None
     return Diagnostic(
-        problem.code, problem.severity, name, line, column, *end, problem.message, problem.help, fix=fix,
+        problem.code, problem.severity, writable(name), line, column, *end,
+        writable(problem.message), writable(problem.help or "") or None, fix=fix,
     )  # fmt: skip
 
 
 def of_problems(problems: Iterable[Problem], file: File | None, locate: Locate) -> list[Diagnostic]:
     """Each problem once."""
     return list(dict.fromkeys(of_problem(problem, file, locate) for problem in problems))
+
+
+def writable(text: str) -> str:
+    """The text, with escapes for what UTF-8 has not: JSON may hold half a pair of surrogates, names any bytes."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def said_by(error: Exception) -> str:
@@ -84,6 +91,6 @@ def reading_failed(path: str, error: Exception) -> Problem:
 
 
 def _failed(rule: Rule, error: Exception, file: File | None) -> Diagnostic:
-    message = f"the rule {rule.code} ({rule.name}) failed: {said_by(error)}"
+    message = writable(f"the rule {rule.code} ({rule.name}) failed: {said_by(error)}")
     help = "this is a bug of the rule, please report it; the other rules went on"
     return Diagnostic(RULE_FAILED, "error", file.name if file else ".", 1, 1, 1, 1, message, help)

@@ -52,8 +52,11 @@ def baseline_of(report: Report, sources: Sources) -> Baseline:
 
 
 def write_baseline(path: Path, baseline: Baseline) -> None:
-    """Replace the file in one step."""
-    replace(path, msgspec.json.format(msgspec.json.encode(baseline), indent=2) + b"\n")
+    """Replace the file in one step; raises `LevError` where there can be none."""
+    try:
+        replace(path, msgspec.json.format(msgspec.json.encode(baseline), indent=2) + b"\n")
+    except OSError as error:
+        raise LevError(f"the baseline {path} cannot be written: {error.strerror}") from None
 
 
 def beyond(report: Report, baseline: Baseline, sources: Sources) -> tuple[Report, int]:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import msgspec
 from lev_os.core.errors import LevError
 
-from .applying import apply
+from .applying import apply, writable
 from .configuration import Configuration
 from .diagnostics import Diagnostic, NotChecked, Report
 from .environment import Environment, find_environment
@@ -43,7 +43,7 @@ from .project import Project
 from .reading import Unreadable, decode, read_bytes
 from .selection import Selection
 from .suppressions import suppress
-from .walk import Walk, package_around, walk
+from .walk import NOT_UTF8, Walk, is_text, package_around, walk
 
 T = TypeVar("T")
 
@@ -103,7 +103,7 @@ class Checker:
         for path, file in self._files.items():
             if path in loose:
                 diagnostics += self._packages.about_loose(file, self.selection, self._locate)
-                self.rests_on |= self._surroundings
+                self.rests_on |= {**self._surroundings, **states(self._packages.referred(), self._begun)}
         diagnostics += self._about_project()
         return self._report(given, found, diagnostics)
 
@@ -182,7 +182,12 @@ class Checker:
 
     def _read_all(self, kinds: Mapping[str, str]) -> dict[str, File]:
         """Every file that can be read; what is said of those that have changed goes into `memory`."""
-        meant = {path: self._sniffed(path) if kind == "document" else kind for path, kind in kinds.items()}
+        self._unreadable |= {path: NOT_UTF8 for path in kinds if not is_text(path)}
+        meant = {
+            path: self._sniffed(path) if kind == "document" else kind
+            for path, kind in kinds.items()
+            if path not in self._unreadable
+        }
         files = {path: File(Path(path), self._name(path), kind) for path, kind in meant.items() if kind is not None}
         stale: list[Stale] = []
         for path, file in files.items():
@@ -254,7 +259,8 @@ class Checker:
         if kept is None or kept.digest != digest or not holds(kept.rests_on):
             project = self._project()
             found = self._project_rules(project)
-            rests_on = states((*project.used, *self.environment.paths), self._begun)
+            paths = (*project.used, *self.environment.paths, *self._packages.referred())
+            rests_on = states(paths, self._begun)
             kept = self.memory.project = ProjectMemory(digest, rests_on, tuple(dict.fromkeys(found)))
         self.rests_on |= kept.rests_on
         return kept.diagnostics
@@ -328,7 +334,7 @@ class Checker:
         return Report(
             tuple(sorted(filter(self.selection.shows, left), key=_order)),
             len(shown),
-            tuple(NotChecked(self._name(path), reason) for path, reason in sorted(reasons)),
+            tuple(NotChecked(writable(self._name(path)), reason) for path, reason in sorted(reasons)),
             count + ignored,
         )
 
@@ -341,13 +347,23 @@ def _is_below(path: str, folders: Iterable[str]) -> bool:
     return any(path == folder or path.startswith(os.path.join(folder, "")) for folder in folders)
 
 
-def check(paths: Iterable[str | os.PathLike[str]], *, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> Report:
-    """Check files and folders. `select` and `ignore` are codes or their beginnings (`CTX`, `CTX3`, `CTX301`).
+def check(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    select: str | Iterable[str] = (),
+    ignore: str | Iterable[str] = (),
+) -> Report:
+    """Check files and folders, or one. `select` and `ignore` are codes or their beginnings (`CTX`, `CTX3`, `CTX301`).
 
     Anything wrong with what is checked is in the report; nothing of it is imported or run. What the project's
-    `pyproject.toml` says of checks holds here too; raises `InvalidInput` when it cannot be used.
+    `pyproject.toml` says of checks holds here too; raises `InvalidInput` when it cannot be used, and `LevError` for
+    a code that no rule has.
     """
     from .session import Request, new_checker
 
-    request = Request((), tuple(select), tuple(ignore))
-    return new_checker(request, os.getcwd()).check(paths)
+    given = (paths,) if isinstance(paths, (str, os.PathLike)) else paths
+    return new_checker(Request((), _codes(select), _codes(ignore)), os.getcwd()).check(given)
+
+
+def _codes(given: str | Iterable[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,13 +30,19 @@ class Fixed:
 
     def diff(self) -> str:
         """What changes, as a unified diff."""
-        old, new = self.before.splitlines(keepends=True), self.after.splitlines(keepends=True)
-        found = difflib.unified_diff(old, new, f"a/{self.name}", f"b/{self.name}")
+        found = difflib.unified_diff(_lines(self.before), _lines(self.after), f"a/{self.name}", f"b/{self.name}")
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in found)
 
 
-def work_out(checker: Checker, paths: Sequence[str], *, unsafe: bool = False) -> list[Fixed]:
-    """What every file would become; nothing is written.
+def _lines(text: str) -> list[str]:
+    """As patches count them: `str.splitlines` ends lines at more characters."""
+    return [line for line in re.split(r"(?<=\n)", text) if line]
+
+
+def work_out(
+    checker: Checker, paths: Sequence[str], *, unsafe: bool = False, only: Collection[str] | None = None
+) -> list[Fixed]:
+    """What every file would become, or those whose real paths are in `only`; nothing is written.
 
     Fixes that overlap wait for the next round. Fixes after which a file can no longer be read as what it is are left
     out together.
@@ -50,9 +57,11 @@ def work_out(checker: Checker, paths: Sequence[str], *, unsafe: bool = False) ->
         texts: dict[str, tuple[str, int]] = {}
         for name, fixes in _fixes(report, unsafe).items():
             path = os.path.join(checker.root, name)
-            names[path] = name
+            if only is not None and os.path.realpath(path) not in only:
+                continue
             if path in stuck or (text := now.get(path, _text(path))) is None:
                 continue
+            names[path] = name
             before.setdefault(path, text)
             changed, count = apply(text, fixes)
             if changed != text:
@@ -98,7 +107,10 @@ def write(fixed: Iterable[Fixed]) -> tuple[list[Fixed], list[Fixed]]:
 
 
 def apply(text: str, fixes: Iterable[Fix]) -> tuple[str, int]:
-    """The text with as many of the fixes as do not touch each other, and how many those are."""
+    """The text with as many of the fixes as do not touch each other, and how many those are.
+
+    What is put in has the line ends of the text.
+    """
     taken: list[Edit] = []
     count = 0
     for fix in fixes:
@@ -109,8 +121,10 @@ def apply(text: str, fixes: Iterable[Fix]) -> tuple[str, int]:
             continue
         taken += edits
         count += 1
+    windows = "\r\n" in text
     for edit in sorted(taken, key=lambda edit: (edit.start, edit.end), reverse=True):
-        text = text[: edit.start] + edit.text + text[edit.end :]
+        put = re.sub("\r?\n", "\r\n", edit.text) if windows else edit.text
+        text = text[: edit.start] + put + text[edit.end :]
     return text, count
 
 

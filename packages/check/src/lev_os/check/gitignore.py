@@ -35,7 +35,10 @@ class _Patterns:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """The patterns that hold in one folder, the deepest file first. `sources` are the files they came from."""
+    """The patterns that hold in one folder, the deepest file first.
+
+    `sources` are the files that were looked for them, with patterns or without, there or not.
+    """
 
     stack: tuple[_Patterns, ...] = ()
     sources: tuple[str, ...] = ()
@@ -55,9 +58,8 @@ class Ignored:
 
     def _with(self, base: str, file: str) -> Ignored:
         patterns = read_patterns(file)
-        if not patterns:
-            return self
-        return Ignored((_Patterns(os.path.join(base, ""), patterns), *self.stack), (*self.sources, file))
+        more = (_Patterns(os.path.join(base, ""), patterns),) if patterns else ()
+        return Ignored((*more, *self.stack), (*self.sources, file))
 
 
 def ignored_in(folder: str) -> Ignored:
@@ -73,7 +75,7 @@ def ignored_in(folder: str) -> Ignored:
     for path in reversed(above):
         found = found.inside(os.path.dirname(path))
         if found(path, folder=True):
-            return Ignored()
+            return Ignored((), found.sources)
     return found
 
 

@@ -18,6 +18,7 @@ import msgspec
 from .rule import Span
 
 _HEAD = re.compile(r"\ufeff?---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*\r?$", re.DOTALL | re.MULTILINE)
+_NAMED = frozenset({"Heading", "Link", "Image"})
 _DEEP = 8
 """Images within images, from which no text is kept: all of it stands in the outer ones too."""
 _LIKE_KEYS = re.compile(r"\s*(?:#|[\w-]+[ \t]*:|\Z)")
@@ -157,23 +158,22 @@ def _walk(body: str, head: Head | None, base: int) -> Markdown:
         if event.__class__ is str:
             if opened and event != "Rule":
                 parts.texts.append(" ")
-            continue
-        for name, detail in event.items():  # one item
-            if name == "Text":
-                if parts.block is not None:
-                    parts.lines.append((detail, where["start"], where["end"]))
-                elif opened:
-                    parts.texts.append(detail)
-            elif name == "Start":
-                if detail.__class__ is not str:
-                    parts.start(detail, where)
-            elif name == "End":
-                if opened or parts.block is not None:
-                    parts.end(detail)
-            elif name == "Code":
-                parts.span(detail, where)
-            elif name in ("Html", "InlineHtml"):
-                parts.html.append(parts.characters.span(where["start"], where["end"]))
+        elif "Text" in event:
+            if parts.block is not None:
+                parts.lines.append((event["Text"], where["start"], where["end"]))
+            elif opened:
+                parts.texts.append(event["Text"])
+        elif "End" in event:
+            if opened or parts.block is not None:
+                parts.end(event["End"])
+        elif "Start" in event:
+            detail = event["Start"]
+            if detail.__class__ is not str:
+                parts.start(detail, where)
+        elif "Code" in event:
+            parts.span(event["Code"], where)
+        elif "Html" in event or "InlineHtml" in event:
+            parts.html.append(parts.characters.span(where["start"], where["end"]))
     return Markdown(head, tuple(parts.headings), tuple(parts.links), tuple(parts.code), tuple(parts.html))
 
 
@@ -196,7 +196,7 @@ class _Parts:
 
     def start(self, detail: dict[str, Any], where: dict[str, int]) -> None:
         for kind, more in detail.items():  # one item
-            if kind in ("Heading", "Link", "Image"):
+            if kind in _NAMED:
                 span = self.characters.span(where["start"], where["end"])
                 self.opened.append((kind, more, span, len(self.texts), self._codes))
             elif kind == "CodeBlock":

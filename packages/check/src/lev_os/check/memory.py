@@ -102,11 +102,14 @@ class Store:
             return Memory()
 
     def save(self, run: RunMemory, memory: Memory) -> None:
-        """Keep both, in one step; nothing is kept of more than 50,000 files."""
+        """Keep both, in one step; nothing is kept of more than 50,000 files, or with a path that is not UTF-8."""
         if self._path is None or len(memory.files) > _MAX_FILES:
             return
         encode = msgspec.msgpack.encode
-        head, rest = encode(run), encode(memory)
+        try:
+            head, rest = encode(run), encode(memory)
+        except UnicodeEncodeError:
+            return
         data = self._key + head + rest
         replace_cache(self._path, b"%d %d %d\n%s" % (zlib.crc32(data), len(self._key), len(head), data))
 

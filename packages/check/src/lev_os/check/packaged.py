@@ -70,9 +70,14 @@ class Packages:
         return found
 
     def used(self, root: str) -> tuple[str, ...]:
-        """What else the findings on a package rest on, as its rules have said."""
+        """What else the findings on a package rest on: what its rules have said, and `referred`."""
         subject = self._subjects.get(root)
-        return () if subject is None else tuple(subject.used)
+        return (*(() if subject is None else subject.used), *self.referred())
+
+    def referred(self) -> Iterator[str]:
+        """The files and folders of all packages that references have led to so far."""
+        for package in () if self._resolver is None else self._resolver.found:
+            yield from files_below(str(package.root))
 
     def about_one(
         self, root: str, file: File, files: Mapping[str, File], selection: Selection, locate: Locate
@@ -116,7 +121,9 @@ class Packages:
         paths = [*found.sources, *self._environment.paths]
         for package in found.packages:
             root = str(package.root)
-            if not any(root.startswith(os.path.join(path, "")) for path in self._environment.paths):
+            if any(root.startswith(os.path.join(path, "")) for path in self._environment.paths):
+                paths.append(os.path.join(root, "lev.toml"))  # one that is broken leads nowhere until it is mended
+            else:
                 paths += files_below(root)
         return states(paths, begun)
 

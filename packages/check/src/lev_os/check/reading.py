@@ -39,8 +39,11 @@ def decode(data: bytes) -> str:
 
 
 def state_of(status: os.stat_result) -> int:
-    """A number that changes with the file or folder; the same in every process."""
-    return hash((status.st_mtime_ns, status.st_size, status.st_ino))
+    """A number that changes with the file or folder; the same in every process.
+
+    The time of its last change of any kind is part of it: tools that copy and unpack set the other back.
+    """
+    return hash((status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino))
 
 
 def _read(path: str) -> tuple[bytes, os.stat_result] | None:

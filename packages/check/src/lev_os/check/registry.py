@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules, walk_packages
@@ -38,6 +38,16 @@ def rules_on(subject: Subject) -> Iterator[Rule]:
     else:
         _load_the_others()
     return (rule for _, rule in sorted(RULES.items()) if rule.on == subject and rule.check is not None)
+
+
+def unknown(codes: Iterable[str]) -> list[str]:
+    """Those of some codes, or beginnings of codes, that are of no rule."""
+    _load_the_others()
+    return [code for code in codes if not _begins(RULES, code) and not _begins(rules(), code)]
+
+
+def _begins(known: Iterable[str], code: str) -> bool:
+    return any(each.startswith(code) for each in known)
 
 
 @cache

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from .configuration import configuration_file, read_configuration
+from lev_os.core.errors import InvalidInput, LevError, Location, Problem
+
+from .configuration import CONFIGURATION, configuration_file, read_configuration
 from .environment import find_environment
 from .memory import RunMemory, Store, code_stamp, holds, state
 
@@ -63,8 +65,24 @@ def _plugins(file: str | None) -> str:
     return stamp(read_configuration(file).plugins)
 
 
+def _refuse_unknown(codes: tuple[str, ...], file: str | None = None) -> None:
+    """Refuse codes of no rule: with a misspelt one nothing would be found, ever."""
+    if not codes:
+        return
+    from .registry import unknown
+
+    for code in unknown(codes):
+        message, help = f"no rule has the code {code}", "`lev rules` lists all codes"
+        if file is None:
+            raise LevError(message, help=help)
+        raise InvalidInput([Problem(CONFIGURATION, f"`select`: {message}", Location(file), help)])
+
+
 def new_checker(request: Request, root: str, memory: Memory | None = None, *, processes: int = 1) -> Checker:
-    """A checker for the project around `root`: its configuration, with what the command line adds to it."""
+    """A checker for the project around `root`: its configuration, with what the command line adds to it.
+
+    Raises `InvalidInput` for a configuration that cannot be used, `LevError` for codes of no rule.
+    """
     from .engine import Checker
     from .selection import Selection
 
@@ -75,6 +93,8 @@ def new_checker(request: Request, root: str, memory: Memory | None = None, *, pr
         from .plugins import load
 
         faults = load(configuration.plugins, os.path.relpath(file, root).replace(os.sep, "/"))
+    _refuse_unknown((*request.select, *request.ignore))
+    _refuse_unknown(configuration.select, file)
     environment = find_environment(root, request.python)
     selection = Selection(
         request.select or configuration.select, request.ignore, configuration.ignore, configuration.rules

@@ -27,7 +27,7 @@ _MARKDOWN = re.compile(r"<!--[ \t]*lev-ignore\b")
 _HASH = re.compile(r"(?:^|(?<=\s))#[ \t]*lev-ignore\b([^\n]*)")
 _CODES = re.compile(r"[\s:]*([A-Z]{3}\d{0,3}(?:[,\s]+[A-Z]{3}\d{0,3})*)[ \t]*(?::(.*))?\Z", re.DOTALL)
 _BLANK = re.compile(r"\s*")
-_UNTIL = re.compile(r"\(until (\d{4}-\d{2}-\d{2})\)")
+_UNTIL = re.compile(r"\(until\s+(\d[^)]*)\)", re.IGNORECASE)
 _HASH_KINDS = frozenset({"flow", "constitution", "manifest", "document"})
 
 
@@ -159,7 +159,7 @@ def _abouts(diagnostic: Diagnostic) -> Iterator[_About]:
 
 
 def _valid(item: Suppression, today: str) -> bool:
-    return bool(item.reason) and (item.until is None or today <= item.until)
+    return bool(item.reason) and (item.until is None or (_is_date(item.until) and today <= item.until))
 
 
 def _about(item: Suppression, name: str, used: bool, today: str) -> list[Diagnostic]:
@@ -168,7 +168,8 @@ def _about(item: Suppression, name: str, used: bool, today: str) -> list[Diagnos
         help = "write `lev-ignore CTX301: why` with one or more codes"
         return [Diagnostic(MALFORMED, "warning", name, *item.at, "this suppression names no code", help)]
     if item.until is not None and not _is_date(item.until):
-        return [Diagnostic(MALFORMED, "warning", name, *item.at, f"{item.until} is no date", "write YYYY-MM-DD")]
+        message = f"`{item.until}` is no date, so this suppression has no effect"
+        return [Diagnostic(MALFORMED, "warning", name, *item.at, message, "write `(until YYYY-MM-DD)`")]
     if not item.reason:
         message = f"this suppression of {codes} gives no reason, so it has no effect"
         return [Diagnostic(NO_REASON, "warning", name, *item.at, message, f"write `lev-ignore {codes}: why`")]
@@ -188,7 +189,6 @@ def _hard(item: Suppression, diagnostic: Diagnostic) -> Diagnostic:
 
 def _is_date(text: str) -> bool:
     try:
-        date.fromisoformat(text)
+        return date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False
-    return True

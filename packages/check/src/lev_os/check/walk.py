@@ -17,6 +17,8 @@ _SKIPPED = frozenset(
 _OUTPUTS = frozenset({"build", "dist"})
 """Skipped too, except where a skill may be called so."""
 _MAX_DEPTH = 100
+NOT_UTF8 = "its name is not UTF-8"
+"""Why a path is not checked that no report could name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,9 @@ def walk(paths: Iterable[str], excluded: Ignored | None = None) -> Walk:
     found = Walk()
     seen: set[str] = set()
     for path in paths:
+        if not is_text(path):
+            found.not_checked.append((path, NOT_UTF8))
+            continue
         if os.path.isdir(path):
             ignored = ignored_in(path)
             found.rests_on += ignored.sources
@@ -93,7 +98,10 @@ def _folder(folder: str, parents: tuple[str, ...], ignored: Ignored, found: Walk
     for entry in listed:
         name = entry.name
         kind = kind_of(name, parents)
-        if _is_folder(entry):
+        if not is_text(name):
+            if kind is not None or _is_folder(entry):
+                found.not_checked.append((entry.path, NOT_UTF8))
+        elif _is_folder(entry):
             if not _skipped(name, parents):
                 folders.append(entry.path)
         elif kind is not None and not (ignored.stack and ignored(entry.path, folder=False)):
@@ -105,6 +113,17 @@ def _folder(folder: str, parents: tuple[str, ...], ignored: Ignored, found: Walk
             found.not_checked.append((path, f"it is more than {_MAX_DEPTH} folders deep"))
             continue
         _folder(path, (*parents, os.path.basename(path)), ignored, found, seen, depth + 1)
+
+
+def is_text(name: str) -> bool:
+    """Whether a path is UTF-8."""
+    if name.isascii():
+        return True
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

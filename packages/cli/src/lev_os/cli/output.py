@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -24,12 +25,17 @@ def print_json(value: Any) -> None:
 
 def print_line(text: str = "") -> None:
     """One line on stdout; colours go when stdout is no terminal."""
-    click.echo(text)
+    click.echo(text, color=_colour())
 
 
 def note(text: str) -> None:
     """One line on stderr."""
-    click.echo(text, err=True)
+    click.echo(text, err=True, color=_colour())
+
+
+def _colour() -> bool | None:
+    """False where nobody wants colours (https://no-color.org), None where a terminal decides."""
+    return False if os.environ.get("NO_COLOR") else None
 
 
 def print_report(report: Report, *, as_json: bool) -> None:

@@ -37,9 +37,14 @@ def content_of(record: Record) -> bytes:
     raise bad_data()
 
 
+def digest_of(content: bytes) -> bytes:
+    """The SHA-256 of a content."""
+    return hashlib.sha256(content).digest()
+
+
 def hash_of(content: bytes) -> str:
-    """The hash of a content."""
-    return "sha256:" + hashlib.sha256(content).hexdigest()
+    """The hash of a content, as records show it."""
+    return "sha256:" + digest_of(content).hex()
 
 
 def record_of(content: bytes, **state: object) -> Record:

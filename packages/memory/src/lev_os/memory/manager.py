@@ -301,6 +301,11 @@ class MemoryManager:
         """What the scope holds."""
         return await self.backend.stats(scope, self._moment(None, None))
 
+    async def reindex(self) -> None:
+        """Make the index of all scopes again from the records, vectors included."""
+        await self.backend.reindex()
+        await self.settle()
+
     async def settle(self) -> None:
         """Wait until every record has its vector."""
         if self._indexer is not None:

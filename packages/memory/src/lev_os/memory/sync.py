@@ -159,6 +159,9 @@ class SyncMemory:
     def stats(self, *, scope: Scope) -> Stats:
         return self._run(self._memory.stats(scope=scope))
 
+    def reindex(self) -> None:
+        self._run(self._memory.reindex())
+
     def settle(self) -> None:
         self._run(self._memory.settle())
 

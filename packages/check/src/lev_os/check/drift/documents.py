@@ -12,7 +12,7 @@ from ..files import File
 from .denied import line_denied, span_denied
 from .fences import Bind, Block, FromImport, Import, Statement
 from .follow import Drift, Follower, Scope
-from .mentions import Fence, Mentions, Spoken, expression
+from .mentions import Mentions, Spoken, expression, program
 
 _FIRST = re.compile(r"@?([A-Za-z_]\w*)")
 _FILES = frozenset(("py", "pyi", "md", "rst", "txt", "json", "toml", "yaml", "yml", "cfg", "ini", "js", "html", "sh"))
@@ -28,27 +28,30 @@ _NOT_MODULES = frozenset(
 
 def drifts_in(file: File, named: Mentions, calls: Calls) -> tuple[list[Drift], list[int]]:
     """The drifts of one document in order of place, and the places of what is there."""
+    if not _speaks_of_packages(named, calls):
+        return [], []
     drifts: list[Drift] = []
     shared: Scope = {}
     looked: list[int] = []
-    doubtful: list[tuple[Fence, frozenset[str]]] = []
+    doubtful: list[tuple[tuple[Statement, ...], frozenset[str]]] = []
     section, here = 0, frozenset[str]()
     for fence in named.fences:
         here = here if fence.section == section else frozenset()
         section = fence.section
         follower = Follower(calls)
         scope = _known(shared, here)
-        follower.run(fence.body, scope)
-        bound = frozenset(_bound(fence.body))
+        body = program(fence, file.text)
+        follower.run(body, scope)
+        bound = frozenset(_bound(body))
         for name in bound:
             shared[name] = _agreed(shared, name, scope.get(name))
         looked += follower.looked
         if follower.drifts and not fence.denied:
-            doubtful.append((fence, here))
+            doubtful.append((body, here))
         here |= bound
-    for fence, before in doubtful:  # once more: what it takes from others must be what all the others say
+    for body, before in doubtful:  # once more: what it takes from others must be what all the others say
         follower = Follower(calls)
-        follower.run(fence.body, _known(shared, before))
+        follower.run(body, _known(shared, before))
         drifts += follower.drifts
     for spoken in named.spans:
         follower = _spoken(spoken, shared, calls)
@@ -57,6 +60,15 @@ def drifts_in(file: File, named: Mentions, calls: Calls) -> tuple[list[Drift], l
             drifts += follower.drifts
     unique = {(drift.what, drift.at): drift for drift in drifts if not line_denied(_line(file.text, drift.at))}
     return sorted(unique.values(), key=lambda drift: drift.at), looked
+
+
+def _speaks_of_packages(named: Mentions, calls: Calls) -> bool:
+    """Whether anything can be looked up: a fence imports what is no part of Python, or a span names a package."""
+    finder = calls.types.index.finder
+    if any(not finder.is_standard(name) for fence in named.fences for name in fence.imports):
+        return True
+    firsts = {match[1] for spoken in named.spans if (match := _FIRST.match(spoken.text))}
+    return any(map(finder.is_installed, firsts))
 
 
 def _line(text: str, at: int) -> str:

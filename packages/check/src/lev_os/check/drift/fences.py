@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from contextlib import suppress
 from itertools import accumulate, pairwise
 
@@ -13,6 +12,7 @@ import msgspec
 from ..api.expressions import Expression, Place, read_annotation, read_expression
 from ..api.shapes import Class, Function
 from ..api.summary import absolute, read_class, read_function
+from ..python_code import parse
 
 
 class Import(msgspec.Struct, frozen=True, array_like=True, tag="import"):
@@ -115,12 +115,8 @@ def _parsed(lines: list[str]) -> list[tuple[int, ast.Module]]:
 
 
 def _tree(lines: list[str]) -> ast.Module | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse("\n".join(lines))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+    tree = parse("\n".join(lines))
+    return tree if isinstance(tree, ast.Module) else None
 
 
 def _chunks(lines: list[str]) -> list[tuple[int, int]]:

@@ -11,7 +11,6 @@ import msgspec
 from ..api.expressions import Expression, read_expression
 from ..facts import fact
 from ..files import MARKDOWN_KINDS, File
-from ..markdown import Code
 from ..rule import Span
 from .denied import fence_denied, is_history, span_denied
 from .fences import Statement, read_fence
@@ -19,6 +18,7 @@ from .shell import SHELL, Command, commands_in, commands_of, words_of
 
 PYTHON = frozenset({"python", "py", "python3", "py3", "pycon", "ipython", "{.python", "{.py"})
 _SPAN = re.compile(r"@?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(.*\))?")
+_IMPORT = re.compile(r"(?:^|[;:>.])[ \t]*(?:from[ \t]+(\w[\w.]*)|import[ \t]+(\w[\w., \t]*))", re.MULTILINE)
 _PIN = re.compile(r"(?<![\w.$/-])([A-Za-z][\w.-]*)(?:\[[\w, -]*\])?==(\d+(?:\.\d+)*)(?![\w+!])")
 
 
@@ -34,12 +34,18 @@ class Spoken(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Fence(msgspec.Struct, frozen=True, array_like=True):
-    """The program in a fence. `denied`: the text around it says that it is not so, or no longer. `section` counts the
-    headings of the first two levels above it."""
+    """Python in a fence: its text, and the span of that in the file. `denied`: the text around it says that it is not
+    so, or no longer. `section` counts the headings of the first two levels above it; `imports` are the top names that
+    it may import, and a few more.
 
-    body: tuple[Statement, ...]
+    Like spans, most are about nothing that can be looked up, so the `program` is read when one turns out to be.
+    """
+
+    text: str
+    inside: Span
     denied: bool
     section: int = 0
+    imports: tuple[str, ...] = ()
 
 
 class Pin(msgspec.Struct, frozen=True, array_like=True):
@@ -77,12 +83,11 @@ def mentions(file: File) -> Mentions:
             pins += (Pin(match[1], match[2], start + match.start()) for match in _PIN.finditer(raw))
         if code.form == "fence":
             if code.language in PYTHON:
-                body = read_fence(code.text, _line_places(file.text, code))
-                if body:
-                    section = bisect_left(sections, code.span[0])
-                    fences.append(Fence(body, old or fence_denied(file, code), section))
+                section = bisect_left(sections, code.span[0])
+                denied = old or fence_denied(file, code)
+                fences.append(Fence(code.text, code.inside, denied, section, _imports(code.text)))
             elif code.language in SHELL and not old and not fence_denied(file, code):
-                commands += commands_in(code.text, _line_places(file.text, code))
+                commands += commands_in(code.text, _line_places(file.text, code.inside, code.text))
         elif code.form == "span" and "\n" not in code.text:
             if old:
                 continue
@@ -95,11 +100,23 @@ def mentions(file: File) -> Mentions:
     return Mentions(tuple(fences), tuple(spans), tuple(commands), tuple(pins))
 
 
-def _line_places(text: str, code: Code) -> list[int]:
+def _imports(code: str) -> tuple[str, ...]:
+    if "import" not in code:
+        return ()
+    names = (name for match in _IMPORT.finditer(code) for name in (match[1] or match[2]).split(","))
+    return tuple(dict.fromkeys(name.strip().partition(".")[0].partition(" ")[0] for name in names))
+
+
+def program(fence: Fence, text: str) -> tuple[Statement, ...]:
+    """The program in a fence of a file with this text."""
+    return read_fence(fence.text, _line_places(text, fence.inside, fence.text))
+
+
+def _line_places(text: str, inside: Span, code: str) -> list[int]:
     """Where each line of a fence begins in the file: behind the marks of a list or a quotation it stands in."""
-    start, end = code.inside
+    start, end = inside
     places = []
-    for line, raw in zip(code.text.split("\n"), [*text[start:end].split("\n"), ""], strict=False):
+    for line, raw in zip(code.split("\n"), [*text[start:end].split("\n"), ""], strict=False):
         places.append(start + max(raw.find(line), 0))
         start += len(raw) + 1
     return places

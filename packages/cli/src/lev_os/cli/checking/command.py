@@ -62,7 +62,8 @@ def _fix(request: Request, options: Options) -> bool:
     from lev_os.check.session import new_checker
 
     checker = new_checker(request, os.getcwd())
-    written, changed = write(work_out(checker, request.paths, unsafe=options.unsafe))
+    worked_out = work_out(checker, request.paths, unsafe=options.unsafe, only=_changed(options))
+    written, changed = write(worked_out)
     if not options.quiet:
         for item in written:
             note(f"{click.style('fixed', fg='green')}: {item.name} ({item.count})")
@@ -75,7 +76,8 @@ def _show_fixes(request: Request, options: Options) -> int:
     from lev_os.check.fixing import work_out
     from lev_os.check.session import new_checker
 
-    fixed = work_out(new_checker(request, os.getcwd()), request.paths, unsafe=options.unsafe)
+    checker = new_checker(request, os.getcwd())
+    fixed = work_out(checker, request.paths, unsafe=options.unsafe, only=_changed(options))
     for item in fixed:
         sys.stdout.write(item.diff())
     if not options.quiet:
@@ -83,15 +85,23 @@ def _show_fixes(request: Request, options: Options) -> int:
     return FINDINGS if fixed and not options.exit_zero else FINE
 
 
+def _changed(options: Options) -> frozenset[str] | None:
+    """The files that `--changed` asks for; None for all."""
+    if options.changed is None:
+        return None
+    from lev_os.check.changed import changed_files
+
+    return changed_files(os.getcwd(), options.changed)
+
+
 def _narrowed(report: Report, options: Options) -> tuple[Report, int]:
     """The report without what `--changed` and the baseline leave out, and how much of the baseline is gone."""
     gone = 0
-    if options.changed is not None:
+    files = _changed(options)
+    if files is not None:
         import msgspec
-        from lev_os.check.changed import changed_files
 
         root = os.getcwd()
-        files = changed_files(root, options.changed)
         left = tuple(item for item in report.diagnostics if os.path.realpath(os.path.join(root, item.file)) in files)
         report = msgspec.structs.replace(report, diagnostics=left)
     if options.baseline is not None:

@@ -12,7 +12,7 @@ from ..options import python_option
 
 
 @click.command("check")
-@click.argument("paths", nargs=-1, type=click.Path())
+@click.argument("paths", nargs=-1, type=click.Path(readable=False))  # what cannot be read is reported
 @click.option(
     "--select", multiple=True, type=Codes(), metavar="CODE", help="Only these codes or families: CTX, CTX301."
 )
@@ -25,7 +25,7 @@ from ..options import python_option
     is_flag=False,
     flag_value="HEAD",
     metavar="REF",
-    help="Only findings in files that differ from a commit (default: the last one).",
+    help="Only findings and fixes in files that differ from a commit (default: the last one).",
 )
 @click.option("--baseline", type=click.Path(path_type=Path), metavar="FILE", help="Leave out what this file knows.")
 @click.option("--write-baseline", is_flag=True, help="Let the file of --baseline know what is found now.")

@@ -95,6 +95,11 @@ class Resolver:
         self._paths = paths
         self._known: dict[str, Package] = {}
 
+    @property
+    def found(self) -> tuple[Package, ...]:
+        """The packages that have been asked for so far, and are there."""
+        return tuple(self._known.values())
+
     def find(self, ref: str, within: Package | None = None) -> tuple[Package, str]:
         """As the function `find`."""
         try:

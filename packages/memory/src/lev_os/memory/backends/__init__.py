@@ -83,6 +83,10 @@ class MemoryBackend(Protocol):
         """What the scope holds."""
         ...
 
+    async def reindex(self) -> None:
+        """Make everything that searching needs again from the records; `unembedded` then names all of them."""
+        ...
+
     async def unembedded(self, limit: int) -> Sequence[tuple[Any, str]]:
         """Records of all scopes that lack a vector of the embedder the backend was opened with: keys and texts."""
         ...

@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 OPTION = "--lev-memory-backend"
+OPERATIONS = "--lev-memory-operations"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the option."""
     help = "URL of a memory to run Leviathan's conformance suite against; {tmp} stands for a folder of each test"
-    parser.getgroup("leviathan").addoption(OPTION, metavar="URL", default=None, help=help)
+    group = parser.getgroup("leviathan")
+    group.addoption(OPTION, metavar="URL", default=None, help=help)
+    group.addoption(OPERATIONS, type=int, metavar="N", default=600, help="operations of its fuzz of scopes (600)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,3 +34,9 @@ def memory_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if url is None:
         pytest.skip(f"no backend was named with {OPTION}")
     return str(url).replace("{tmp}", str(tmp_path))
+
+
+@pytest.fixture
+def operations(request: pytest.FixtureRequest) -> int:
+    """How many operations the fuzz of scopes makes."""
+    return int(request.config.getoption(OPERATIONS))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import random
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -292,6 +295,78 @@ def test_time_does_not_go_backwards_in_the_log(memory: SyncMemory, scope: Scope,
     assert found.recorded_at == at[0]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_search_query_and_get_see_the_same(memory: SyncMemory, scope: Scope, clock: Clock, seed: int) -> None:
+    """After any changes, at any pair of times: three ways to ask show the same records in the same state."""
+    rng = random.Random(seed)
+    ids: list[str] = []
+    times = [clock.now]
+    for step in range(60):
+        clock.now += timedelta(hours=rng.randrange(1, 30))
+        times.append(clock.now)
+        start = clock.now + timedelta(days=rng.randrange(-9, 9))
+        end = start + timedelta(days=rng.randrange(1, 20)) if rng.random() < 0.3 else None
+        ttl = rng.choice([None, None, None, 100_000.0])
+        record = Record(
+            text=f"tea {step}", valid_from=start if step % 2 else None, valid_to=end if step % 2 else None, ttl=ttl
+        )
+        if len(ids) < 8 or rng.random() < 0.3:
+            ids += memory.put([record], scope=scope)
+            continue
+        id = rng.choice(ids)
+        match rng.randrange(4):
+            case 0:
+                memory.retract(id, scope=scope)
+            case 1:
+                memory.restore(id, scope=scope)
+            case 2 if rng.random() < 0.3:
+                memory.erase(id, scope=scope)
+                ids.remove(id)
+            case _:
+                with contextlib.suppress(Conflict):
+                    ids.append(memory.supersede(id, record, scope=scope))
+    for _ in range(30):
+        as_of, known_at = (rng.choice([None, *times]) for _ in range(2))
+        page = memory.query(scope=scope, limit=1_000, as_of=as_of, known_at=known_at)
+        queried = {record.id: record for record in page.records}
+        hits = memory.search("tea", scope=scope, k=1_000, as_of=as_of, known_at=known_at)
+        assert {hit.record.id: hit.record for hit in hits} == queried
+        ever = memory.query(Filter(retired=True), scope=scope, limit=1_000, known_at=known_at).records
+        hits = memory.search("tea", scope=scope, k=1_000, where=Filter(retired=True), known_at=known_at)
+        assert {hit.record.id: hit.record for hit in hits} == {record.id: record for record in ever}
+        if as_of or known_at:
+            got = {id: memory.get(id, scope=scope, as_of=as_of, known_at=known_at) for id in ids}
+            assert {id: record for id, record in got.items() if record is not None} == queried
+
+
+def test_no_record_crosses_between_scopes(memory: SyncMemory, scope: Scope, operations: int) -> None:
+    """Random operations by fifty scopes: no answer ever holds a record of another one."""
+    rng = random.Random(7)
+    scopes = [Scope(tenant=f"{scope.tenant}-{i % 25}", user=f"u{i // 25}") for i in range(50)]
+    ids: dict[Scope, list[str]] = {one: [] for one in scopes}
+    for step in range(operations):
+        own = rng.choice(scopes)
+        mark = f"{own.tenant} {own.user}"
+        match rng.randrange(6):
+            case 0 | 1:
+                ids[own] += memory.put([Record(text=f"tea {step} of", data=mark)], scope=own)
+            case 2:
+                assert {hit.record.data for hit in memory.search("tea of", scope=own)} <= {mark}
+            case 3:
+                page = memory.query(Filter(retired=True), scope=own, limit=5)
+                assert {record.data for record in page.records} <= {mark}
+            case 4:
+                stranger = rng.choice([other for other in scopes if other != own])
+                for id in rng.sample(ids[stranger], min(2, len(ids[stranger]))):
+                    assert memory.get(id, scope=own) is None
+                    assert memory.erase(id, scope=own) == []
+            case _:
+                seen = memory.changes(scope=own, limit=10)
+                assert {change.record.data for change in seen if change.record} <= {mark}
+    for own in scopes:
+        assert memory.stats(scope=own).records == len(ids[own])
+
+
 def test_search_finds_words_and_says_why(memory: SyncMemory, scope: Scope) -> None:
     """The best record comes first; the parts of its score add up to it."""
     memory.put(
@@ -305,6 +380,23 @@ def test_search_finds_words_and_says_why(memory: SyncMemory, scope: Scope) -> No
     for hit in hits:
         parts = sum(value for name, value in hit.parts.items() if not name.startswith("raw_"))
         assert parts == pytest.approx(hit.score, abs=1e-5)
+
+
+def test_many_tasks_share_a_memory(memory_url: str, scope: Scope) -> None:
+    """Tasks of one loop put, search and supersede at once; nothing is lost, and a race has one winner."""
+
+    async def main() -> None:
+        async with MemoryManager.open(memory_url) as memory:
+            ids = await asyncio.gather(*(memory.put([Record(text=f"tea {i}")], scope=scope) for i in range(30)))
+            found = await asyncio.gather(*(memory.search(f"tea {i}", scope=scope, k=1) for i in range(30)))
+            assert [hits[0].record.id for hits in found] == [id for (id,) in ids]
+            (first,) = ids[0]
+            tried = [memory.supersede(first, Record(text=f"coffee {i}"), scope=scope) for i in range(5)]
+            outcomes = await asyncio.gather(*tried, return_exceptions=True)
+            assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 4
+            assert len(await memory.search("coffee", scope=scope, k=50)) == 30
+
+    asyncio.run(main())
 
 
 def test_what_was_put_is_there_after_reopening(memory_url: str, scope: Scope) -> None:

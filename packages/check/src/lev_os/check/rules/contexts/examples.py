@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 import textwrap
 import tomllib
-import warnings
 from collections.abc import Callable, Iterator
 
 from ...files import MARKDOWN_KINDS, File
 from ...markdown import Code
+from ...python_code import parse
 from ...rule import Example, Finding, rule
 from .names import VERIFIED
 
@@ -37,19 +36,12 @@ def _python(text: str) -> Problem | None:
     if _PYTHON_OTHER.search(text):
         return None
     source = textwrap.dedent(text)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            compile(source, "<example>", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-    except SyntaxError as error:
+    error = parse(source)
+    if isinstance(error, SyntaxError):
         message = error.msg
-        if "f-string" in message or _NEWER.search(text) or any(part in message for part in _UNFINISHED):
+        if any(part in message for part in _UNFINISHED) or (error.lineno or 1) >= source.count("\n"):
             return None
-        if (error.lineno or 1) >= source.count("\n"):
-            return None  # it only ends too soon
         return error.lineno or 1, message
-    except (ValueError, RecursionError, MemoryError):
-        return None
     return None
 
 

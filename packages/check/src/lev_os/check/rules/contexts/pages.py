@@ -16,13 +16,24 @@ from .names import SPECIFICATION, VERIFIED
 
 _SKILL = "---\nname: pdf\ndescription: Reads PDFs.\n---\n"
 _FOLDERS = ("references", "reference")
+_PARTS = (".md", "reference")
+"""What the name of a page, or of its folder, holds."""
 
 
 @fact("mentions-of-pages", kinds={"skill", "resource"}, type=str)
 def mentions(file: File) -> str:
-    """All words of a page that look like the name of a file or folder, to find pages that are named without a link."""
-    words = (word.strip("`*_()[]<>\"',.:;!?") for word in file.text.split() if "." in word or "/" in word)
-    return " ".join(dict.fromkeys(words))
+    """All words of a page that may name another one or its folder, to find pages that are named without a link."""
+    text = file.text
+    lines: dict[int, int] = {}
+    for part in _PARTS:
+        at = text.find(part)
+        while at >= 0:
+            end = text.find("\n", at)
+            lines[text.rfind("\n", 0, at) + 1] = end = end if end >= 0 else len(text)
+            at = text.find(part, end)
+    words = (word for start, end in sorted(lines.items()) for word in text[start:end].split())
+    named = (word.strip("`*_()[]<>\"',.:;!?") for word in words if any(part in word for part in _PARTS))
+    return " ".join(dict.fromkeys(named))
 
 
 def _skills(project: Project) -> Iterator[tuple[File, list[File]]]:

@@ -58,22 +58,25 @@ class SqliteBackend:
         return await self._run(self._store.erase, scope, ids, at)
 
     async def get(self, scope: Scope, ids: Sequence[str], moment: Moment | None) -> Mapping[str, Record]:
-        return await self._run(self._store.get, scope, ids, moment)
+        return await self._run(self._store.reader.get, scope, ids, moment)
 
     async def query(self, scope: Scope, where: Filter, moment: Moment, after: int | None, limit: int) -> Page:
-        return await self._run(self._store.query, scope, where, moment, after, limit)
+        return await self._run(self._store.reader.query, scope, where, moment, after, limit)
 
     async def search(self, scope: Scope, probe: Probe) -> Sequence[Hit]:
-        return await self._run(self._store.search, scope, probe)
+        return await self._run(self._store.reader.search, scope, probe)
 
     async def changes(self, scope: Scope, after: int, limit: int, id: str | None = None) -> Sequence[Change]:
-        return await self._run(self._store.changes, scope, after, limit, id)
+        return await self._run(self._store.reader.changes, scope, after, limit, id)
 
     async def stats(self, scope: Scope, moment: Moment) -> Stats:
-        return await self._run(self._store.stats, scope, moment)
+        return await self._run(self._store.reader.stats, scope, moment)
+
+    async def reindex(self) -> None:
+        await self._run(self._store.reindex)
 
     async def unembedded(self, limit: int) -> Sequence[tuple[int, str]]:
-        return await self._run(self._store.unembedded, limit)
+        return await self._run(self._store.reader.unembedded, limit)
 
     async def embed(self, vectors: Sequence[tuple[int, Any]]) -> None:
         await self._run(self._store.embed, vectors)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
-from .writing import counts_of
+from .writing import terms_of
 
 NEVER = np.iinfo(np.int64).max
 _LONGEST = np.iinfo(np.uint16).max
@@ -62,6 +63,7 @@ class Columns:
         """For the docs without postings: a term, and the docs with their counts."""
         self._session_lengths: Any = np.zeros(0, np.float32)
         self._lengths_at = 0
+        self._sessions: list[str] = []
         self._indexed = 0
         self._tail_end = 0
         self._last: dict[int, tuple[int, float]] = {}
@@ -106,7 +108,7 @@ class Columns:
             "SELECT doc, content FROM record WHERE space = ? AND doc >= ? ORDER BY doc", (self.space, self._tail_end)
         )
         for doc, content in found:
-            for term, count in counts_of(content).items():
+            for term, count in Counter(terms_of(content)).items():
                 self.tail.setdefault(term, []).append((doc, count))
             self._tail_end = doc + 1
 
@@ -134,8 +136,10 @@ class Columns:
             self.questions[docs] = fields[5]
             self.speakers[docs] = [_code(self.speaker_codes, name) for name in fields[4]]
             self.sessions[docs] = [_code(self.session_codes, name) for name in fields[3]]
+            self._sessions += list(self.session_codes)[len(self._sessions) :]
             self._times(rows)
-            self._link(rows, tangled)
+            places = np.array([np.inf if sequence is None else sequence for sequence in fields[12]], np.float64)
+            self._link(docs, places, tangled)
         for session in tangled:
             self._untangle(db, session)
 
@@ -166,24 +170,31 @@ class Columns:
         self.ends.pop(doc, None)
         self.forgotten.pop(doc, None)
         if code >= 0:
-            self._untangle(db, list(self.session_codes)[code])
+            self._untangle(db, self._sessions[code])
 
-    def _link(self, rows: Sequence[Any], tangled: set[str]) -> None:
-        """Neighbours within a session; one that does not come in its order is sorted afterwards."""
-        for row in rows:
-            session = row[3]
-            if session is None:
+    def _link(self, docs: Any, places: Any, tangled: set[str]) -> None:
+        """Neighbours within a session; one in which a doc does not come in its order is sorted afterwards."""
+        inside = self.sessions[docs] >= 0
+        docs, places = docs[inside], places[inside]
+        if not len(docs):
+            return
+        order = np.lexsort((docs, places, self.sessions[docs]))
+        docs, places, codes = docs[order], places[order], self.sessions[docs[order]]
+        same = codes[1:] == codes[:-1]
+        self.before[docs[1:][same]] = docs[:-1][same]
+        self.after[docs[:-1][same]] = docs[1:][same]
+        first = np.flatnonzero(np.concatenate(([True], ~same)))
+        last = np.append(first[1:] - 1, len(docs) - 1)
+        for start, end in zip(first.tolist(), last.tolist(), strict=True):
+            code = int(codes[start])
+            before, reached = self._last.get(code, (-1, float("-inf")))
+            if places[start] < reached:
+                tangled.add(self._sessions[code])
                 continue
-            doc, code = row[1], self.session_codes[session]
-            place = float("inf") if row[12] is None else float(row[12])
-            last, reached = self._last.get(code, (-1, float("-inf")))
-            if place < reached:
-                tangled.add(session)
-                continue
-            self.before[doc] = last
-            if last >= 0:
-                self.after[last] = doc
-            self._last[code] = (doc, place)
+            self.before[docs[start]] = before
+            if before >= 0:
+                self.after[before] = docs[start]
+            self._last[code] = (int(docs[end]), float(places[end]))
 
     def _untangle(self, db: sqlite3.Connection, session: str) -> None:
         found = db.execute(

@@ -8,10 +8,12 @@ SQLite's own FTS5 is not used: its statistics are those of all tenants, it canno
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+
+from ...errors import StoreProblem
 
 POSTING = np.dtype([("doc", "<u4"), ("count", "<u2")])
 _CHUNK_BITS = 12
@@ -22,20 +24,50 @@ ON CONFLICT DO UPDATE SET body = CAST(body || excluded.body AS BLOB)
 """
 
 
-def add(db: sqlite3.Connection, space: int, docs: Iterable[tuple[int, Mapping[str, int]]]) -> None:
-    """Add docs, in ascending order and newer than all there are, with the counts of their terms."""
-    grown: dict[tuple[int, str], bytearray] = {}
-    for doc, counts in docs:
-        chunk = doc >> _CHUNK_BITS
-        packed = doc.to_bytes(4, "little")
-        once = packed + b"\1\0"
-        for term, count in counts.items():
-            body = grown.get((chunk, term))
-            if body is None:
-                body = grown[chunk, term] = bytearray()
-            body += once if count == 1 else packed + min(count, _MOST).to_bytes(2, "little")
-    entries = ((space, term, chunk, bytes(body)) for (chunk, term), body in sorted(grown.items()))
-    db.executemany(_APPEND, entries)
+class Gathered:
+    """The terms of docs, to be written all at once."""
+
+    def __init__(self) -> None:
+        self._codes = _Codes()
+        self._terms: list[int] = []
+        self._docs: list[int] = []
+        self._lengths: list[int] = []
+
+    def add(self, doc: int, terms: Sequence[str]) -> None:
+        """Take in a doc that has no postings yet; `terms` in any order, with repetitions."""
+        codes = self._codes
+        self._terms += [codes[term] for term in terms]
+        self._docs.append(doc)
+        self._lengths.append(len(terms))
+
+    def write(self, db: sqlite3.Connection, space: int) -> None:
+        """Write the postings of all docs; they must be newer than those that have some."""
+        if not self._terms:
+            return
+        # Sorted by term in the order of the table, which is also that in which SQLite inserts fastest.
+        names = sorted(self._codes)
+        place = np.empty(len(names), np.int64)
+        place[[self._codes[name] for name in names]] = np.arange(len(names))
+        docs = np.repeat(np.array(self._docs, np.int64), self._lengths)
+        pairs, counts = np.unique(place[self._terms] << 32 | docs, return_counts=True)
+        found = np.empty(len(pairs), POSTING)
+        found["doc"], found["count"] = pairs & 0xFFFFFFFF, np.minimum(counts, _MOST)
+        keys = pairs >> 32 << 20 | (pairs & 0xFFFFFFFF) >> _CHUNK_BITS
+        edges = (np.flatnonzero(keys[1:] != keys[:-1]) + 1).tolist()
+        data, size = found.tobytes(), POSTING.itemsize
+        rows = zip(keys[[0, *edges]].tolist(), [0, *edges], [*edges, len(found)], strict=True)
+        db.executemany(
+            _APPEND,
+            ((space, names[key >> 20], key & 0xFFFFF, data[start * size : end * size]) for key, start, end in rows),
+        )
+
+
+class _Codes(dict[str, int]):
+    """Terms, numbered as they come."""
+
+    def __missing__(self, term: str) -> int:
+        self[term] = code = len(self)
+        return code
 
 
 def remove(db: sqlite3.Connection, space: int, doc: int, terms: Iterable[str]) -> None:
@@ -66,7 +98,10 @@ def read(
     bodies = [row[0] for row in rows]
     if tail:
         bodies.append(np.array(tail, POSTING).tobytes())
-    entries = np.frombuffer(bodies[0] if len(bodies) == 1 else b"".join(bodies), POSTING)
+    try:
+        entries = np.frombuffer(bodies[0] if len(bodies) == 1 else b"".join(bodies), POSTING)
+    except ValueError:
+        raise StoreProblem(f"the index of {term!r} is damaged", help="`lev memory reindex` makes it again") from None
     docs = entries["doc"].astype(np.int64)
     counts = entries["count"].astype(np.float32)
     if len(docs) and docs[-1] >= below:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ...lifecycle import hash_of, record_of
-from ...types import Change, Record, Scope
+from ...types import MEMORY_TYPES, Change, Filter, Record, Scope
 from . import schema
 from .times import instant
 
@@ -55,9 +55,35 @@ def to_change(row: Any, scope: Scope) -> Change:
     )
 
 
-def within(spaces: Sequence[int], table: str = "r") -> str:
-    """The test for the table's space being one of `spaces`."""
-    return f"{table}.space IN ({','.join('?' * len(spaces))})"
+def within(table: str = "r") -> str:
+    """The test for the table's space being one of some; its value is `packed` of them."""
+    return f"{table}.space IN (SELECT value FROM json_each(?))"
+
+
+def packed(spaces: Sequence[int]) -> str:
+    """Spaces as one value of a statement: there may be more of them than a statement takes values."""
+    return f"[{','.join(map(str, spaces))}]"
+
+
+def passing(where: Filter) -> tuple[str, str, tuple[Any, ...]]:
+    """The index that a filter is best served by, its tests on `r` to be put behind others, and their values."""
+    tests: list[str] = []
+    values: list[Any] = []
+    for column in ("session", "subject", "predicate", "role"):
+        if (value := getattr(where, column)) is not None:
+            tests.append(f" AND r.{column} = ?")
+            values.append(value)
+    if where.pinned is not None:
+        tests.append(f" AND r.pinned = {int(where.pinned)}")  # literal, as its partial index wants
+    if where.types:
+        tests.append(f" AND r.type IN ({','.join(str(MEMORY_TYPES.index(kind)) for kind in where.types)})")
+    if where.min_trust > 0:
+        tests.append(" AND r.trust >= ?")
+        values.append(where.min_trust)
+    if not where.retired:
+        tests.append(" AND r.retracted IS NULL")
+    index = "record_pinned" if where.pinned else "record_fact" if where.subject is not None else "record_space"
+    return index, "".join(tests), tuple(values)
 
 
 def in_session(scope: Scope) -> str:

@@ -38,6 +38,8 @@ CREATE TABLE IF NOT EXISTS record (
   superseded_by TEXT, content BLOB NOT NULL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS record_doc ON record (space, doc);
+CREATE INDEX IF NOT EXISTS record_space ON record (space);
+CREATE INDEX IF NOT EXISTS record_pinned ON record (space) WHERE pinned = 1;
 CREATE UNIQUE INDEX IF NOT EXISTS record_id ON record (id, space);
 CREATE UNIQUE INDEX IF NOT EXISTS record_hash ON record (space, hash) WHERE live = 1;
 CREATE INDEX IF NOT EXISTS record_session ON record (space, session, sequence) WHERE session IS NOT NULL;
@@ -47,7 +49,7 @@ CREATE TABLE IF NOT EXISTS log (
   id TEXT NOT NULL, at INTEGER NOT NULL, superseded_by TEXT, ends INTEGER, reason TEXT
 );
 CREATE INDEX IF NOT EXISTS log_space ON log (space, cursor);
-CREATE INDEX IF NOT EXISTS log_later ON log (id) WHERE op > 0;
+CREATE INDEX IF NOT EXISTS log_id ON log (id);
 CREATE TABLE IF NOT EXISTS posting (
   space INTEGER NOT NULL, term TEXT NOT NULL, chunk INTEGER NOT NULL, body BLOB NOT NULL,
   PRIMARY KEY (space, term, chunk)

@@ -137,17 +137,18 @@ class Vectors:
                 found[np.searchsorted(rows, there)] = _products(matrix, query)
         return found
 
-    def _distances(self, query: Any, count: int) -> Any:
+    def _distances(self, query: Any, docs: int) -> Any:
         wanted = _sketch(query.astype(_STORED)[None])[0]
-        distances = np.empty(count, np.uint16)
-        differing = np.empty(_BLOCK, np.uint64)
-        for start in range(0, count, _BLOCK):
-            end = min(start + _BLOCK, count)
+        distances = np.empty(docs, np.uint16)
+        differing, counts = np.empty(_BLOCK, np.uint64), np.empty(_BLOCK, np.uint8)
+        for start in range(0, docs, _BLOCK):
+            end = min(start + _BLOCK, docs)
             part = distances[start:end]
             part[:] = 0
             for word, column in zip(wanted, self._sketches, strict=True):
-                np.bitwise_xor(column[start:end], word, out=differing[: end - start])
-                part += np.bitwise_count(differing[: end - start])
+                other, count = differing[: end - start], counts[: end - start]
+                np.bitwise_count(np.bitwise_xor(column[start:end], word, out=other), out=count)
+                part += count
         return distances
 
     def _keep_vectors(self, places: Any, vectors: Any) -> None:

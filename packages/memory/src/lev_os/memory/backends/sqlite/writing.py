@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from ...errors import Conflict
-from ...lifecycle import content_of, hash_of, record_of
+from ...lifecycle import content_of, digest_of, record_of
 from ...search import speakers, words
 from ...types import MEMORY_TYPES, Change, Record, Scope
 from . import postings
@@ -25,7 +26,8 @@ class _Space:
         self.number = number
         self.docs = docs
         self.indexed = indexed
-        self.counts: dict[int, Mapping[str, int]] = {}
+        self.gathered = postings.Gathered()
+        self.waiting = 0
 
 
 class Writer:
@@ -35,16 +37,19 @@ class Writer:
         self._imports = imports
         self._db = db
         self._latest = latest
+        self._seen: datetime | None = None
         self._spaces: dict[tuple[str, str | None, str | None, str | None], _Space] = {}
         self._records: list[tuple[Any, ...]] = []
         self._entries: list[tuple[Any, ...]] = []
-        self._there: dict[tuple[int, str], str] = {}
+        self._there: dict[tuple[int, bytes], str] = {}
 
     def at(self, change: Change) -> int:
         """The change's time, not before any in the log; an imported one's own."""
         if self._imports:
             return micros(change.at)
-        self._latest = max(self._latest, micros(change.at))
+        if change.at is not self._seen:  # those of one call share their time
+            self._seen = change.at
+            self._latest = max(self._latest, micros(change.at))
         return self._latest
 
     def put(self, changes: Sequence[Change]) -> list[str]:
@@ -53,7 +58,7 @@ class Writer:
         for change in changes:
             assert change.record is not None
             content = content_of(change.record)
-            given.append((change, change.record, content, hash_of(content), self._space(change.scope)))
+            given.append((change, change.record, content, digest_of(content), self._space(change.scope)))
         for change in changes[:1]:
             self.at(change)
         for start in range(0, len(given), _ASKED_AT_ONCE):
@@ -69,9 +74,10 @@ class Writer:
         self._db.executemany(LOG, self._entries)
         for space in self._spaces.values():
             if space.docs - space.indexed > TAIL:
-                postings.add(self._db, space.number, self._waiting(space))
+                self._add_tail(space)
+                space.gathered.write(self._db, space.number)
                 space.indexed = space.docs
-            space.counts.clear()
+            space.gathered, space.waiting = postings.Gathered(), 0
         self._db.executemany(
             "UPDATE space SET docs = ?, indexed = ? WHERE space = ?",
             ((space.docs, space.indexed, space.number) for space in self._spaces.values()),
@@ -80,7 +86,7 @@ class Writer:
         self._entries.clear()
         self._there.clear()
 
-    def _put(self, change: Change, record: Record, content: bytes, digest: str, space: _Space) -> str:
+    def _put(self, change: Change, record: Record, content: bytes, digest: bytes, space: _Space) -> str:
         key = (space.number, digest)
         there = self._there.get(key)
         if there is not None and not self._imports:
@@ -89,10 +95,13 @@ class Writer:
         doc = space.docs
         space.docs += 1
         speaker = speakers.speaker_of(record)
-        counts = space.counts[doc] = words.counts(speakers.indexed_text(record, speaker))
-        total = sum(counts.values())
+        terms = words.terms(speakers.indexed_text(record, speaker))
+        space.gathered.add(doc, terms)
+        space.waiting += 1
         live = 1 if there is None else 2
-        self._records.append(_columns(record, change.id, space.number, doc, digest, live, speaker, total, at, content))
+        self._records.append(
+            _columns(record, change.id, space.number, doc, digest, live, speaker, len(terms), at, content)
+        )
         self._entries.append((0, space.number, doc, change.id, at, None, None, change.reason))
         self._there.setdefault(key, change.id)
         return change.id
@@ -101,18 +110,19 @@ class Writer:
         """The number of a scope's space, made when there is none."""
         return self._space(scope).number
 
-    def _waiting(self, space: _Space) -> list[tuple[int, Mapping[str, int]]]:
-        """The docs without postings, with the counts of their terms."""
+    def _add_tail(self, space: _Space) -> None:
+        """The docs of earlier transactions that wait for their postings."""
         found = self._db.execute(
             "SELECT doc, content FROM record WHERE space = ? AND doc >= ? AND doc < ?",
-            (space.number, space.indexed, space.docs - len(space.counts)),
+            (space.number, space.indexed, space.docs - space.waiting),
         )
-        return [*((doc, counts_of(content)) for doc, content in found), *space.counts.items()]
+        for doc, content in found:
+            space.gathered.add(doc, terms_of(content))
 
-    def _look_up(self, keys: Sequence[tuple[int, str]]) -> None:
+    def _look_up(self, keys: Sequence[tuple[int, bytes]]) -> None:
         """Note which contents are there already."""
         for number in {number for number, _ in keys}:
-            digests = [bytes.fromhex(digest[7:]) for other, digest in keys if other == number]
+            digests = [digest for other, digest in keys if other == number]
             marks = ",".join("?" * len(digests))
             statement = (
                 f"SELECT hash, id, row, forgotten FROM record WHERE space = ? AND live = 1 AND hash IN ({marks})"
@@ -121,7 +131,7 @@ class Writer:
                 if forgotten is not None and forgotten <= self._latest:  # its time is over, so this is a new one
                     self._db.execute("UPDATE record SET live = 0 WHERE row = ?", (row,))
                 else:
-                    self._there[number, "sha256:" + digest.hex()] = id
+                    self._there[number, digest] = id
 
     def _space(self, scope: Scope) -> _Space:
         """The space of a scope, made when there is none."""
@@ -139,18 +149,18 @@ class Writer:
         return found
 
 
-def counts_of(content: bytes) -> Mapping[str, int]:
-    """The terms by which a record is found, and how often each stands in it."""
+def terms_of(content: bytes) -> list[str]:
+    """The terms by which a record is found, with repetitions."""
     record = record_of(content)
-    return words.counts(speakers.indexed_text(record, speakers.speaker_of(record)))
+    return words.terms(speakers.indexed_text(record, speakers.speaker_of(record)))
 
 
 def _columns(
-    record: Record, id: str, space: int, doc: int, digest: str, live: int, speaker: str | None, terms: int, at: int,
+    record: Record, id: str, space: int, doc: int, digest: bytes, live: int, speaker: str | None, terms: int, at: int,
     content: bytes,
 ) -> tuple[Any, ...]:  # fmt: skip
     return (
-        None, space, doc, id, bytes.fromhex(digest[7:]), live, 1, MEMORY_TYPES.index(record.type), record.session,
+        None, space, doc, id, digest, live, 1, MEMORY_TYPES.index(record.type), record.session,
         record.sequence, record.role, speaker, record.subject, record.predicate, record.pinned, record.trust,
         speakers.asks(record), terms, at,
         at if record.valid_from is None else micros(record.valid_from),

@@ -1,0 +1,25 @@
+"""Python in documents: parsed once for all who look at it."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from functools import lru_cache
+
+
+def parse(source: str) -> ast.Module | Exception:
+    """The tree of a program, with `await` allowed at its top; or why there is none. Nobody may change the tree."""
+    return _parse(source.rstrip("\n"))
+
+
+@lru_cache(maxsize=64)  # the fences of one file
+def _parse(source: str) -> ast.Module | Exception:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+            tree = compile(source, "<example>", "exec", flags, dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return error.with_traceback(None)
+    assert isinstance(tree, ast.Module)
+    return tree

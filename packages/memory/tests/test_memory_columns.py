@@ -1,0 +1,80 @@
+"""The arrays that a search works on are what the records say, in whatever order those come."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lev_os.memory import Record, Scope
+from lev_os.memory.backends.sqlite import vectors
+from lev_os.memory.backends.sqlite.columns import Columns
+from lev_os.memory.backends.sqlite.store import SqliteStore
+from lev_os.memory.manager import new_ids
+from lev_os.memory.types import Change, Moment, Probe
+
+ADA = Scope(tenant="acme")
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+turns = st.tuples(st.sampled_from(["a", "b", None]), st.none() | st.integers(0, 9))
+
+
+def put(store: SqliteStore, records: list[Record]) -> list[str]:
+    ids = new_ids(len(records))
+    return store.append(
+        ADA, [Change(op="put", id=i, scope=ADA, at=NOW, record=r) for i, r in zip(ids, records, strict=True)]
+    )
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.lists(turns, min_size=1, max_size=6), max_size=5), st.data())
+def test_neighbours_are_those_of_the_session(
+    batches: list[list[tuple[str | None, int | None]]], data: st.DataObject
+) -> None:
+    """Turns may come in any order, in any batches, and some may be erased; those without a number come last."""
+    store = SqliteStore(":memory:", None)
+    columns = Columns(1)
+    there: list[tuple[str | None, float, int, str]] = []
+    for batch in batches:
+        records = [Record(text=f"{len(there) + n}", session=s, sequence=q) for n, (s, q) in enumerate(batch)]
+        for record, id in zip(records, put(store, records), strict=True):
+            place = float("inf") if record.sequence is None else float(record.sequence)
+            there.append((record.session, place, int(record.text), id))
+        if data.draw(st.booleans()):
+            gone = data.draw(st.sampled_from(there))
+            store.erase(ADA, [gone[3]], NOW)
+            there = [turn if turn != gone else (None, -1.0, turn[2], "") for turn in there]
+        if data.draw(st.booleans()):
+            columns.catch_up(store.db)
+    columns.catch_up(store.db)
+    for session in ("a", "b"):
+        docs = [doc for own, _, doc, _ in sorted(there, key=lambda turn: turn[1:3]) if own == session]
+        assert [int(columns.before[doc]) for doc in docs] == [-1, *docs[:-1]][: len(docs)]
+        assert [int(columns.after[doc]) for doc in docs] == [*docs[1:], -1][: len(docs)]
+    store.close()
+
+
+@pytest.mark.parametrize("gone", [0, 150])
+def test_a_large_space_finds_what_a_small_one_finds(monkeypatch: pytest.MonkeyPatch, gone: int) -> None:
+    """With sketches and an exact comparison of the best, the first ten are the same as with all vectors compared."""
+    rng = np.random.default_rng(3)
+    made = rng.standard_normal((600, 96)).astype(np.float32)
+    made /= np.linalg.norm(made, axis=1, keepdims=True)
+    store = SqliteStore(":memory:", "fixed")
+    ids = put(store, [Record(text=f"tea {i}", session=f"s{i // 20}", sequence=i) for i in range(600)])
+    store.embed([(key, made[n]) for n, (key, _) in enumerate(store.reader.unembedded(1_000))])
+    store.erase(ADA, ids[:gone], NOW)
+    asked = [made[i] + 0.3 * made[i - 1] for i in range(gone, 600, 60)]
+    found = {}
+    for exact in (vectors.EXACT, 100):
+        for module in ("vectors", "finding"):
+            monkeypatch.setattr(f"lev_os.memory.backends.sqlite.{module}.EXACT", exact)
+        monkeypatch.setattr(vectors, "RERANKED", 300)
+        store.reader._vectors.clear()
+        probes = [Probe(text="", k=10, moment=Moment(now=NOW), embed=lambda _, q=q: q) for q in asked]  # type: ignore[misc]
+        found[exact] = [[hit.record.text for hit in store.reader.search(ADA, probe)] for probe in probes]
+    pairs = list(zip(*found.values(), strict=True))
+    assert all(small[0] == large[0] for small, large in pairs)
+    assert np.mean([len({*small} & {*large}) for small, large in pairs]) > 9
+    store.close()

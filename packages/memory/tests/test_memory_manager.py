@@ -1,0 +1,147 @@
+"""What the manager itself is responsible for: what it refuses, and that it is the same with and without `await`."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import math
+import subprocess
+import sys
+from datetime import datetime
+from typing import Any
+
+import pytest
+from lev_os.core import InvalidInput, LevError
+from lev_os.memory import MemoryManager, Record, Scope, Unsupported
+from lev_os.memory.backends.sqlite import SqliteBackend
+from lev_os.memory.sync import SyncMemory
+
+ADA = Scope(tenant="acme", user="ada")
+
+
+@pytest.mark.parametrize("wrong", ["", None, 7, "x" * 600, "\ud800"])
+def test_a_scope_names_somebody(wrong: Any) -> None:
+    """An empty or impossible name is refused where the scope is made, for the tenant and for every other field."""
+    with pytest.raises(InvalidInput, match="MEM103"):
+        Scope(tenant=wrong)
+    if wrong is not None:
+        with pytest.raises(InvalidInput, match="`session`"):
+            Scope(tenant="acme", session=wrong)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"type": "dream"}, "`type`"),
+        ({"text": b"bytes"}, "`text`"),
+        ({"text": "\ud83d"}, "lone surrogates"),
+        ({"subject": 7}, "`subject`"),
+        ({"trust": 1.1}, "`trust`"),
+        ({"importance": math.nan}, "`importance`"),
+        ({"ttl": 0}, "`ttl`"),
+        ({"ttl": math.inf}, "`ttl`"),
+        ({"sources": "one"}, "`sources`"),
+        ({"sequence": 1.5}, "`sequence`"),
+        ({"valid_from": datetime(2026, 1, 2), "valid_to": datetime(2026, 1, 1)}, "before"),
+    ],
+)
+def test_a_record_that_cannot_be_kept_is_refused_at_once(fields: dict[str, Any], says: str) -> None:
+    """Where it is made, with the field and the reason."""
+    with pytest.raises(InvalidInput, match="MEM101") as caught:
+        Record(**{"text": "tea", **fields})
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [math.nan, {1: "a"}, {"a": {2, 3}}, (1, 2), object(), "\ud800", b"x", [math.inf]])
+def test_data_that_is_not_json_is_refused(data: Any) -> None:
+    """It would not come back as it was; nothing of the call is kept."""
+    with MemoryManager.open_sync("memory://", embedder=None) as memory:
+        with pytest.raises(InvalidInput, match="MEM102"):
+            memory.put([Record(text="good"), Record(text="bad", data=data)], scope=ADA)
+        assert memory.stats(scope=ADA).records == 0
+
+
+def test_data_of_any_depth_and_size_is_kept_or_refused() -> None:
+    """Deep nesting has an end, and large numbers keep every digit."""
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    with MemoryManager.open_sync("memory://", embedder=None) as memory:
+        with pytest.raises(InvalidInput):
+            memory.put([Record(text="deep", data=deep)], scope=ADA)
+        (id,) = memory.put([Record(text="large", data=10**40)], scope=ADA)
+        found = memory.get(id, scope=ADA)
+        assert found is not None
+        assert found.data == 10**40
+
+
+def test_a_record_of_another_session_does_not_fit() -> None:
+    """A scope with a session and a record with another contradict each other."""
+    with MemoryManager.open_sync("memory://", embedder=None) as memory, pytest.raises(InvalidInput, match="session"):
+        memory.put([Record(text="tea", session="s1")], scope=Scope(tenant="acme", session="s2"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "nonsense",
+        "oracle://x",
+        "sqlite:",
+        "sqlite://x.db",
+        "sqlite:///",
+        "memory://x",
+        "files://x",
+        "sqlite:///a%00b",
+    ],
+)
+def test_an_address_that_names_nothing_is_answered_with_one_that_does(url: str) -> None:
+    """The message shows how a URL is written."""
+    with pytest.raises(LevError) as caught, MemoryManager.open_sync(url, embedder=None):
+        pass
+    assert "://" in str(caught.value)
+
+
+def test_an_embedder_that_does_not_exist_is_answered_with_the_ways() -> None:
+    """Never a silent fallback to words alone."""
+    with pytest.raises(LevError), MemoryManager.open_sync("memory://", embedder="nonsense:model"):
+        pass
+
+
+def test_what_a_backend_cannot_do_is_refused() -> None:
+    """With the capability's name, and without doing something else instead."""
+
+    async def main() -> None:
+        async with MemoryManager.open("memory://") as memory:
+            (id,) = await memory.put([Record(text="tea")], scope=ADA)
+            assert isinstance(memory.backend, SqliteBackend)
+            memory.backend.capabilities = frozenset()
+            tried = (
+                memory.search("tea", scope=ADA, as_of=datetime(2026, 1, 1)),
+                memory.query(scope=ADA, known_at=datetime(2026, 1, 1)),
+                memory.restore(id, scope=ADA),
+                memory.erase(id, scope=ADA),
+            )
+            for refused in tried:
+                with pytest.raises(Unsupported, match="capability"):
+                    await refused
+            assert len(await memory.search("tea", scope=ADA)) == 1
+
+    asyncio.run(main())
+
+
+def test_both_faces_have_the_same_methods() -> None:
+    """Every public method of the manager is there without `await`, with the same parameters."""
+    for name, method in inspect.getmembers(MemoryManager, inspect.isfunction):
+        if name.startswith("_"):
+            continue
+        theirs = inspect.signature(getattr(SyncMemory, name)).parameters
+        assert list(inspect.signature(method).parameters) == list(theirs), name
+
+
+def test_importing_is_light() -> None:
+    """Neither numpy nor a model library is loaded before a memory is opened."""
+    code = (
+        "import sys, lev_os.memory as m; m.MemoryManager; print({'numpy', 'pydantic_ai', 'sqlite3'} & {*sys.modules})"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
