@@ -72,6 +72,24 @@ def test_a_memory_is_exported_imported_and_moved(lev: Lev, tmp_path: Path) -> No
     assert stats["by_type"] == {"episodic": 2}
 
 
+def test_tidying_shows_its_plan_first(lev: Lev) -> None:
+    """A dry run changes nothing; afterwards there is a fact, and nothing left to tidy."""
+    add(lev, "Ada: I live in Rome.", "--session", "s1", "--user", "ada")
+    planned = lev("memory", "consolidate", "--dry-run", *WORDS).out
+    assert "Ada lives in Rome" in planned
+    assert lev("memory", "search", "Rome", "--type", "semantic", *WORDS).out == ""
+    assert lev("memory", "consolidate", *WORDS).out == planned
+    assert "Ada lives in Rome" in lev("memory", "search", "Rome", "--type", "semantic", *WORDS).out
+    assert lev("memory", "consolidate", *WORDS).out == "nothing to tidy\n"
+
+
+def test_an_index_is_made_again(lev: Lev) -> None:
+    """What was found is found afterwards."""
+    add(lev, "tea")
+    assert lev("memory", "reindex", *WORDS).code == 0
+    assert "tea" in lev("memory", "search", "tea", *WORDS).out
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

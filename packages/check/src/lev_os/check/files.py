@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lev_os.core.documents import Document, read_yaml
+from lev_os.core.errors import InvalidInput
 
 from .markdown import Markdown, read_markdown
 from .reading import decode, read_bytes
@@ -17,6 +18,20 @@ from .rule import Span
 
 MARKDOWN_KINDS = frozenset({"skill", "resource", "instructions", "command", "agent", "context"})
 """Markdown that a model reads: skills, their resources, instructions such as AGENTS.md, commands, agents, contexts."""
+
+
+def _read(text: str, name: str) -> Document | InvalidInput:
+    """A document, or what is wrong with it: rules ask again and again, and it is read once."""
+    try:
+        return read_yaml(text, path=name)
+    except InvalidInput as problem:
+        return problem
+
+
+def _or_raise(read: Document | InvalidInput) -> Document:
+    if isinstance(read, InvalidInput):
+        raise read.with_traceback(None)
+    return read
 
 
 class File:
@@ -50,16 +65,25 @@ class File:
         """Headings, links, code and HTML of the text (its frontmatter is no part of them)."""
         return read_markdown(self.text)
 
-    @cached_property
+    @property
     def yaml(self) -> Document:
         """The text as one YAML document; raises `InvalidInput`."""
-        return read_yaml(self.text, path=self.name)
+        return _or_raise(self._yaml)
 
     @cached_property
+    def _yaml(self) -> Document | InvalidInput:
+        return _read(self.text, self.name)
+
+    @property
     def frontmatter(self) -> Document | None:
         """The head of a Markdown file with places in this file; None without one. Raises `InvalidInput`."""
+        return None if self.markdown.head is None else _or_raise(self._frontmatter)
+
+    @cached_property
+    def _frontmatter(self) -> Document | InvalidInput:
         head = self.markdown.head
-        return None if head is None else read_yaml("\n" * head.first_line + head.text, path=self.name)
+        assert head is not None, "asked for where there is one"
+        return _read("\n" * head.first_line + head.text, self.name)
 
     @property
     def fields(self) -> Mapping[str, Any]:
@@ -76,6 +100,11 @@ class File:
         """Line and column, from 1, of a character."""
         line = bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1
+
+    def line_around(self, offset: int) -> Span:
+        """The start and end of the line that a character stands on, without its line end."""
+        line = bisect_right(self._starts, offset)
+        return self._starts[line - 1], self._starts[line] - 1 if line < len(self._starts) else len(self.text)
 
     def offset(self, line: int, column: int = 1) -> int:
         """The character at a line and column; the nearest one for a place outside the text."""

@@ -7,8 +7,10 @@ are kept too, in characters, for what is shown to people.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import accumulate
 from typing import Any, Literal
 
 import msgspec
@@ -17,6 +19,8 @@ from .rule import Span
 
 _HEAD = re.compile(r"\ufeff?---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 _NAMED = frozenset({"Heading", "Link", "Image"})
+_DEEP = 8
+"""Images within images, from which no text is kept: all of it stands in the outer ones too."""
 _LIKE_KEYS = re.compile(r"\s*(?:#|[\w-]+[ \t]*:|\Z)")
 
 
@@ -64,6 +68,29 @@ class Markdown(msgspec.Struct, frozen=True):
     html: tuple[Span, ...]
     """Blocks and pieces of HTML, comments among them."""
 
+    def code_at(self, offset: int) -> Code | None:
+        """The code that a character of the file stands in, fences and backquotes included."""
+        index = bisect_right(self.code, offset, key=_first) - 1
+        return self.code[index] if index >= 0 and offset < self.code[index].span[1] else None
+
+    def in_html(self, offset: int) -> bool:
+        """Whether a character of the file stands in HTML."""
+        return within(self.html, offset)
+
+
+def within(spans: Sequence[Span], offset: int) -> bool:
+    """Whether one of `spans`, which are in order and do not overlap, holds a character."""
+    index = bisect_right(spans, offset, key=_start) - 1
+    return index >= 0 and offset < spans[index][1]
+
+
+def _start(span: Span) -> int:
+    return span[0]
+
+
+def _first(code: Code) -> int:
+    return code.span[0]
+
 
 @cache
 def _parser() -> Any:
@@ -90,24 +117,31 @@ def _head(text: str) -> Head | None:
     return Head(found[1], 1, (0, found.end()))
 
 
+_CONTINUED = bytes(range(0x80, 0xC0))
+"""The bytes of UTF-8 that begin no character."""
+_STRETCH = 512
+
+
 class _Characters:
-    """Turns pyromark's byte offsets into characters of the whole file; fastest when starts only grow."""
+    """Turns pyromark's byte offsets into characters of the whole file."""
 
     def __init__(self, body: str, base: int) -> None:
         self._base = base
         self._data = b"" if body.isascii() else body.encode("utf-8", "replace")
-        self._byte = self._character = 0
+        stretches = (self._count(at, at + _STRETCH) for at in range(0, len(self._data), _STRETCH))
+        self._before = list(accumulate(stretches, initial=base))
 
     def span(self, start: int, end: int) -> Span:
-        data, base = self._data, self._base
-        if not data:
-            return base + start, base + end
-        if start < self._byte:
-            self._byte = self._character = 0
-        self._character += len(data[self._byte : start].decode("utf-8", "replace"))
-        self._byte = start
-        first = base + self._character
-        return first, first + len(data[start:end].decode("utf-8", "replace"))
+        if not self._data:
+            return self._base + start, self._base + end
+        return self._character(start), self._character(end)
+
+    def _character(self, byte: int) -> int:
+        whole = byte // _STRETCH
+        return self._before[whole] + self._count(whole * _STRETCH, byte)
+
+    def _count(self, start: int, end: int) -> int:
+        return len(self._data[start:end].translate(None, _CONTINUED))
 
 
 def _events(body: str) -> Iterator[tuple[Any, dict[str, int]]]:
@@ -177,7 +211,7 @@ class _Parts:
         if kind != self.opened[-1][0]:
             return
         _, more, span, begin, before = self.opened.pop()
-        label = "".join(self.texts[begin:])
+        label = "".join(self.texts[begin:]) if len(self.opened) < _DEEP else ""
         if kind == "Heading":
             self.headings.append(Heading(_level(more), label, span))
         else:

@@ -89,6 +89,12 @@ class FlowSubject:
         return self._links[1]
 
     @cached_property
+    def undefined(self) -> list[tuple[int, int]]:
+        """The lines and columns, in order, where reading has found a name or field that nothing defines."""
+        found = (problem.at for problem in self.problems if problem.code == "FLW201")
+        return sorted((at.line, at.column or 0) for at in found if at.line is not None)
+
+    @cached_property
     def analysis(self) -> Analysis:
         """What is known of the flow without running it, worked out once for all rules."""
         from .flows.analysis import analyse

@@ -10,7 +10,7 @@ file (its frontmatter aside), for the whole file.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 MARK = "lev-ignore"
 UNUSED, NO_REASON, EXPIRED, MALFORMED, HARD = "CHK902", "CHK903", "CHK904", "CHK905", "CHK906"
-_MARKDOWN = re.compile(r"<!--[ \t]*lev-ignore\b(.*?)-->", re.DOTALL)
+_MARKDOWN = re.compile(r"<!--[ \t]*lev-ignore\b")
 _HASH = re.compile(r"(?:^|(?<=\s))#[ \t]*lev-ignore\b([^\n]*)")
 _CODES = re.compile(r"[\s:]*([A-Z]{3}\d{0,3}(?:[,\s]+[A-Z]{3}\d{0,3})*)[ \t]*(?::(.*))?\Z", re.DOTALL)
+_BLANK = re.compile(r"\s*")
 _UNTIL = re.compile(r"\(until\s+(\d[^)]*)\)", re.IGNORECASE)
 _HASH_KINDS = frozenset({"flow", "constitution", "manifest", "document"})
 
@@ -39,10 +40,6 @@ class Suppression(msgspec.Struct, array_like=True, frozen=True):
     line: int
     at: tuple[int, int, int, int]
 
-    def covers(self, diagnostic: Diagnostic) -> bool:
-        """Whether it is about this finding."""
-        return self.line in (0, diagnostic.line) and diagnostic.code.startswith(self.codes)
-
 
 def suppressions_of(file: File) -> tuple[Suppression, ...]:
     """The suppressions in a file, those in code of a Markdown file left aside."""
@@ -54,23 +51,30 @@ def suppressions_of(file: File) -> tuple[Suppression, ...]:
     elif file.path.suffix == ".json":
         return ()
     else:
-        html = file.markdown.html
-        found = [
-            (match.start(), match.end(), match[1])
-            for match in _MARKDOWN.finditer(text)
-            if any(start <= match.start() < end for start, end in html)
-        ]
+        found = [match for match in _comments(text) if file.markdown.in_html(match[0])]
     first = _first(file)
     made: list[Suppression] = []
+    leading, before = True, 0
     for start, end, said in found:
         (line, column), (end_line, end_column) = file.place(start), file.place(end)
-        whole = not text[first:start].strip()
-        target = 0 if whole else _line_meant(text, start, end, line, end_line)
-        if whole:
-            first = end
+        leading = leading and not text[first:start].strip()
+        blank = not leading and line != before and not text[start - column + 1 : start].strip()
+        target = 0 if leading else _next_line(text, end, end_line, line) if blank else line
+        first, before = end, end_line
         codes, reason, until = _read(said)
         made.append(Suppression(codes, reason, until, target, (line, column, end_line, end_column)))
     return tuple(made)
+
+
+def _comments(text: str) -> Iterator[tuple[int, int, str]]:
+    """The start and end of each comment that is a suppression, and what it says."""
+    found = _MARKDOWN.search(text)
+    while found is not None:
+        end = text.find("-->", found.end())
+        if end < 0:
+            return
+        yield found.start(), end + 3, text[found.end() : end]
+        found = _MARKDOWN.search(text, end + 3)
 
 
 def _first(file: File) -> int:
@@ -81,13 +85,12 @@ def _first(file: File) -> int:
     return head.span[1] if head else 0
 
 
-def _line_meant(text: str, start: int, end: int, line: int, end_line: int) -> int:
-    begin = text.rfind("\n", 0, start) + 1
-    stop = text.find("\n", end)
-    if text[begin:start].strip() or text[end : stop if stop >= 0 else len(text)].strip():
-        return line
-    rest = text[end:]
-    return end_line + rest[: len(rest) - len(rest.lstrip())].count("\n")
+def _next_line(text: str, end: int, end_line: int, line: int) -> int:
+    """The next line that is not blank after a comment's `end`; its own `line` when there is text behind it."""
+    blank = _BLANK.match(text, end)
+    stop = blank.end() if blank else end
+    lines = text.count("\n", end, stop)
+    return end_line + lines if lines or stop == len(text) else line
 
 
 def _read(said: str) -> tuple[tuple[str, ...], str, str | None]:
@@ -114,21 +117,45 @@ def suppress(
         return diagnostics, 0
     today = today or date.today().isoformat()
     left: list[Diagnostic] = []
-    used: set[tuple[str, Suppression]] = set()
+    used: set[_About] = set()
     count = 0
+    groups = _groups(by_file)
+    valid = {about: [item for item in items if _valid(item, today)] for about, items in groups.items()}
     for diagnostic in diagnostics:
-        fits = [item for item in by_file.get(diagnostic.file, ()) if item.codes and item.covers(diagnostic)]
-        used.update((diagnostic.file, item) for item in fits)
-        if any(_valid(item, today) for item in fits):
+        fits = [about for about in _abouts(diagnostic) if about in groups]
+        used.update(fits)
+        if any(valid[about] for about in fits):
             if not diagnostic.hard:
                 count += 1
                 continue
-            left += [_hard(item, diagnostic) for item in fits if _valid(item, today)]
+            left += dict.fromkeys(_hard(item, diagnostic) for about in fits for item in valid[about])
         left.append(diagnostic)
     for name, items in by_file.items():
         for item in items:
-            left += _about(item, name, (name, item) in used or not ran(item.codes), today)
+            served = any((name, item.line, code) in used for code in item.codes)
+            left += _about(item, name, served or not ran(item.codes), today)
     return left, count
+
+
+_About = tuple[str, int, str]
+"""A file, a line of it (0: all), and a code or its beginning."""
+
+
+def _groups(by_file: Mapping[str, tuple[Suppression, ...]]) -> dict[_About, list[Suppression]]:
+    """The suppressions by what they are about, so that no finding is compared with all of them."""
+    found: dict[_About, list[Suppression]] = {}
+    for name, items in by_file.items():
+        for item in items:
+            for code in dict.fromkeys(item.codes):
+                found.setdefault((name, item.line, code), []).append(item)
+    return found
+
+
+def _abouts(diagnostic: Diagnostic) -> Iterator[_About]:
+    code = diagnostic.code
+    for line in (0, diagnostic.line):
+        for end in range(1, len(code) + 1):
+            yield diagnostic.file, line, code[:end]
 
 
 def _valid(item: Suppression, today: str) -> bool:

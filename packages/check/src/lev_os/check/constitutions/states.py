@@ -87,13 +87,13 @@ class Names:
         whole = self.marks.get(name, CLEAN)
         if name != "input":  # nothing else has labels of single fields
             return whole
-        fields = {path: mark for path, mark in self.marks.items() if path.startswith("input.")}
-        if not fields:
-            return whole
         if source.replace(".", "").replace("_", "").isalnum():
             exact = ".".join(source.split(".")[:2])
-            return whole.also(*fields.values()) if exact == name else whole.also(fields.get(exact, CLEAN))
-        return whole.also(*fields.values())
+            if exact.startswith("input."):
+                return whole.also(self.marks.get(exact, CLEAN))
+            if exact != name:
+                return whole
+        return whole.also(*(mark for path, mark in self.marks.items() if path.startswith("input.")))
 
     def value(self, name: str, symbols: Symbols) -> Symbol:
         here: Names | None = self

@@ -230,20 +230,32 @@ class Walk:
         state: State,
     ) -> None:
         """Alternatives, one of which is taken; each with the values that are true in it."""
-        end: State | None = None
+        place = flow.trail + step.path
+        leaves = may_return(step)
+        ends: list[tuple[int, State]] = []  # joined two by two: one that has grown is not copied for each branch
         for steps, true in branches:
             branch = state.copy()
             branch.believe(true, self.symbols)
-            self._guarded(step, steps, control, flow, branch)
-            end = branch if end is None else join(end, branch, self.symbols, flow.trail + step.path)
-        if end is not None:
+            self._guarded(step, steps, control, flow, branch, leaves=leaves)
+            size = 1
+            while ends and ends[-1][0] == size:
+                branch = join(ends.pop()[1], branch, self.symbols, place)
+                size *= 2
+            ends.append((size, branch))
+        if ends:
+            end = ends.pop()[1]
+            while ends:
+                end = join(ends.pop()[1], end, self.symbols, place)
             state.become(end)
 
-    def _guarded(self, step: Step, steps: Sequence[Step], control: Mark, flow: Flow, state: State) -> None:
+    def _guarded(
+        self, step: Step, steps: Sequence[Step], control: Mark, flow: Flow, state: State, *, leaves: bool
+    ) -> None:
+        """One branch of a step; `leaves`: some branch of it ends the flow."""
         before = state.names.control
         state.names.control = before.also(control)
         self._block(steps, flow, state)
-        if not may_return(step):
+        if not leaves:
             state.names.control = before
         self._decided(step, state, control)
         self._may_stop(state)
@@ -293,6 +305,7 @@ class Walk:
         if spending(step.do, flow):
             entry.spend_all()
         entry.forget(names, self.symbols, place)
+        leaves = may_return(step)
         while True:
             body = entry.copy()
             if step.test is not None:
@@ -303,7 +316,7 @@ class Walk:
                 assert step.condition is not None, "the parser sets test or condition"
                 mark = self._judge(step.condition, body)
             seen = seen.also(mark)
-            self._guarded(step, step.do, mark, flow, body)
+            self._guarded(step, step.do, mark, flow, body, leaves=leaves)
             after = join(entry, body, self.symbols, place)
             after.approvals, after.called = dict(entry.approvals), dict(entry.called)
             after.forget(names, self.symbols, place)
@@ -312,7 +325,7 @@ class Walk:
             entry = after
         self._decided(step, after, seen.maybe())
         state.become(after)
-        if may_return(step):
+        if leaves:
             state.names.control = state.names.control.also(seen)
         self._bind(step, flow, state, seen)
 
@@ -374,7 +387,7 @@ class Walk:
         caught = trying.state
         # What a tool or model says when it fails comes from outside.
         caught.names.bind("error", self.symbols.unknown("error", place), trying.labels.also(UNTRUSTED_MARK))
-        self._guarded(step, step.catch, trying.labels, flow, caught)
+        self._guarded(step, step.catch, trying.labels, flow, caught, leaves=may_return(step))
         state.become(join(state, caught, self.symbols, place))
 
     def _set(self, step: Set, flow: Flow, state: State) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 
 from ..files import File
 from ..markdown import Code
@@ -64,12 +65,9 @@ def fence_denied(file: File, code: Code) -> bool:
 
 
 def _heading_denied(file: File, place: int) -> bool:
-    heading = ""
-    for each in file.markdown.headings:
-        if each.span[0] > place:
-            break
-        heading = each.text
-    return _HEADING.search(heading) is not None
+    headings = file.markdown.headings
+    above = bisect_right(headings, place, key=lambda heading: heading.span[0])
+    return above > 0 and _HEADING.search(headings[above - 1].text) is not None
 
 
 def line_denied(line: str) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from itertools import pairwise
+from contextlib import suppress
+from itertools import accumulate, pairwise
 
 import msgspec
 
@@ -79,9 +80,11 @@ def read_fence(text: str, places: list[int]) -> tuple[Statement, ...]:
     """
     lines, places = _cleaned(text.split("\n"), places)
     found: list[Statement] = []
+    asks = any(f"{name}(" in text for name in _ASKS)
     for first, tree in _parsed(lines):
-        reader = _Reader(lines, places, first)
-        found += reader.statements(tree.body)
+        reader = _Reader(lines, places, first, asks=asks)
+        with suppress(RecursionError):  # arms without end: what nobody writes by hand
+            found += reader.statements(tree.body)
     return tuple(found)
 
 
@@ -130,11 +133,12 @@ def _chunks(lines: list[str]) -> list[tuple[int, int]]:
 class _Reader:
     """Turns a syntax tree into statements with places in the file."""
 
-    def __init__(self, lines: list[str], places: list[int], first: int) -> None:
+    def __init__(self, lines: list[str], places: list[int], first: int, *, asks: bool) -> None:
         self.lines = lines
         self.places = places
         self.first = first
-        self.asks = any(f"{name}(" in line for line in lines for name in _ASKS)
+        self.asks = asks
+        self._counted: dict[int, list[int]] = {}
 
     def place(self, line: int, column: int) -> int:
         index = line - 1 + self.first
@@ -142,8 +146,15 @@ class _Reader:
             return self.places[-1] if self.places else 0
         text = self.lines[index]
         if not text.isascii():
-            column = len(text.encode()[:column].decode("utf-8", "ignore"))
+            column = self._characters(index)[column]
         return self.places[index] + column
+
+    def _characters(self, index: int) -> list[int]:
+        """For each byte of a line, how many characters are before it."""
+        if index not in self._counted:
+            starts = ((byte & 0xC0) != 0x80 for byte in self.lines[index].encode())
+            self._counted[index] = list(accumulate(starts, initial=0))
+        return self._counted[index]
 
     def statements(self, nodes: list[ast.stmt]) -> list[Statement]:
         return [statement for node in nodes for statement in self.statement(node)]

@@ -90,16 +90,17 @@ def _command(words: list[Word]) -> Command | None:
 
 def _unwrapped(words: list[Word]) -> tuple[list[Word], bool]:
     """Without environment variables and what only starts another program."""
-    while words:
-        first = words[0].text
-        if re.fullmatch(r"[A-Za-z_]\w*=.*", first) or (first in _DOORS and len(words) > 1):
-            words = words[1:]
-        elif first in _RUNNERS and len(words) > 2 and words[1].text == _RUNNERS[first]:
-            words = words[2:]
+    at = 0
+    while at < len(words):
+        first, left = words[at].text, len(words) - at
+        if re.fullmatch(r"[A-Za-z_]\w*=.*", first) or (first in _DOORS and left > 1):
+            at += 1
+        elif first in _RUNNERS and left > 2 and words[at + 1].text == _RUNNERS[first]:
+            at += 2
         elif re.fullmatch(r"python[\d.]*|py", first):
-            return (words[2:], True) if len(words) > 2 and words[1].text == "-m" else ([], False)
+            return (words[at + 2 :], True) if left > 2 and words[at + 1].text == "-m" else ([], False)
         elif first.startswith("-"):
             return [], False  # the starter's own flags: which word is the program depends on them
         else:
-            return words, False
+            return words[at:], False
     return [], False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from lev_os.core.flowmind.model import Expr, Step
@@ -55,9 +56,5 @@ def reported(subject: FlowSubject, expr: Expr) -> bool:
     line, column = expr.at.line, expr.at.column
     if line is None or column is None:
         return True
-    return any(
-        problem.code == "FLW201"
-        and problem.at.line == line
-        and column <= (problem.at.column or 0) <= column + len(expr.source)
-        for problem in subject.problems
-    )
+    index = bisect_left(subject.undefined, (line, column))
+    return index < len(subject.undefined) and subject.undefined[index] <= (line, column + len(expr.source))

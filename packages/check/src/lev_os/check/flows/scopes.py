@@ -73,9 +73,14 @@ class Names:
         if not alive:
             self.dead = True
             return
-        changed = dict.fromkeys(name for layer in alive for name in layer._types)
-        for name, type_ in [(name, join(layer.get(name) for layer in alive)) for name in changed]:
-            self._types[name] = type_
+        changed: dict[str, list[Type]] = {}
+        for layer in alive:
+            for name, type_ in layer._types.items():
+                changed.setdefault(name, []).append(type_)
+        for name, found in changed.items():
+            if len(found) < len(alive):  # the others leave it as it is here
+                found.append(self.get(name))
+        self._types.update((name, join(found)) for name, found in changed.items())
 
 
 def empty(type_: Type) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 from ..documents import nearest
@@ -11,6 +12,15 @@ from ..errors import Location
 
 FIXED = frozenset({"input", "error"})
 """Names that steps and `set` cannot take."""
+
+
+_MANY = 200
+"""Names that are compared with an unknown one, or listed: more would cost more than all else."""
+
+
+def _hint(name: str, known: Collection[str], listed: str) -> str:
+    near = nearest(name, known) if len(known) <= _MANY else None
+    return near or listed
 
 
 class Scope:
@@ -54,7 +64,7 @@ class Scope:
             schema = self.outer[name]
         else:
             known = self.visible()
-            help = nearest(name, list(known)) or f"known here: {', '.join(sorted(known))}"
+            help = _hint(name, known, f"known here: {', '.join(sorted(known)[:_MANY])}")
             return f"`{name}` is not defined here", help
         for index, field in enumerate(path[1:], 1):
             properties = schema.get("properties") if isinstance(schema, Mapping) else None
@@ -63,7 +73,7 @@ class Scope:
             if field not in properties:
                 if schema.get("additionalProperties") is not False:
                     return None
-                help = nearest(field, list(properties)) or f"it has {', '.join(properties) or 'no fields'}"
+                help = _hint(field, properties, f"it has {', '.join(islice(properties, _MANY)) or 'no fields'}")
                 return f"`{'.'.join(path[:index])}` has no field `{field}`", help
             schema = properties[field]
         return None

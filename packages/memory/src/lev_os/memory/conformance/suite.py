@@ -331,6 +331,9 @@ def test_search_query_and_get_see_the_same(memory: SyncMemory, scope: Scope, clo
         queried = {record.id: record for record in page.records}
         hits = memory.search("tea", scope=scope, k=1_000, as_of=as_of, known_at=known_at)
         assert {hit.record.id: hit.record for hit in hits} == queried
+        ever = memory.query(Filter(retired=True), scope=scope, limit=1_000, known_at=known_at).records
+        hits = memory.search("tea", scope=scope, k=1_000, where=Filter(retired=True), known_at=known_at)
+        assert {hit.record.id: hit.record for hit in hits} == {record.id: record for record in ever}
         if as_of or known_at:
             got = {id: memory.get(id, scope=scope, as_of=as_of, known_at=known_at) for id in ids}
             assert {id: record for id, record in got.items() if record is not None} == queried

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
 from functools import cache
 from typing import Any
 
@@ -30,11 +29,6 @@ def terms(text: str) -> list[str]:
     words = _WORD.findall(text.lower()) if text.isascii() else _words(text)
     stems = _stems
     return [stem for word in words if (stem := stems[word])]
-
-
-def counts(text: str) -> Counter[str]:
-    """How often each term stands in a text."""
-    return Counter(terms(text))
 
 
 def _words(text: str) -> list[str]:

@@ -23,11 +23,10 @@ def imports(file: File) -> tuple[tuple[str, int, int], ...]:
     """The files that a CLAUDE.md or GEMINI.md takes in with `@path`, with their places; not those in code."""
     if "@" not in file.text or not file.path.name.startswith(("CLAUDE", "GEMINI")):
         return ()
-    code = [block.span for block in file.markdown.code]
     return tuple(
         (found["path"], *found.span())
         for found in _IMPORT.finditer(file.text)
-        if not any(start <= found.start() < end for start, end in code)
+        if file.markdown.code_at(found.start()) is None
     )
 
 

@@ -26,10 +26,12 @@ _MATERIAL = frozenset(
 )
 """Folders of a skill whose pages are used, not read: their links are about other places."""
 _PLACEHOLDER = re.compile(r"[<>{}$*`|]|^[^/]*@|\.\.\.|\bpath/to\b|\bfoo\b|^(?:url|link|href)$", re.IGNORECASE)
+_MANY = 300
+"""Headings from which none is proposed: comparing takes longer than all else."""
 _OWN = re.compile(r"(?:\./)?(?!\.\./).*\.(?:md|py|sh|js|ts|json|ya?ml|txt|toml|html)")
 _ID = re.compile(r"\{#[\w.:-]+\}\s*$")
 _PUNCTUATION = re.compile(r"[^a-z0-9_ -]")
-_EXPLICIT = re.compile(r"\{#([\w.:-]+)\}|<a\s+(?:[^>]*\s)?(?:id|name)=[\"']([^\"'>]+)|\sid=[\"']([^\"'>]+)")
+_EXPLICIT = re.compile(r"\{#([\w.:-]+)\}|<a\s(?:[^<>]*\s)?(?:id|name)=[\"']([^\"'>]+)|\sid=[\"']([^\"'>]+)")
 
 
 class Reference(msgspec.Struct, frozen=True, array_like=True):
@@ -227,7 +229,7 @@ def anchor_broken(project: Project) -> Iterator[Finding]:
                     known[path] = _anchors(pages[path])
                 anchors = known[path]
             if anchor.lower() not in anchors:
-                help_ = nearest(anchor.lower(), anchors)
+                help_ = nearest(anchor.lower(), anchors) if len(anchors) <= _MANY else None
                 yield Finding((link.start, link.end), f"there is no heading `#{anchor}`", help_, file=str(file.path))
 
 

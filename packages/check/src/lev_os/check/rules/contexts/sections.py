@@ -46,6 +46,8 @@ _LEFT = re.compile(
     r"|\b[Ll]orem ipsum dolor\b|\[(?:TODO|TBD|FIXME)\b|Replace with description of the skill"
     r"|\[(?:[Ii]nsert|INSERT|[Yy]our|YOUR) [A-Za-z ]{3,40}(?: here| HERE)\]"
 )
+_SHOWN = 200
+"""Characters of a line from which up to sixty are shown."""
 _MAY_BE_LEFT = hint(
     r"TODO|FIXME|TBD|XXX|orem ipsum dolor|Replace with description|\[(?:[Ii]nsert|INSERT|[Yy]our|YOUR) "
 )
@@ -75,9 +77,9 @@ def placeholder(file: File) -> Iterator[Finding]:
     text = file.text
     if not _MAY_BE_LEFT(file):
         return
-    hidden = [code.span for code in file.markdown.code] + list(file.markdown.html)
     for found in _LEFT.finditer(text):
         start = found.start() + len(found[0]) - len(found[0].lstrip(" \t"))
-        if not any(begin <= found.end() - 1 < end for begin, end in hidden):
-            line = text[start : text.find("\n", start)] if "\n" in text[start:] else text[start:]
+        last = found.end() - 1
+        if file.markdown.code_at(last) is None and not file.markdown.in_html(last):
+            line = text[start : start + _SHOWN].partition("\n")[0]
             yield Finding((start, found.end()), f"a placeholder was left: {line.strip()[:60]!r}")

@@ -52,7 +52,7 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
     name: str
     start: int
     end: int
-    hedged: bool
+    hedged: bool = False
 
 
 @fact("told", kinds={"instructions", "command"}, type=tuple[Told, ...])
@@ -61,20 +61,21 @@ def told(file: File) -> tuple[Told, ...]:
     found: list[Told] = []
     for code in file.markdown.code:
         if code.form == "span":
-            around = _around(file.text, *code.span)
-            hedged = _HEDGED.search(around) is not None
             start, end = code.inside
             if _PATH.fullmatch(code.text):
-                found.append(Told("path", code.text, start, end, hedged))
+                named = [Told("path", code.text, start, end)]
             else:
-                found += _commands(code.text, start, end, hedged=hedged)
+                named = list(_commands(code.text, start, end))
+            if named and _HEDGED.search(_around(file.text, *code.span)):
+                named = [msgspec.structs.replace(item, hedged=True) for item in named]
+            found += named
         elif code.language in _SHELLS and code.form == "fence":
             start = code.inside[0]
             for line in code.text.splitlines(keepends=True):
                 at = file.text.find(line.strip(), start, code.span[1])
                 if at >= 0 and line.strip():
-                    found += _commands(line.strip(), at, at + len(line.strip()), hedged=False)
-                    start = at
+                    start = at + len(line.strip())
+                    found += _commands(line.strip(), at, start)
     return tuple(found)
 
 
@@ -84,7 +85,7 @@ def _around(text: str, start: int, end: int) -> str:
     return f"{before.rpartition(chr(10))[2]} {after.partition(chr(10))[0]}"
 
 
-def _commands(line: str, start: int, end: int, *, hedged: bool) -> Iterator[Told]:
+def _commands(line: str, start: int, end: int) -> Iterator[Told]:
     if _ELSEWHERE.search(line) or any(mark in line for mark in "<>{}$*…") or "..." in line:
         return
     for part in _SPLIT.split(line.partition(" #")[0]):
@@ -100,13 +101,13 @@ def _commands(line: str, start: int, end: int, *, hedged: bool) -> Iterator[Told
         if tool in ("make", "just"):
             name = first
         if name is not None and _WORD.fullmatch(name) and "=" not in name:
-            yield Told(tool, name, start, end, hedged)
+            yield Told(tool, name, start, end)
         elif (
             tool in ("npm", "pnpm", "yarn", "bun")
             and first in ("install", "i", "ci", "add", "run")
             and "-g" not in words
         ):
-            yield Told("manager", tool, start, end, hedged)
+            yield Told("manager", tool, start, end)
 
 
 class _Repository:

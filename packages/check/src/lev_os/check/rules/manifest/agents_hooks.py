@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from difflib import get_close_matches
 
@@ -66,15 +67,23 @@ def hooks(file: File) -> Iterator[Finding]:
             yield from _group(file, (*place, index), group)
 
 
+_LONGEST = 2_000
+"""Characters of a matcher that is compiled: no event has more tools."""
+
+
 def _group(file: File, place: tuple[str | int, ...], group: object) -> Iterator[Finding]:
     if not isinstance(group, dict) or not isinstance(group.get("hooks"), list):
         yield Finding(json_span(file, *place), "a group needs a list `hooks`")
         return
     matcher = group.get("matcher")
-    if isinstance(matcher, str) and matcher not in ("", "*"):
+    if isinstance(matcher, str) and matcher not in ("", "*") and len(matcher) <= _LONGEST:
         try:
-            re.compile(matcher)
-        except re.error as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                re.compile(matcher)
+        except RecursionError:
+            pass
+        except (re.error, OverflowError) as error:
             yield Finding(json_span(file, *place, "matcher"), f"`matcher` is no regular expression: {error}")
     for number, hook in enumerate(group["hooks"]):
         where = (*place, "hooks", number)

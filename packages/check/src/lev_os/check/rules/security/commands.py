@@ -21,7 +21,7 @@ _ORDERS = re.compile(
     r"you (?:must|should|are to|will) (?:now|always|secretly|silently)|"
     r"(?:send|post|upload|exfiltrate|leak|forward) (?:\S+ ){0,6}(?:to )?https?://|"
     r"(?:run|execute|eval)(?: this| the following)?:? *`?(?:curl|wget|bash|sh|python|rm|nc)\b|"
-    r"(?:curl|wget) (?:\S+ )*\S*\|\s*(?:ba|z)?sh)"
+    r"(?:curl|wget) (?:\S+ ){0,40}\S*\|\s*(?:ba|z)?sh)"
 )
 _ENDS = re.compile(r"-->|\Z")
 
@@ -59,7 +59,7 @@ def _comments(file: File) -> Iterator[Span]:
     while at >= 0:
         found = _ENDS.search(text, at + 4)
         end = found.end() if found else len(text)
-        if not any(code.span[0] <= at < code.span[1] for code in file.markdown.code):
+        if file.markdown.code_at(at) is None:
             yield at, end
         at = text.find("<!--", end)
 
@@ -130,9 +130,9 @@ def dynamic_command(file: File) -> Iterator[Finding]:
     """Commands of the form !`…` that are more than a look at the repository."""
     if "!`" not in file.text:
         return
-    blocks = [code.span for code in file.markdown.code if code.form != "span"]
     for found in _DYNAMIC.finditer(file.text):
-        if any(start <= found.start() < end for start, end in blocks):
+        code = file.markdown.code_at(found.start())
+        if code is not None and code.form != "span":
             continue
         if risk := _RISKY.search(found["command"]):
             yield Finding(found.span(), f"`{risk[0]}` runs when the page is loaded, before anybody approves it")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 
 from ...diagnostics import Edit, Fix, Severity
 from ...files import File
+from ...markdown import within
 from ...rule import Example, Finding, rule
 from .._text import has_control, wide
 
@@ -65,7 +67,7 @@ def tag_characters(file: File) -> Iterator[Finding]:
     flags = [found.span() for found in _FLAG.finditer(text)] if "\U0001f3f4" in text else []
     for found in _TAGS.finditer(text):
         start, end = found.span()
-        if any(begin < start < stop for begin, stop in flags):
+        if within(flags, start):
             continue
         spelled = "".join(chr(ord(c) - 0xE0000) for c in found[0] if 0x20 <= ord(c) - 0xE0000 < 0x7F)
         said = f" that spell {spelled[:60]!r}" if spelled else ""
@@ -94,13 +96,21 @@ def bidirectional_controls(file: File) -> Iterator[Finding]:
     """Each control that changes the direction."""
     if wide(file).isdisjoint(_REORDERING):
         return
+    native_letters = "".join(c for c in wide(file) if unicodedata.bidirectional(c) in ("R", "AL"))
+    letters = [found.start() for found in re.finditer(f"[{native_letters}]", file.text)] if native_letters else []
     for found in _BIDI.finditer(file.text):
-        line = file.text[file.text.rfind("\n", 0, found.start()) + 1 : found.start() + 200].partition("\n")[0]
-        native = found[0] >= "\u2066" and any(unicodedata.bidirectional(c) in ("R", "AL") for c in line)
+        native = found[0] >= "\u2066" and _any_near(letters, file, found.start())
         message = f"{_named(found[0])} reorders what is shown"
         yield Finding(
             found.span(), message, fix=_removal(*found.span()), severity="warning" if native else None
         )  # fmt: skip
+
+
+def _any_near(places: Sequence[int], file: File, at: int) -> bool:
+    """Whether one of `places` is on the line of `at`, and not far behind it."""
+    start, end = file.line_around(at)
+    index = bisect_left(places, start)
+    return index < len(places) and places[index] < min(end, at + 200)
 
 
 @rule(
@@ -129,7 +139,8 @@ def zero_width_characters(file: File) -> Iterator[Finding]:
         if (start == 0 and found[0] == _VISIBLE_AT_START) or (end - start == 1 and _needed(text, start)):
             continue
         count = f"{end - start} invisible characters, first " if end - start > 1 else "the invisible character "
-        in_code = any(code.inside[0] <= start < code.inside[1] for code in file.markdown.code)
+        code = file.markdown.code_at(start)
+        in_code = code is not None and code.inside[0] <= start < code.inside[1]
         severity: Severity | None = "error" if in_code and found[0] != "\u00ad" else None
         yield Finding((start, end), count + _named(found[0][0]), fix=_removal(start, end), severity=severity)
 

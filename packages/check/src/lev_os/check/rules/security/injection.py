@@ -9,10 +9,11 @@ labelled texts 18 of 24 attacks are found, and none of 32 harmless ones is flagg
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 
 from ...files import File
-from ...rule import Example, Finding, rule
+from ...rule import Example, Finding, Span, rule
 from .._hint import hint
 from .commands import MARKDOWN
 from .hidden import VERIFIED
@@ -44,9 +45,13 @@ _STEAL = re.compile(
     r"(?:api|secret|private|access) (?:key|token)s?\b|credentials?\b|passwords?\b|environment variables\b|"
     r"conversation(?: history)?\b|system prompt\b)"
     r"[^.\n]{0,60}\b(?:to|at|via)\b[^.\n]{0,30}"
-    r"(?:https?://(?!localhost|127\.)|\b[\w.+-]+@[\w-]+\.[a-z]{2,}|\b(?:attacker|webhook|pastebin|our server)\b)"
+    r"(?:https?://(?!localhost|127\.)|\b[\w.+-]{1,64}@[\w-]{1,63}\.[a-z]{2,}|"
+    r"\b(?:attacker|webhook|pastebin|our server)\b)"
 )
 
+
+_STOP = re.compile(r"\. ")
+_QUOTATION = re.compile(r"\s*>")
 
 _MAY_OVERRIDE = hint(_OVERRIDE.pattern)
 _MAY_CONCEAL = hint(re.sub(r"\(\?!.*?\)", "", _CONCEAL.pattern))
@@ -62,17 +67,29 @@ def _found(file: File, pattern: re.Pattern[str], may_match: Callable[[File], boo
     if not may_match(file):
         return
     text = file.text
+    hedges: list[Span] | None = None
+    stops: list[int] = []
+    quotation = (-1, False)
     for found in pattern.finditer(text):
-        start = max(text.rfind("\n", 0, found.start()), text.rfind(". ", 0, found.start())) + 1
-        line_start = text.rfind("\n", 0, found.start()) + 1
-        end = text.find("\n", found.end())
-        around = text[start : found.start()] + text[found.end() : end if end >= 0 else len(text)]
-        before = text[found.start() - 1 : found.start()]
-        quoted = before in ('"', "“", "'", "‘", "«") or text[line_start:].lstrip().startswith(">")
-        if quoted or _HEDGE.search(around):
+        if hedges is None:
+            hedges = [hedge.span() for hedge in _HEDGE.finditer(text)]
+            stops = [stop.start() for stop in _STOP.finditer(text)]
+        line = file.line_around(found.start())[0]
+        if quotation[0] != line:
+            quotation = line, _QUOTATION.match(text, line) is not None
+        if quotation[1] or text[found.start() - 1 : found.start()] in ('"', "“", "'", "‘", "«"):
             continue
-        if not any(a <= found.start() < b for a, b in (code.span for code in file.markdown.code)):
+        index = bisect_left(stops, found.start() - 1) - 1
+        sentence = max(line, stops[index] + 1 if index >= 0 else 0)
+        before, after = (sentence, found.start()), (found.end(), file.line_around(found.end())[1])
+        if not _holds(hedges, before) and not _holds(hedges, after) and file.markdown.code_at(found.start()) is None:
             yield found
+
+
+def _holds(spans: Sequence[Span], around: Span) -> bool:
+    """Whether one of `spans`, which are in order and do not overlap, lies within `around`."""
+    index = bisect_left(spans, around[0], key=lambda span: span[0])
+    return index < len(spans) and spans[index][1] <= around[1]
 
 
 @rule(

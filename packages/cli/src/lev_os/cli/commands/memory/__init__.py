@@ -25,6 +25,7 @@ _HERE = "lev_os.cli.commands.memory"
         "export": (f"{_HERE}.export", "Everything, with its history, as lines of JSON."),
         "import": (f"{_HERE}.import_", "Take an export in."),
         "migrate": (f"{_HERE}.migrate", "Move everything to another memory, and check it."),
+        "consolidate": (f"{_HERE}.consolidate", "Tidy: facts, duplicates, stale notes."),
         "reindex": (f"{_HERE}.reindex", "Make the index again."),
         "stats": (f"{_HERE}.stats", "What there is."),
     },

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
-from .writing import counts_of
+from .writing import terms_of
 
 NEVER = np.iinfo(np.int64).max
 _LONGEST = np.iinfo(np.uint16).max
@@ -107,7 +108,7 @@ class Columns:
             "SELECT doc, content FROM record WHERE space = ? AND doc >= ? ORDER BY doc", (self.space, self._tail_end)
         )
         for doc, content in found:
-            for term, count in counts_of(content).items():
+            for term, count in Counter(terms_of(content)).items():
                 self.tail.setdefault(term, []).append((doc, count))
             self._tail_end = doc + 1
 

@@ -114,7 +114,7 @@ class Finder:
         mask = ~columns.gone[:n] if not where.retired else columns.rows[:n] > 0
         ends = columns.ends
         if moment.known_at is not None:
-            mask, ends = self._as_known(columns, mask.copy(), known)
+            mask, ends = self._as_known(columns, mask.copy(), known, where)
         if not where.retired:
             at = known if moment.as_of is None else micros(moment.as_of)
             _close(mask, (doc for doc, end in ends.items() if end <= at))
@@ -149,7 +149,7 @@ class Finder:
         passed[docs] = True
         return mask & passed
 
-    def _as_known(self, columns: Columns, mask: Any, known: int) -> tuple[Any, dict[int, int]]:
+    def _as_known(self, columns: Columns, mask: Any, known: int, where: Filter) -> tuple[Any, dict[int, int]]:
         """The gate and the ends as they were known at a time."""
         later = self._db.execute(
             "SELECT doc FROM record WHERE space = ? AND recorded > ?", (columns.space, known)
@@ -162,7 +162,7 @@ class Finder:
         ).fetchall()
         for doc, id in changed:
             retracted, end = state_at(self._db, columns.space, id, known)
-            mask[doc] = not retracted
+            mask[doc] = where.retired or not retracted
             ends.pop(doc, None)
             if end is not None:
                 ends[doc] = end

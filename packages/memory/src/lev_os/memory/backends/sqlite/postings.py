@@ -8,7 +8,7 @@ SQLite's own FTS5 is not used: its statistics are those of all tenants, it canno
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,40 +24,50 @@ ON CONFLICT DO UPDATE SET body = CAST(body || excluded.body AS BLOB)
 """
 
 
-def add(db: sqlite3.Connection, space: int, docs: Iterable[tuple[int, Mapping[str, int]]]) -> None:
-    """Add docs, in ascending order and newer than all there are, with the counts of their terms."""
-    codes: dict[str, int] = {}
-    terms: list[int] = []
-    holders: list[int] = []
-    often: list[int] = []
-    for doc, counts in docs:
-        for term, count in counts.items():
-            terms.append(codes.setdefault(term, len(codes)))
-            often.append(count)
-        holders += [doc] * len(counts)
-    if not holders:
-        return
-    found = np.empty(len(holders), POSTING)
-    found["doc"], found["count"] = holders, np.minimum(often, _MOST)
-    # Sorted by term in the order of the table, which is also that in which SQLite inserts fastest.
-    names = sorted(codes)
-    place = np.empty(len(codes), np.int64)
-    place[[codes[name] for name in names]] = np.arange(len(names))
-    order = np.lexsort((found["doc"], place[terms]))
-    found, groups = found[order], place[terms][order]
-    chunks = found["doc"] >> _CHUNK_BITS
-    edges = np.flatnonzero((groups[1:] != groups[:-1]) | (chunks[1:] != chunks[:-1])) + 1
-    starts, ends = [0, *edges.tolist()], [*edges.tolist(), len(found)]
-    data, size = found.tobytes(), POSTING.itemsize
-    db.executemany(
-        _APPEND,
-        (
-            (space, names[group], chunk, data[start * size : end * size])
-            for group, chunk, start, end in zip(
-                groups[starts].tolist(), chunks[starts].tolist(), starts, ends, strict=True
-            )
-        ),
-    )
+class Gathered:
+    """The terms of docs, to be written all at once."""
+
+    def __init__(self) -> None:
+        self._codes = _Codes()
+        self._terms: list[int] = []
+        self._docs: list[int] = []
+        self._lengths: list[int] = []
+
+    def add(self, doc: int, terms: Sequence[str]) -> None:
+        """Take in a doc that has no postings yet; `terms` in any order, with repetitions."""
+        codes = self._codes
+        self._terms += [codes[term] for term in terms]
+        self._docs.append(doc)
+        self._lengths.append(len(terms))
+
+    def write(self, db: sqlite3.Connection, space: int) -> None:
+        """Write the postings of all docs; they must be newer than those that have some."""
+        if not self._terms:
+            return
+        # Sorted by term in the order of the table, which is also that in which SQLite inserts fastest.
+        names = sorted(self._codes)
+        place = np.empty(len(names), np.int64)
+        place[[self._codes[name] for name in names]] = np.arange(len(names))
+        docs = np.repeat(np.array(self._docs, np.int64), self._lengths)
+        pairs, counts = np.unique(place[self._terms] << 32 | docs, return_counts=True)
+        found = np.empty(len(pairs), POSTING)
+        found["doc"], found["count"] = pairs & 0xFFFFFFFF, np.minimum(counts, _MOST)
+        keys = pairs >> 32 << 20 | (pairs & 0xFFFFFFFF) >> _CHUNK_BITS
+        edges = (np.flatnonzero(keys[1:] != keys[:-1]) + 1).tolist()
+        data, size = found.tobytes(), POSTING.itemsize
+        rows = zip(keys[[0, *edges]].tolist(), [0, *edges], [*edges, len(found)], strict=True)
+        db.executemany(
+            _APPEND,
+            ((space, names[key >> 20], key & 0xFFFFF, data[start * size : end * size]) for key, start, end in rows),
+        )
+
+
+class _Codes(dict[str, int]):
+    """Terms, numbered as they come."""
+
+    def __missing__(self, term: str) -> int:
+        self[term] = code = len(self)
+        return code
 
 
 def remove(db: sqlite3.Connection, space: int, doc: int, terms: Iterable[str]) -> None:

@@ -18,7 +18,7 @@ from . import postings, schema, vectors
 from .reading import Reader
 from .rows import packed, to_change, to_record, within
 from .times import instant, micros
-from .writing import LOG, Writer, counts_of
+from .writing import LOG, Writer, terms_of
 
 _REINDEXED = 20_000
 _OPERATIONS = {name: number for number, name in enumerate(schema.OPERATIONS)}
@@ -200,7 +200,7 @@ class SqliteStore:
 
     def _destroy(self, found: Any, at: int) -> None:
         row, space, doc, id, *_, content = found
-        postings.remove(self.db, space, doc, counts_of(content))
+        postings.remove(self.db, space, doc, set(terms_of(content)))
         for table in ("record", "vector", "sketch"):
             self.db.execute(f"DELETE FROM {table} WHERE row = ?", (row,))
         self.db.execute("DELETE FROM log WHERE id = ? AND space = ?", (id, space))
@@ -209,7 +209,7 @@ class SqliteStore:
 
     def _forget(self, scope: Scope, id: str) -> None:
         for row, space, doc, _, *_, content in self.reader.rows_of(scope, [id]):
-            postings.remove(self.db, space, doc, counts_of(content))
+            postings.remove(self.db, space, doc, set(terms_of(content)))
             for table in ("record", "vector", "sketch"):
                 self.db.execute(f"DELETE FROM {table} WHERE row = ?", (row,))
         spaces = self.reader.spaces_of(scope)
@@ -226,7 +226,10 @@ class SqliteStore:
                         "SELECT doc, content FROM record WHERE space = ? AND doc >= ? AND doc < ? ORDER BY doc",
                         (space, start, start + _REINDEXED),
                     )
-                    postings.add(self.db, space, ((doc, counts_of(content)) for doc, content in rows))
+                    gathered = postings.Gathered()
+                    for doc, content in rows:
+                        gathered.add(doc, terms_of(content))
+                    gathered.write(self.db, space)
             self.db.execute("UPDATE space SET indexed = docs")
             self._new_epoch()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +26,8 @@ class _Space:
         self.number = number
         self.docs = docs
         self.indexed = indexed
-        self.counts: dict[int, Mapping[str, int]] = {}
+        self.gathered = postings.Gathered()
+        self.waiting = 0
 
 
 class Writer:
@@ -73,9 +74,10 @@ class Writer:
         self._db.executemany(LOG, self._entries)
         for space in self._spaces.values():
             if space.docs - space.indexed > TAIL:
-                postings.add(self._db, space.number, self._waiting(space))
+                self._add_tail(space)
+                space.gathered.write(self._db, space.number)
                 space.indexed = space.docs
-            space.counts.clear()
+            space.gathered, space.waiting = postings.Gathered(), 0
         self._db.executemany(
             "UPDATE space SET docs = ?, indexed = ? WHERE space = ?",
             ((space.docs, space.indexed, space.number) for space in self._spaces.values()),
@@ -93,10 +95,13 @@ class Writer:
         doc = space.docs
         space.docs += 1
         speaker = speakers.speaker_of(record)
-        counts = space.counts[doc] = words.counts(speakers.indexed_text(record, speaker))
-        total = sum(counts.values())
+        terms = words.terms(speakers.indexed_text(record, speaker))
+        space.gathered.add(doc, terms)
+        space.waiting += 1
         live = 1 if there is None else 2
-        self._records.append(_columns(record, change.id, space.number, doc, digest, live, speaker, total, at, content))
+        self._records.append(
+            _columns(record, change.id, space.number, doc, digest, live, speaker, len(terms), at, content)
+        )
         self._entries.append((0, space.number, doc, change.id, at, None, None, change.reason))
         self._there.setdefault(key, change.id)
         return change.id
@@ -105,13 +110,14 @@ class Writer:
         """The number of a scope's space, made when there is none."""
         return self._space(scope).number
 
-    def _waiting(self, space: _Space) -> list[tuple[int, Mapping[str, int]]]:
-        """The docs without postings, with the counts of their terms."""
+    def _add_tail(self, space: _Space) -> None:
+        """The docs of earlier transactions that wait for their postings."""
         found = self._db.execute(
             "SELECT doc, content FROM record WHERE space = ? AND doc >= ? AND doc < ?",
-            (space.number, space.indexed, space.docs - len(space.counts)),
+            (space.number, space.indexed, space.docs - space.waiting),
         )
-        return [*((doc, counts_of(content)) for doc, content in found), *space.counts.items()]
+        for doc, content in found:
+            space.gathered.add(doc, terms_of(content))
 
     def _look_up(self, keys: Sequence[tuple[int, bytes]]) -> None:
         """Note which contents are there already."""
@@ -143,10 +149,10 @@ class Writer:
         return found
 
 
-def counts_of(content: bytes) -> Mapping[str, int]:
-    """The terms by which a record is found, and how often each stands in it."""
+def terms_of(content: bytes) -> list[str]:
+    """The terms by which a record is found, with repetitions."""
     record = record_of(content)
-    return words.counts(speakers.indexed_text(record, speakers.speaker_of(record)))
+    return words.terms(speakers.indexed_text(record, speakers.speaker_of(record)))
 
 
 def _columns(
