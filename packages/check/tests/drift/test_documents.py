@@ -67,6 +67,8 @@ IMPORT = "```python\nfrom acme import Client\nclient = Client()\n```\n"
         ("```python\nfrom acme import Nope  # removed in 2.0\n```\n", []),
         ("Do not write this:\n\n```python\nfrom acme import Nope\n```\n", []),
         ("# Migrating from 1.x\n\n```python\nfrom acme import Nope\n```\n", []),
+        (f"{IMPORT}## Migrating from 1.x\n\nUse `client.events`, once `client.nope()`.\n", []),
+        ("## Migrating from 1.x\n\nOnce `acme build --any`.\n", []),
         (f"{IMPORT}Then `client.nope()`.\n", ["5:14 CTX301"]),
         (f"{IMPORT}There is no `client.nope()`.\n", []),
         (f"{IMPORT}`client.nope()` was removed.\n", []),

@@ -61,8 +61,12 @@ def fence_denied(file: File, code: Code) -> bool:
     line = before[before.rfind("\n") + 1 :]
     if _ABOVE.search(line[max(line[:-1].rfind(". ") + 2, 0) if ". " in line[:-1] else 0 :]):
         return True
+    return _heading_denied(file, start)
+
+
+def _heading_denied(file: File, place: int) -> bool:
     headings = file.markdown.headings
-    above = bisect_right(headings, start, key=lambda heading: heading.span[0])
+    above = bisect_right(headings, place, key=lambda heading: heading.span[0])
     return above > 0 and _HEADING.search(headings[above - 1].text) is not None
 
 
@@ -71,8 +75,9 @@ def line_denied(line: str) -> bool:
     return "#" in line and _COMMENT.search(line) is not None
 
 
-def span_denied(text: str, span: Span) -> bool:
-    """Whether the sentence that a code span stands in speaks of what is not, or no longer, there."""
+def span_denied(file: File, span: Span) -> bool:
+    """Whether the sentence that a code span stands in, or its heading, speaks of what is not, or no longer, there."""
+    text = file.text
     first = max(0, span[0] - _REACH)
     before = text[first : span[0]]
     stops = [stop.end() for stop in _STOP.finditer(before)]
@@ -83,4 +88,5 @@ def span_denied(text: str, span: Span) -> bool:
         _SENTENCE.search(before[stops[-1] if stops else 0 :]) is not None
         or _SENTENCE.search(after) is not None
         or _ARROW.search(after) is not None
+        or _heading_denied(file, span[0])
     )

@@ -56,7 +56,7 @@ def drifts_in(file: File, named: Mentions, calls: Calls) -> tuple[list[Drift], l
     for spoken in named.spans:
         follower = _spoken(spoken, shared, calls)
         looked += follower.looked
-        if follower.drifts and not span_denied(file.text, spoken.span):
+        if follower.drifts and not span_denied(file, spoken.span):
             drifts += follower.drifts
     unique = {(drift.what, drift.at): drift for drift in drifts if not line_denied(_line(file.text, drift.at))}
     return sorted(unique.values(), key=lambda drift: drift.at), looked

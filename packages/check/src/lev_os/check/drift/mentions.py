@@ -95,7 +95,7 @@ def mentions(file: File) -> Mentions:
                 spans.append(Spoken(code.text, code.inside[0], code.span))
             elif " " in code.text:
                 found = tuple(commands_of(words_of(code.text, code.inside[0])))
-                if found and not span_denied(file.text, code.span):
+                if found and not span_denied(file, code.span):
                     commands += found
     return Mentions(tuple(fences), tuple(spans), tuple(commands), tuple(pins))
 
