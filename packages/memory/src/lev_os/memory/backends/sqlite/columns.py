@@ -6,6 +6,7 @@ import math
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
@@ -124,7 +125,7 @@ class Columns:
 
     def _take(self, db: sqlite3.Connection, found: sqlite3.Cursor) -> None:
         tangled: set[str] = set()
-        while rows := found.fetchmany(10_000):
+        while rows := found.fetchmany(2_000):
             fields = list(zip(*rows, strict=True))
             docs = np.array(fields[1], np.int64)
             self.rows[docs] = fields[0]
@@ -136,7 +137,7 @@ class Columns:
             self.questions[docs] = fields[5]
             self.speakers[docs] = [_code(self.speaker_codes, name) for name in fields[4]]
             self.sessions[docs] = [_code(self.session_codes, name) for name in fields[3]]
-            self._sessions += list(self.session_codes)[len(self._sessions) :]
+            self._sessions += islice(self.session_codes, len(self._sessions), None)
             self._times(rows)
             places = np.array([np.inf if sequence is None else sequence for sequence in fields[12]], np.float64)
             self._link(docs, places, tangled)

@@ -66,7 +66,7 @@ class Vectors:
             " WHERE r.space = ? AND r.doc BETWEEN ? AND ? AND v.embedder = ? ORDER BY r.doc",
             (self._space, int(missing[0]), int(missing[-1]), self._embedder),
         )
-        while rows := found.fetchmany(20_000):
+        while rows := found.fetchmany(4_000):
             places = np.array([row[0] for row in rows], np.int64)
             joined = b"".join(row[1] for row in rows)
             if large:
