@@ -1,0 +1,1 @@
+"""YAML documents that cannot be read, whatever they are."""
