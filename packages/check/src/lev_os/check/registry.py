@@ -22,9 +22,6 @@ _OF_PACKAGES = (
 )
 """Modules with rules on packages and flows alone, which take longest to load: most projects have neither."""
 
-_NO_RULE = "YML"
-"""What reading any YAML reports: codes without a rule."""
-
 
 @cache
 def rules() -> Mapping[str, Rule]:
@@ -46,8 +43,7 @@ def rules_on(subject: Subject) -> Iterator[Rule]:
 def unknown(codes: Iterable[str]) -> list[str]:
     """Those of some codes, or beginnings of codes, that nothing has."""
     _load_the_others()
-    named = [code for code in codes if not code.startswith(_NO_RULE)]
-    return [code for code in named if not _begins(RULES, code) and not _begins(rules(), code)]
+    return [code for code in codes if not _begins(RULES, code) and not _begins(rules(), code)]
 
 
 def _begins(known: Iterable[str], code: str) -> bool:

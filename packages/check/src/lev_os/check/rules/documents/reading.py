@@ -6,7 +6,7 @@ YML102, a document of more than 10 MB, is not here: no example can show it.
 from __future__ import annotations
 
 from ...rule import reported
-from ..flows._examples import flow
+from .._flow_examples import flow
 
 _GOOD = flow('steps:\n  - return: "hello"\n')
 

@@ -10,7 +10,7 @@ from lev_os.core.llm_runtime.examples import CALIBRATED_FROM, LOCAL_FROM, Exampl
 from ...flows.places import in_step, of_step
 from ...project import FlowSubject
 from ...rule import Finding, Span, rule
-from ._examples import flow
+from .._flow_examples import flow
 
 _IF = (
     "steps:\n  - if_semantic: the customer is angry\n    examples: {{yes: {yes}, no: {no}}}\n{more}    then:\n"

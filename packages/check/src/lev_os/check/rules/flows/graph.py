@@ -30,7 +30,7 @@ from ...flows.types import Type
 from ...flows.uses import bound_in, in_value
 from ...project import FlowSubject
 from ...rule import Finding, rule
-from ._examples import flow
+from .._flow_examples import flow
 
 _PLAN = "input: {plan: {enum: [free, paid, trial]}, n: integer}\nsteps:\n  - switch: input.plan\n    cases:\n"
 _SAY = "      {}:\n        - ask: Say so.\n"

@@ -9,7 +9,7 @@ from ...flows.counting import UNBOUNDED, Cost, Range, heaviest
 from ...flows.places import in_header
 from ...project import FlowSubject
 from ...rule import Finding, rule
-from ._examples import flow
+from .._flow_examples import flow
 
 Name = Literal["asks", "tool_calls"]
 _COUNTED: dict[Name, Callable[[Cost], Range]] = {"asks": lambda cost: cost.asks, "tool_calls": lambda cost: cost.calls}

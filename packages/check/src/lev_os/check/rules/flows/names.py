@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...rule import reported
-from ._examples import flow
+from .._flow_examples import flow
 
 _TOOL = "@tool(effects={'reads_private'}, idempotent=True)\ndef find_order(order_id: str) -> str: ...\n"
 

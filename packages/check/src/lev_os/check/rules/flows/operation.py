@@ -12,7 +12,7 @@ from ...flows.places import in_step, of_step
 from ...flows.waiting import without_wait
 from ...project import FlowSubject
 from ...rule import Example, Finding, rule
-from ._examples import flow
+from .._flow_examples import flow
 
 _CHANGES = frozenset({"writes_local", "writes_external", "irreversible", "spends", "runs_code"})
 _OUTSIDE = frozenset({"writes_external", "ingests_untrusted", "spends"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...rule import reported
-from ._examples import flow
+from .._flow_examples import flow
 
 _DRAFT = 'input: {message: string}\nsteps:\n  - id: draft\n    ask: Draft a reply.\n    about: "${input.message}"\n'
 

@@ -14,7 +14,7 @@ from ...flows.places import in_expression, in_step, reported
 from ...flows.uses import in_value
 from ...project import FlowSubject
 from ...rule import Example, Finding, Span, rule
-from ._examples import flow
+from .._flow_examples import flow
 
 _FIND = """\
 @tool(effects={'reads_private'}, idempotent=True)

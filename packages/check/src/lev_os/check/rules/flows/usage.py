@@ -14,7 +14,7 @@ from ...flows.places import in_expression, in_header, in_step, of_step, reported
 from ...flows.uses import binds, expressions
 from ...project import FlowSubject
 from ...rule import Example, Finding, rule
-from ._examples import flow
+from .._flow_examples import flow
 
 _HARMLESS = frozenset({"reads_private", "ingests_untrusted"})
 _FIND = "@tool(effects={'reads_private'}, idempotent=True)\ndef find_order(order_id: str) -> str: ...\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...rule import Example
+from ..rule import Example
 
 _MANIFEST = """\
 format = 1
