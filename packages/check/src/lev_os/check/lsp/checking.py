@@ -7,7 +7,7 @@ the cursor are answered meanwhile.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -41,9 +41,17 @@ class Checking:
 
         return await self._do(work)
 
-    async def everything(self) -> Report:
-        """What is found in all files, those that are open as they are written now."""
-        return await self._do(lambda: self._checker().check(self._roots))
+    async def everything(self, texts: Mapping[Path, str]) -> Report:
+        """What is found in all files on disk, those that are open as they are written now."""
+
+        def work() -> Report:
+            self._texts |= texts
+            checker = self._checker()
+            for path, text in texts.items():
+                checker.hold(path, text)
+            return checker.check(self._roots)
+
+        return await self._do(work)
 
     async def close(self, path: Path) -> None:
         """A file counts as it is on disk again."""

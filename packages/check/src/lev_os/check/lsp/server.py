@@ -124,7 +124,7 @@ class Server(LanguageServer):
 
     async def _check_everything(self) -> None:
         before = dict(self.files.files)
-        report = await self.checking.everything()
+        report = await self.checking.everything({path: opened.file.text for path, opened in before.items()})
         by_path: dict[Path, list[Diagnostic]] = {path: [] for path in self.found}
         for item in report.diagnostics:
             by_path.setdefault(self.files.root / item.file, []).append(item)
@@ -133,6 +133,8 @@ class Server(LanguageServer):
             uri = from_fs_path(str(path))
             if uri is None or opened is not before.get(path) or found == self.found.get(path):
                 continue
+            if opened is not None and not path.exists():
+                continue  # not saved yet: only its own check knows of it
             self.found[path] = found
             if shown := opened or self.files.read(path):
                 self._publish(uri, shown)
