@@ -21,7 +21,6 @@ NAMES = (
     "tracing",
     "growth",
     "gate",
-    "check_peers",
     "judgement",
     "check",
     "drift",
