@@ -1,4 +1,4 @@
-"""`lev check` beside the other linters of agents' files, on the same thousand skills; again, in an editor, and of more."""
+"""`lev check` beside other linters of agents' files, on the same thousand skills; again, in an editor, and of more."""
 
 from __future__ import annotations
 
