@@ -47,7 +47,9 @@ def looked_up(project: Project) -> _Told:
         if told is None:
             new = True
             named = project.fact(mentions, file)
-            told = tuple(tell(named, drifts_in(file, named, library.calls)[0], library)) if named is not None else ()
+            told = (
+                tuple(tell(file, named, drifts_in(file, named, library.calls)[0], library)) if named is not None else ()
+            )
         kept[key] = told
         if told:
             found.append((file, told))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_left
+from collections.abc import Iterator
 
 import msgspec
 
@@ -48,6 +49,13 @@ class Fence(msgspec.Struct, frozen=True, array_like=True):
     imports: tuple[str, ...] = ()
 
 
+class Shell(msgspec.Struct, frozen=True, array_like=True):
+    """Commands in a fence: its text, and the span of that in the file. They are read when one of them is installed."""
+
+    text: str
+    inside: Span
+
+
 class Pin(msgspec.Struct, frozen=True, array_like=True):
     """`name==version` in code."""
 
@@ -61,7 +69,9 @@ class Mentions(msgspec.Struct, frozen=True, array_like=True):
 
     fences: tuple[Fence, ...] = ()
     spans: tuple[Spoken, ...] = ()
+    shells: tuple[Shell, ...] = ()
     commands: tuple[Command, ...] = ()
+    """Those in spans."""
     pins: tuple[Pin, ...] = ()
 
 
@@ -72,6 +82,7 @@ def mentions(file: File) -> Mentions:
         return Mentions()
     fences: list[Fence] = []
     spans: list[Spoken] = []
+    shells: list[Shell] = []
     commands: list[Command] = []
     old = is_history(file)
     pins: list[Pin] = []
@@ -87,7 +98,7 @@ def mentions(file: File) -> Mentions:
                 denied = old or fence_denied(file, code)
                 fences.append(Fence(code.text, code.inside, denied, section, _imports(code.text)))
             elif code.language in SHELL and not old and not fence_denied(file, code):
-                commands += commands_in(code.text, _line_places(file.text, code.inside, code.text))
+                shells.append(Shell(code.text, code.inside))
         elif code.form == "span" and "\n" not in code.text:
             if old:
                 continue
@@ -97,7 +108,7 @@ def mentions(file: File) -> Mentions:
                 found = tuple(commands_of(words_of(code.text, code.inside[0])))
                 if found and not span_denied(file, code.span):
                     commands += found
-    return Mentions(tuple(fences), tuple(spans), tuple(commands), tuple(pins))
+    return Mentions(tuple(fences), tuple(spans), tuple(shells), tuple(commands), tuple(pins))
 
 
 def _imports(code: str) -> tuple[str, ...]:
@@ -110,6 +121,11 @@ def _imports(code: str) -> tuple[str, ...]:
 def program(fence: Fence, text: str) -> tuple[Statement, ...]:
     """The program in a fence of a file with this text."""
     return read_fence(fence.text, _line_places(text, fence.inside, fence.text))
+
+
+def commands(shell: Shell, text: str) -> Iterator[Command]:
+    """The commands in a fence of a file with this text."""
+    return commands_in(shell.text, _line_places(text, shell.inside, shell.text))
 
 
 def _line_places(text: str, inside: Span, code: str) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 
@@ -10,12 +11,15 @@ import msgspec
 from ..api.distributions import normalised
 from ..api.library import Library
 from ..diagnostics import Severity
+from ..files import File
 from ..rule import Span
 from .denied import stands_for_any
 from .follow import Drift
-from .mentions import Mentions, Pin
+from .mentions import Mentions, Pin, commands
 from .shell import Command, Word
 from .suggestions import suggestion
+
+_PROGRAM = re.compile(r"[A-Za-z][\w.-]*")
 
 
 class Told(msgspec.Struct, frozen=True, array_like=True):
@@ -29,11 +33,15 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
     package: str = ""
 
 
-def tell(named: Mentions, drifts: list[Drift], library: Library) -> Iterator[Told]:
+def tell(file: File, named: Mentions, drifts: list[Drift], library: Library) -> Iterator[Told]:
     """All that is to be said of one document."""
     for drift in drifts:
         if not stands_for_any(drift.name):
             yield _of_name(drift, library)
+    for shell in named.shells:
+        if "-m" in shell.text or not library.commands.scripts.keys().isdisjoint(_PROGRAM.findall(shell.text)):
+            for command in commands(shell, file.text):
+                yield from _of_command(command, library)
     for command in named.commands:
         yield from _of_command(command, library)
     for pin in named.pins:
