@@ -54,7 +54,7 @@ def test_the_action(write: Write, tmp_path: Path, paths: str, errors: str) -> No
         ["bash", "-e", "-c", step["run"]],
         env={
             **os.environ, "RUNNER_TEMP": str(tmp_path), "GITHUB_OUTPUT": str(tmp_path / "output"), "PATHS": paths,
-            "ARGUMENTS": "--ignore CTX9 $(touch oops)" if errors == "false" else "", "SARIF": "found.sarif",
+            "ARGUMENTS": "--ignore CTX6 $(touch oops)" if errors == "false" else "", "SARIF": "found.sarif",
         },
         capture_output=True, text=True, check=False,
     )  # fmt: skip

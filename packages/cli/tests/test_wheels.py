@@ -65,9 +65,15 @@ def maker(tmp_path_factory: pytest.TempPathFactory) -> Environment:
 
 @pytest.fixture(scope="module")
 def wheels(maker: Environment) -> Path:
-    """The wheels of core, mcp and cli."""
+    """The wheels of core, check, mcp and cli."""
     folder = maker.folder / "wheels"
-    maker.pip("wheel", "--no-deps", "-w", folder, *(REPOSITORY / "packages" / name for name in ("core", "mcp", "cli")))
+    maker.pip(
+        "wheel",
+        "--no-deps",
+        "-w",
+        folder,
+        *(REPOSITORY / "packages" / name for name in ("core", "check", "mcp", "cli")),
+    )
     return folder
 
 

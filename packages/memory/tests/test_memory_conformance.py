@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,4 +26,4 @@ def test_others_run_the_suite_with_an_option(tmp_path: Path) -> None:
     found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout + found.stderr
     assert "passed" in found.stdout
-    assert "skipped" not in found.stdout
+    assert re.search(r"[1-9]\d* skipped", found.stdout) is None
