@@ -57,7 +57,7 @@ HARMLESS = [
     "Bypass the cache with `--no-cache`.",
     "Append the line to the change log.",
     "Do not reveal the system prompt.",
-    "Upload the wheel to https://pypi.org with a trusted publisher.",
+    "Upload the wheel to https://packages.example.org with a trusted publisher.",
     "Submit the form at https://acme.test/apply.",
     "Without telling apart tabs and spaces the file cannot be read.",
     "Notify the user when a migration is needed.",
