@@ -20,7 +20,6 @@ from .kinds import OF_EXPORTS
 from .project import FlowSubject, PackageSubject
 from .walk import MANIFEST
 
-Read = Callable[[str, str], File | None]
 Parsed = tuple[Flow | None, tuple[Problem, ...]]
 """A flow as far as it can be read, and what is wrong with it."""
 ParseFlow = Callable[[File, Package | None, str | None], Parsed]

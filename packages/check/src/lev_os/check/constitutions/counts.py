@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from lev_os.core.flowmind.link import LinkedFlow
@@ -108,8 +108,3 @@ def _sum(every: Iterable[Counts]) -> Counts:
     for counts in every:
         total.add(counts)
     return total
-
-
-def cards_of(linked: LinkedFlow) -> Mapping[str, ToolCard]:
-    """Every tool that a run of a flow can call."""
-    return {name: card for name, (card, _) in counts_of(linked).of.items()}

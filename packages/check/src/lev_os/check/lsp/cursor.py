@@ -13,7 +13,7 @@ from lev_os.core.packaging import Export, parse_specifier
 
 from ..files import MARKDOWN_KINDS
 from ..rule import Span
-from .outline import Name, Outline, Step
+from .outline import Name, Outline
 from .workspace import Open, Workspace
 from .yaml_view import Spot
 
@@ -207,8 +207,3 @@ def _word(workspace: Workspace, opened: Open, offset: int) -> Target | None:
                 export = workspace.find(match[0], opened.package)
                 return None if export is None else Reference(match.span(), match[0], export)
     return None
-
-
-def step_of(name: Name) -> Step | None:
-    """The step whose result a name is."""
-    return name.step if name.kind == "id" else None

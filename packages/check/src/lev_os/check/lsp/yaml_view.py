@@ -88,14 +88,6 @@ class YamlView:
                 return found
             data = data[part]
 
-    def path_at(self, offset: int) -> Path:
-        """The innermost value that an offset is in, judged by what begins before it."""
-        path: Path = ()
-        data = self.document.data
-        while (part := self._child(data, path, offset)) is not None:
-            path, data = (*path, part), data[part]
-        return path
-
     def _child(self, data: Any, path: Path, offset: int) -> str | int | None:
         """The last child that begins at or before an offset."""
         if isinstance(data, Mapping):
