@@ -4,7 +4,7 @@
                     packages ─ read by core ───┼─ package, flow and project rules ─> suppressions ─> Report
                     environment ───────────────┘
 
-Whatever has not changed since the last check is taken from memory: see `memory`.
+Whatever has not changed since the last check is taken from the cache: see `cache`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,16 @@ import msgspec
 from lev_os.core.errors import LevError
 
 from .applying import apply, writable
+from .cache import (
+    CHANGING,
+    Cache,
+    CachedPackage,
+    CachedProject,
+    files_below,
+    holds,
+    state,
+    states,
+)
 from .configuration import Configuration
 from .diagnostics import Diagnostic, NotChecked, Report
 from .environment import Environment, find_environment
@@ -28,16 +38,6 @@ from .excluding import excluded, without_ignored
 from .facts import NOTHING, Fact
 from .files import File
 from .kinds import kind_of, kind_of_named, sniff
-from .memory import (
-    CHANGING,
-    Memory,
-    PackageMemory,
-    ProjectMemory,
-    files_below,
-    holds,
-    state,
-    states,
-)
 from .packaged import Packages
 from .project import Project
 from .reading import Unreadable, decode, read_bytes
@@ -63,7 +63,7 @@ class Checker:
         selection: Selection | None = None,
         environment: Environment | None = None,
         configuration: Configuration | None = None,
-        memory: Memory | None = None,
+        cache: Cache | None = None,
         faults: tuple[Diagnostic, ...] = (),
         processes: int = 1,
     ) -> None:
@@ -71,7 +71,7 @@ class Checker:
         self.selection = selection or Selection()
         self.environment = environment or find_environment(self.root)
         self.configuration = configuration or Configuration()
-        self.memory = memory or Memory()
+        self.cache = cache or Cache()
         self._faults = faults
         self._processes = processes
         self.rests_on: dict[str, int] = {}
@@ -97,7 +97,7 @@ class Checker:
             kinds |= self._kinds_of(root)
         loose = {path for path, kind in kinds.items() if kind == "document"}
         self._files = self._read_all(kinds)
-        diagnostics = [item for path in self._files for item in self.memory.files[path].diagnostics]
+        diagnostics = [item for path in self._files for item in self.cache.files[path].diagnostics]
         for root in self._roots:
             diagnostics += self._about_package(root)
         for path, file in self._files.items():
@@ -121,7 +121,7 @@ class Checker:
         file = File(Path(place), self._name(place), kind)
         self._hold(file, text)
         self._files[place] = file
-        found = list(self.memory.files[place].diagnostics)
+        found = list(self.cache.files[place].diagnostics)
         root = package_around(place)
         named = root is not None and (kind == "manifest" or place in self._packages.kinds(root))
         if root is not None and named and not alone:
@@ -133,7 +133,7 @@ class Checker:
         own = [item for item in dict.fromkeys(found) if item.file == file.name]
         left, _ = suppress(
             without_ignored(own, self.configuration, self._prefix)[0],
-            {file.name: self.memory.files[place].suppressions},
+            {file.name: self.cache.files[place].suppressions},
             ran=self.selection.ran,
         )
         return tuple(sorted(filter(self.selection.shows, left), key=_order))
@@ -173,15 +173,15 @@ class Checker:
 
     def _holds(self, root: str) -> bool:
         """Whether what is remembered of a package is still true."""
-        kept = self.memory.packages.get(root)
+        kept = self.cache.packages.get(root)
         within = os.path.join(root, "")
         return kept is not None and holds(kept.rests_on) and not any(path.startswith(within) for path in self._texts)
 
     def _kinds_of(self, root: str) -> Mapping[str, str]:
-        return self.memory.packages[root].kinds if root in self._kept else self._packages.kinds(root)
+        return self.cache.packages[root].kinds if root in self._kept else self._packages.kinds(root)
 
     def _read_all(self, kinds: Mapping[str, str]) -> dict[str, File]:
-        """Every file that can be read; what is said of those that have changed goes into `memory`."""
+        """Every file that can be read; what is said of those that have changed goes into `cache`."""
         self._unreadable |= {path: NOT_UTF8 for path in kinds if not is_text(path)}
         meant = {
             path: self._sniffed(path) if kind == "document" else kind
@@ -191,7 +191,7 @@ class Checker:
         files = {path: File(Path(path), self._name(path), kind) for path, kind in meant.items() if kind is not None}
         stale: list[Stale] = []
         for path, file in files.items():
-            kept = self.memory.files.get(path)
+            kept = self.cache.files.get(path)
             if path in self._texts:
                 self._hold(file, self._texts[path])
             elif kept is not None and kept.kind == file.kind and kept.state == state(path):
@@ -208,11 +208,11 @@ class Checker:
     def _remember(self, path: str, said: Said) -> None:
         if isinstance(said, str):
             self._unreadable[path] = said
-            self.memory.files.pop(path, None)
+            self.cache.files.pop(path, None)
             return
-        if said is not self.memory.files.get(path):
+        if said is not self.cache.files.get(path):
             self._values.pop(path, None)
-        self.memory.files[path] = said
+        self.cache.files[path] = said
         self.rests_on[path] = said.state
 
     def _hold(self, file: File, text: str) -> None:
@@ -220,7 +220,7 @@ class Checker:
         file.text = text
         path = str(file.path)
         digest = digest_of(text.encode("utf-8", "surrogatepass"))
-        kept = self.memory.files.get(path)
+        kept = self.cache.files.get(path)
         if kept is None or kept.kind != file.kind or kept.digest != digest:
             self._remember(path, examine(file, digest, CHANGING, self.selection))
         self.rests_on[path] = CHANGING
@@ -240,10 +240,8 @@ class Checker:
             found = self._packages.diagnostics(root, self._files, self.selection, self._locate)
             paths = (*files_below(root), *self._packages.used(root))
             rests_on = {**states(paths, self._begun), **self._surroundings}
-            self.memory.packages[root] = PackageMemory(
-                rests_on, dict(self._kinds_of(root)), tuple(dict.fromkeys(found))
-            )
-        kept = self.memory.packages[root]
+            self.cache.packages[root] = CachedPackage(rests_on, dict(self._kinds_of(root)), tuple(dict.fromkeys(found)))
+        kept = self.cache.packages[root]
         self.rests_on |= kept.rests_on
         return kept.diagnostics
 
@@ -255,13 +253,13 @@ class Checker:
 
     def _about_project(self) -> tuple[Diagnostic, ...]:
         digest = self._digest()
-        kept = self.memory.project
+        kept = self.cache.project
         if kept is None or kept.digest != digest or not holds(kept.rests_on):
             project = self._project()
             found = self._project_rules(project)
             paths = (*project.used, *self.environment.paths, *self._packages.referred())
             rests_on = states(paths, self._begun)
-            kept = self.memory.project = ProjectMemory(digest, rests_on, tuple(dict.fromkeys(found)))
+            kept = self.cache.project = CachedProject(digest, rests_on, tuple(dict.fromkeys(found)))
         self.rests_on |= kept.rests_on
         return kept.diagnostics
 
@@ -270,9 +268,9 @@ class Checker:
         whole = blake2b(digest_size=16)
         for path, file in self._files.items():
             whole.update(f"{path}\0{file.kind}\0".encode("utf-8", "surrogatepass"))
-            whole.update(self.memory.files[path].digest)
+            whole.update(self.cache.files[path].digest)
         for root in self._roots:
-            whole.update(repr(self.memory.packages[root].rests_on).encode("utf-8", "surrogatepass"))
+            whole.update(repr(self.cache.packages[root].rests_on).encode("utf-8", "surrogatepass"))
         return whole.digest()
 
     def _project_rules(self, project: Project) -> list[Diagnostic]:
@@ -286,15 +284,15 @@ class Checker:
         return Project(
             self.root, tuple(self._files.values()), self.environment,
             lambda: tuple(self._packages.subject(root, self._files) for root in self._roots),
-            self._fact, lambda file: self.memory.files[str(file.path)].digest, self._begun,
+            self._fact, lambda file: self.cache.files[str(file.path)].digest, self._begun,
         )  # fmt: skip
 
     def _fact(self, fact: Fact[Any], file: File) -> Any:
-        """A fact of a file, from memory or from the file; raises `InvalidInput` or `Unreadable` when there is none."""
+        """A fact of a file, cached or taken from it; raises `InvalidInput` or `Unreadable` when there is none."""
         path = str(file.path)
         values = self._values.setdefault(path, {})
         if fact.name not in values:
-            known = self.memory.files[path].facts
+            known = self.cache.files[path].facts
             if fact.name in known:
                 values[fact.name] = fact.decoder.decode(known[fact.name]) if known[fact.name] else NOTHING
             else:
@@ -326,7 +324,7 @@ class Checker:
         wanted, ignored = without_ignored(wanted, self.configuration, self._prefix)
         left, count = suppress(
             [*self._faults, *wanted],
-            {name: self.memory.files[path].suppressions for name, path in shown.items()},
+            {name: self.cache.files[path].suppressions for name, path in shown.items()},
             ran=self.selection.ran,
         )
         reasons = [*found.not_checked, *((path, "there is no such file") for path in found.missing)]

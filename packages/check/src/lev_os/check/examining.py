@@ -13,9 +13,9 @@ import msgspec
 from lev_os.core.errors import LevError
 
 from .applying import apply
+from .cache import CachedFile, settled
 from .facts import FACTS
 from .files import File
-from .memory import FileMemory, settled
 from .reading import Unreadable, decode, read_bytes
 from .selection import Selection
 from .suppressions import suppressions_of
@@ -23,7 +23,7 @@ from .suppressions import suppressions_of
 _WORTH = 100
 """Files for which it pays to start a second process: they take some 0.1 s, starting it 0.02 s."""
 _PROCESSES = 4
-Said = FileMemory | str
+Said = CachedFile | str
 """What is to be remembered of a file, or why it could not be read."""
 
 
@@ -33,10 +33,10 @@ class Stale(NamedTuple):
     path: str
     name: str
     kind: str
-    kept: FileMemory | None
+    kept: CachedFile | None
 
 
-def examine(file: File, digest: bytes, now: int, selection: Selection) -> FileMemory:
+def examine(file: File, digest: bytes, now: int, selection: Selection) -> CachedFile:
     """All that the rules and facts say of a file whose text is known."""
     found = tuple(apply(selection.on_files(file.kind), file, file, lambda _: file))
     facts: dict[str, bytes] = {}
@@ -49,7 +49,7 @@ def examine(file: File, digest: bytes, now: int, selection: Selection) -> FileMe
                     facts[fact.name] = b""
                 except Exception:  # whoever asks for the fact is told
                     continue
-    return FileMemory(file.kind, now, digest, found, suppressions_of(file), facts)
+    return CachedFile(file.kind, now, digest, found, suppressions_of(file), facts)
 
 
 def digest_of(data: bytes) -> bytes:
@@ -116,6 +116,6 @@ def _results(child: tuple[int, int]) -> list[Said] | None:
     if status != 0:
         return None
     try:
-        return msgspec.msgpack.decode(data, type=list[FileMemory | str])
+        return msgspec.msgpack.decode(data, type=list[CachedFile | str])
     except msgspec.MsgspecError:
         return None

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .applying import Locate, apply, of_problems, reading_failed
+from .cache import files_below, states
 from .diagnostics import Diagnostic
 from .environment import Environment
 from .files import File
-from .memory import files_below, states
 from .project import FlowSubject, PackageSubject
 from .selection import Selection
 

@@ -14,8 +14,8 @@ from importlib import util
 from importlib.metadata import EntryPoint, entry_points
 
 from .applying import said_by
+from .cache import files_below, state
 from .diagnostics import Diagnostic
-from .memory import files_below, state
 from .registry import rules
 from .rule import RULES
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from lev_os.core.errors import InvalidInput, LevError, Location, Problem
 
+from .cache import CachedRun, Store, code_stamp, holds, state
 from .configuration import CONFIGURATION, configuration_file, read_configuration
 from .environment import find_environment
-from .memory import RunMemory, Store, code_stamp, holds, state
 
 if TYPE_CHECKING:
+    from .cache import Cache
     from .diagnostics import Diagnostic, Report
     from .engine import Checker
-    from .memory import Memory
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ def run(request: Request, *, root: str | None = None) -> Report:
     last = store.last()
     if last is not None and last.given == given and holds(last.rests_on):
         return last.report
-    checker = new_checker(request, root, store.memory(), processes=os.cpu_count() or 1)
+    checker = new_checker(request, root, store.cache(), processes=os.cpu_count() or 1)
     report = checker.check(request.paths)
     # What could not be read may become readable without a trace of it in any file's state.
-    store.save(RunMemory(() if report.not_checked else given, checker.rests_on, report), checker.memory)
+    store.save(CachedRun(() if report.not_checked else given, checker.rests_on, report), checker.cache)
     return report
 
 
@@ -78,7 +78,7 @@ def _refuse_unknown(codes: tuple[str, ...], file: str | None = None) -> None:
         raise InvalidInput([Problem(CONFIGURATION, f"`select`: {message}", Location(file), help)])
 
 
-def new_checker(request: Request, root: str, memory: Memory | None = None, *, processes: int = 1) -> Checker:
+def new_checker(request: Request, root: str, cache: Cache | None = None, *, processes: int = 1) -> Checker:
     """A checker for the project around `root`: its configuration, with what the command line adds to it.
 
     Raises `InvalidInput` for a configuration that cannot be used, `LevError` for codes of no rule.
@@ -104,7 +104,7 @@ def new_checker(request: Request, root: str, memory: Memory | None = None, *, pr
         selection=selection,
         environment=environment,
         configuration=configuration,
-        memory=memory,
+        cache=cache,
         faults=faults,
         processes=processes,
     )

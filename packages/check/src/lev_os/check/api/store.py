@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import msgspec
 from lev_os.core.caches import cache_folder, replace_cache
 
-from ..memory import code_stamp
+from ..cache import code_stamp
 from .shapes import Module
 from .summary import summarise
 

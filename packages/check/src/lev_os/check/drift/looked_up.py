@@ -14,8 +14,8 @@ import msgspec
 from lev_os.core.caches import replace_cache
 
 from ..api.library import Library
+from ..cache import holds, states
 from ..files import File
-from ..memory import holds, states
 from ..project import Project
 from .documents import drifts_in
 from .mentions import mentions

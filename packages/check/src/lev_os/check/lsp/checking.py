@@ -14,10 +14,10 @@ from typing import TypeVar
 
 from lev_os.core.errors import InvalidInput
 
+from ..cache import state
 from ..configuration import configuration_file
 from ..diagnostics import Diagnostic, Report
 from ..engine import Checker
-from ..memory import state
 from ..session import Request, new_checker
 
 T = TypeVar("T")

@@ -26,7 +26,7 @@ _FINE, _COARSE = 50_000_000, 2_000_000_000
 _MAX_FILES = 50_000
 
 
-class FileMemory(msgspec.Struct, array_like=True):
+class CachedFile(msgspec.Struct, array_like=True):
     """What rules on files found in one. `facts` are msgpack, by name; an empty one says that there is none."""
 
     kind: str
@@ -37,7 +37,7 @@ class FileMemory(msgspec.Struct, array_like=True):
     facts: dict[str, bytes]
 
 
-class PackageMemory(msgspec.Struct, array_like=True):
+class CachedPackage(msgspec.Struct, array_like=True):
     """What rules on a package and its flows found, with the states of all it rests on and the kinds of its files."""
 
     rests_on: dict[str, int]
@@ -45,7 +45,7 @@ class PackageMemory(msgspec.Struct, array_like=True):
     diagnostics: tuple[Diagnostic, ...]
 
 
-class ProjectMemory(msgspec.Struct, array_like=True):
+class CachedProject(msgspec.Struct, array_like=True):
     """What rules on the whole project found. `digest` is of the files and their contents."""
 
     digest: bytes
@@ -53,7 +53,7 @@ class ProjectMemory(msgspec.Struct, array_like=True):
     diagnostics: tuple[Diagnostic, ...]
 
 
-class RunMemory(msgspec.Struct, array_like=True):
+class CachedRun(msgspec.Struct, array_like=True):
     """A whole run: its report holds while all of `rests_on` has these states."""
 
     given: tuple[str, ...]
@@ -61,16 +61,16 @@ class RunMemory(msgspec.Struct, array_like=True):
     report: Report
 
 
-class Memory(msgspec.Struct, array_like=True):
+class Cache(msgspec.Struct, array_like=True):
     """All that is remembered for one root."""
 
-    files: dict[str, FileMemory] = {}
-    packages: dict[str, PackageMemory] = {}
-    project: ProjectMemory | None = None
+    files: dict[str, CachedFile] = {}
+    packages: dict[str, CachedPackage] = {}
+    project: CachedProject | None = None
 
 
 class Store:
-    """The file of a `Memory`. `key` is all that findings depend on besides files; None remembers nothing."""
+    """The file of a `Cache`. `key` is all that findings depend on besides files; None remembers nothing."""
 
     def __init__(self, key: tuple[str, ...] | None) -> None:
         folder = cache_folder() if key is not None else None
@@ -78,7 +78,7 @@ class Store:
         self._path = None if folder is None else os.path.join(folder, f"check-{zlib.crc32(self._key):08x}.bin")
         self._rest = b""
 
-    def last(self) -> RunMemory | None:
+    def last(self) -> CachedRun | None:
         """The last run that was kept, whether it still holds or not."""
         if self._path is None:
             return None
@@ -90,24 +90,24 @@ class Store:
             if checksum != zlib.crc32(rest) or rest[:keys] != self._key:
                 return None
             self._rest = rest[keys + runs :]
-            return msgspec.msgpack.decode(rest[keys : keys + runs], type=RunMemory)
+            return msgspec.msgpack.decode(rest[keys : keys + runs], type=CachedRun)
         except (OSError, ValueError, msgspec.MsgspecError):
             return None
 
-    def memory(self) -> Memory:
+    def cache(self) -> Cache:
         """The rest, after `last`."""
         try:
-            return msgspec.msgpack.decode(self._rest, type=Memory)
+            return msgspec.msgpack.decode(self._rest, type=Cache)
         except (ValueError, msgspec.MsgspecError):
-            return Memory()
+            return Cache()
 
-    def save(self, run: RunMemory, memory: Memory) -> None:
+    def save(self, run: CachedRun, cache: Cache) -> None:
         """Keep both, in one step; nothing is kept of more than 50,000 files, or with a path that is not UTF-8."""
-        if self._path is None or len(memory.files) > _MAX_FILES:
+        if self._path is None or len(cache.files) > _MAX_FILES:
             return
         encode = msgspec.msgpack.encode
         try:
-            head, rest = encode(run), encode(memory)
+            head, rest = encode(run), encode(cache)
         except UnicodeEncodeError:
             return
         data = self._key + head + rest

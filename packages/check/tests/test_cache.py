@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lev_os.check import check, examining, session
+from lev_os.check.cache import Cache
 from lev_os.check.engine import Checker
-from lev_os.check.memory import Memory
 from lev_os.check.rules.security.approved import PROJECT
 from lev_os.check.session import Request
 
@@ -47,7 +47,7 @@ def old(path: Path, seconds: int = 0) -> Path:
 
 
 def run(*paths: str) -> list[str]:
-    """The codes of a check with memory."""
+    """The codes of a check with a cache."""
     return [item.code for item in session.run(Request(paths or (".",))).diagnostics]
 
 
@@ -171,9 +171,9 @@ edits = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(TEXTS)), min_
 def test_remembering_changes_nothing(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str | None]]
 ) -> None:
-    """After any edits, a check with memory says what one without says, on disk and in an editor."""
+    """After any edits, a check with a cache says what one without says, on disk and in an editor."""
     root = tmp_path_factory.mktemp("root")
-    memory = Memory()
+    cache = Cache()
     editor = Checker(root)
     before = Path.cwd()
     os.chdir(root)
@@ -189,7 +189,7 @@ def test_remembering_changes_nothing(
                 editor.hold(file, text)
             fresh = check([root])
             assert session.run(Request((str(root),))) == fresh
-            assert Checker(root, memory=memory).check([root]) == fresh
+            assert Checker(root, cache=cache).check([root]) == fresh
             assert editor.check([root]).diagnostics == fresh.diagnostics
     finally:
         os.chdir(before)
