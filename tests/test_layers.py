@@ -13,9 +13,12 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = {
     "lev_os/core": "packages/core/src/lev_os/core",
+    "lev_os/agents": "packages/agents/src/lev_os/agents",
+    "lev_os/export": "packages/export/src/lev_os/export",
     "lev_os/mcp": "packages/mcp/src/lev_os/mcp",
     "lev_os/memory": "packages/memory/src/lev_os/memory",
     "lev_os/testing": "packages/testing/src/lev_os/testing",
+    "lev_os/workflow": "packages/workflow/src/lev_os/workflow",
     "lev_os/cli": "packages/cli/src/lev_os/cli",
     "acme_support": "examples/acme_support/src/acme_support",
 }
@@ -24,6 +27,9 @@ PLANTED = {
     "core imports a sibling": ("lev_os/core/errors.py", "import lev_os.mcp", "core imports no sibling"),
     "mcp imports testing": ("lev_os/mcp/tokens.py", "import lev_os.testing", "core imports no sibling"),
     "memory imports mcp": ("lev_os/memory/types.py", "import lev_os.mcp", "core imports no sibling"),
+    "export imports memory": ("lev_os/export/__init__.py", "import lev_os.memory", "core imports no sibling"),
+    "workflow imports agents": ("lev_os/workflow/__init__.py", "import lev_os.agents", "core imports no sibling"),
+    "agents import workflow": ("lev_os/agents/__init__.py", "import lev_os.workflow", "core and memory alone"),
     "testing imports cli": ("lev_os/testing/plugin.py", "import lev_os.cli", "core imports no sibling"),
     "core imports an example": ("lev_os/core/errors.py", "import acme_support", "no package uses an example"),
     "flowmind speaks to a model": ("lev_os/core/flowmind/model.py", "import pydantic_ai", "Only llm_runtime"),

@@ -1,0 +1,1 @@
+"""Agents that speak with a package's contexts and hold to its constitution."""

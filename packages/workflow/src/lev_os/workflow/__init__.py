@@ -1,0 +1,1 @@
+"""Flows that outlive their process and their machine: the durable driver on DBOS."""
