@@ -9,10 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .agent import Agent as Agent
+    from .errors import AgentFailed as AgentFailed
     from .errors import Denied as Denied
+    from .errors import LimitReached as LimitReached
+    from .events import Answer as Answer
+    from .threads import Thread as Thread
 
 _HOMES = {
+    "Agent": "agent",
+    "AgentFailed": "errors",
+    "Answer": "events",
     "Denied": "errors",
+    "LimitReached": "errors",
+    "Thread": "threads",
 }
 
 __all__ = sorted(_HOMES)

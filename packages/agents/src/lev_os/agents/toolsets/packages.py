@@ -1,4 +1,4 @@
-"""Tools of packages, called as flows call them: arguments checked, secrets by name, threads or processes of their own."""
+"""Tools of packages, called as flows call them: arguments checked, secrets by name, blocking ones on threads."""
 
 from __future__ import annotations
 
