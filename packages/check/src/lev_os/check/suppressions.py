@@ -28,7 +28,7 @@ _HASH = re.compile(r"(?:^|(?<=\s))#[ \t]*lev-ignore\b([^\n]*)")
 _CODES = re.compile(r"[\s:]*([A-Z]{3}\d{0,3}(?:[,\s]+[A-Z]{3}\d{0,3})*)[ \t]*(?::(.*))?\Z", re.DOTALL)
 _BLANK = re.compile(r"\s*")
 _UNTIL = re.compile(r"\(until\s+(\d[^)]*)\)", re.IGNORECASE)
-_HASH_KINDS = frozenset({"flow", "constitution", "manifest", "document"})
+_HASH_KINDS = frozenset({"flow", "constitution", "declared-agent", "manifest", "document"})
 
 
 class Suppression(msgspec.Struct, array_like=True, frozen=True):
