@@ -21,6 +21,7 @@ NAMES = (
     "tracing",
     "growth",
     "gate",
+    "agents",
     "judgement",
     "check",
     "drift",
