@@ -38,8 +38,6 @@ def test_the_validator_has_no_complaint(write: Write, tmp_path: Path) -> None:
     )  # fmt: skip
     assert said.returncode == 0, said.stdout + said.stderr
     [run] = json.loads((tmp_path / "said.sarif").read_text("utf-8-sig"))["runs"]
-    complaints = [
-        (item["ruleId"], item["message"]) for item in run["results"] if item.get("level", "warning") != "note"
-    ]
-    # SARIF2005: it misses an address of the tool's home page, which it does not have yet.
-    assert [complaint for complaint in complaints if complaint[0] != "SARIF2005"] == []
+    complaints = {item["ruleId"] for item in run["results"] if item.get("level", "warning") != "note"}
+    # SARIF2005: it misses an address of the tool's home page, which there is none of yet.
+    assert complaints <= {"SARIF2005"}
