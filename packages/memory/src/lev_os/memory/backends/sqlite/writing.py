@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from ...errors import Conflict
-from ...lifecycle import content_of, digest_of, record_of
+from ...instants import micros
+from ...lifecycle import content_of, digest_of
 from ...search import speakers, words
+from ...search.columns import terms_of
+from ...search.postings import Gathered
 from ...types import MEMORY_TYPES, Change, Record, Scope
 from . import postings
-from .times import micros
 
 LOG = "INSERT INTO log (op, space, doc, id, at, superseded_by, ends, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _INSERT = f"INSERT INTO record VALUES ({', '.join('?' * 25)})"
@@ -26,7 +28,7 @@ class _Space:
         self.number = number
         self.docs = docs
         self.indexed = indexed
-        self.gathered = postings.Gathered()
+        self.gathered = Gathered()
         self.waiting = 0
 
 
@@ -75,9 +77,9 @@ class Writer:
         for space in self._spaces.values():
             if space.docs - space.indexed > TAIL:
                 self._add_tail(space)
-                space.gathered.write(self._db, space.number)
+                postings.write(self._db, space.number, space.gathered)
                 space.indexed = space.docs
-            space.gathered, space.waiting = postings.Gathered(), 0
+            space.gathered, space.waiting = Gathered(), 0
         self._db.executemany(
             "UPDATE space SET docs = ?, indexed = ? WHERE space = ?",
             ((space.docs, space.indexed, space.number) for space in self._spaces.values()),
@@ -147,12 +149,6 @@ class Writer:
                 row = self._db.execute(select, key).fetchone()
             found = self._spaces[key] = _Space(*row)
         return found
-
-
-def terms_of(content: bytes) -> list[str]:
-    """The terms by which a record is found, with repetitions."""
-    record = record_of(content)
-    return words.terms(speakers.indexed_text(record, speakers.speaker_of(record)))
 
 
 def _columns(
