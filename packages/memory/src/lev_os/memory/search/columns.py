@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..lifecycle import record_of
-from . import speakers, words
+from .fields import terms_of
 from .source import Source
 
 NEVER = np.iinfo(np.int64).max
@@ -206,12 +205,6 @@ class Columns:
         self.after[docs] = np.concatenate((docs[1:], [-1]))
         doc, sequence = found[-1]
         self._last[code] = (doc, float("inf") if sequence is None else float(sequence))
-
-
-def terms_of(content: bytes) -> list[str]:
-    """The terms by which a record is found, with repetitions."""
-    record = record_of(content)
-    return words.terms(speakers.indexed_text(record, speakers.speaker_of(record)))
 
 
 def _code(codes: dict[K, int], name: K | None) -> int:

@@ -14,7 +14,7 @@ import msgspec
 from ...errors import Conflict, NotRemembered, StoreProblem
 from ...instants import instant, micros
 from ...lifecycle import changed, changes_it, digest_of, record_of
-from ...search.columns import terms_of
+from ...search.fields import terms_of
 from ...search.postings import Gathered
 from ...types import Change, Scope
 from . import postings, schema, vectors

@@ -11,13 +11,13 @@ from ...errors import Conflict
 from ...instants import micros
 from ...lifecycle import content_of, digest_of
 from ...search import speakers, words
-from ...search.columns import terms_of
+from ...search.fields import COLUMNS, columns_of, terms_of
 from ...search.postings import Gathered
-from ...types import MEMORY_TYPES, Change, Record, Scope
+from ...types import Change, Record, Scope
 from . import postings
 
 LOG = "INSERT INTO log (op, space, doc, id, at, superseded_by, ends, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT = f"INSERT INTO record VALUES ({', '.join('?' * 25)})"
+_INSERT = f"INSERT INTO record ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _ASKED_AT_ONCE = 500
 TAIL = 256
 """So many docs of a space may wait for their postings: a search reads them itself, and a single put stays cheap."""
@@ -102,7 +102,7 @@ class Writer:
         space.waiting += 1
         live = 1 if there is None else 2
         self._records.append(
-            _columns(record, change.id, space.number, doc, digest, live, speaker, len(terms), at, content)
+            columns_of(record, change.id, space.number, doc, digest, live, speaker, len(terms), at, content)
         )
         self._entries.append((0, space.number, doc, change.id, at, None, None, change.reason))
         self._there.setdefault(key, change.id)
@@ -149,17 +149,3 @@ class Writer:
                 row = self._db.execute(select, key).fetchone()
             found = self._spaces[key] = _Space(*row)
         return found
-
-
-def _columns(
-    record: Record, id: str, space: int, doc: int, digest: bytes, live: int, speaker: str | None, terms: int, at: int,
-    content: bytes,
-) -> tuple[Any, ...]:  # fmt: skip
-    return (
-        None, space, doc, id, digest, live, 1, MEMORY_TYPES.index(record.type), record.session,
-        record.sequence, record.role, speaker, record.subject, record.predicate, record.pinned, record.trust,
-        speakers.asks(record), terms, at,
-        at if record.valid_from is None else micros(record.valid_from),
-        None if record.valid_to is None else micros(record.valid_to),
-        None, None if record.ttl is None else at + round(record.ttl * 1_000_000), None, content,
-    )  # fmt: skip
