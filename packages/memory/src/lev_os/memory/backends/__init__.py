@@ -103,6 +103,7 @@ class MemoryBackend(Protocol):
 BACKENDS: Mapping[str, tuple[str, str]] = {
     "sqlite": ("sqlite", "sqlite:///memory.db"),
     "files": ("files", "files:///memory"),
+    "postgresql": ("postgres", "postgresql://user@host/database"),
     "memory": ("sqlite", "memory://"),
 }
 """Schemes: the module in this folder whose `connect(url, embedder)` opens it, and how its URLs look."""
