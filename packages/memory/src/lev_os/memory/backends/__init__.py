@@ -104,6 +104,8 @@ BACKENDS: Mapping[str, tuple[str, str]] = {
     "sqlite": ("sqlite", "sqlite:///memory.db"),
     "files": ("files", "files:///memory"),
     "memory": ("sqlite", "memory://"),
+    "mastra+http": ("mastra", "mastra+http://127.0.0.1:4111"),
+    "mastra+https": ("mastra", "mastra+https://host"),
 }
 """Schemes: the module in this folder whose `connect(url, embedder)` opens it, and how its URLs look."""
 
