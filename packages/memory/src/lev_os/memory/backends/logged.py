@@ -94,7 +94,8 @@ class LoggedBackend:
     async def load(self, scope: Scope, changes: Sequence[Change]) -> int:
         async with self._index(scope) as (index, store):
             gone = [change.id for change in changes if change.op == "erase"]
-            if "erase" not in self.capabilities and await self._run(store.reader.rows_of, scope, gone):
+            held = [] if "erase" in self.capabilities else await self._run(store.reader.rows_of, scope, gone)
+            if held:
                 help = "erase it where it is kept; nothing was taken in"
                 raise Unsupported("a record that was erased elsewhere is here, and cannot be erased here", help=help)
             return await self._change(index, store, store.load, scope, changes)

@@ -110,9 +110,9 @@ class Client:
         if answer.is_success and said is not None:
             return said
         why = said.get("error") if isinstance(said, dict) else None
-        help = None if why else f"is {self.base} a Mastra server?"
+        unknown = None if why else f"is {self.base} a Mastra server?"
         raise StoreProblem(
-            f"{self.base} answers {method} {path} with {answer.status_code}: {why or 'no JSON'}", help=help
+            f"{self.base} answers {method} {path} with {answer.status_code}: {why or 'no JSON'}", help=unknown
         )
 
 
