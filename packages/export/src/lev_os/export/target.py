@@ -62,6 +62,14 @@ class Target:
 
 TARGETS: Mapping[str, str] = {
     "skills": "targets.skills",
+    "agents-md": "targets.agents_md",
+    "agent-plugin": "targets.agent_plugin",
+    "claude-plugin": "targets.claude_plugin",
+    "mcp-server": "targets.mcp_server",
+    "llms-txt": "targets.llms_txt",
+    "well-known": "targets.well_known",
+    "openai-tools": "targets.openai_tools",
+    "anthropic-tools": "targets.anthropic_tools",
 }
 """Targets by name: the module of this package whose `TARGET` it is, imported when it is asked for."""
 

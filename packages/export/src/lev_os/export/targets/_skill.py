@@ -183,8 +183,6 @@ def _lost(parts: Parts, pages: Sequence[Page], places: dict[str, str]) -> Iterat
             inside = link.path is not None and os.path.relpath(link.path, parts.package.base) in places
             if link.kind != "package" and not inside:
                 yield Lost(page.context.specifier, f"the link to {link.target} leads to a file that is not exported")
-    for export, _ in parts.flows:
-        yield Lost(export.specifier, "is run by `lev run` or over MCP, not by the skill")
     if parts.package.constitution_path is not None:
         yield Lost(parts.package.name, "its constitution is told, and enforced only when Leviathan runs its flows")
 
@@ -201,6 +199,7 @@ def _text(parts: Parts, name: str, description: str, pages: Sequence[Page], plac
     index = parts.index
     if index is not None and index.context.tokens <= _MOST_INLINE:
         yield _relinked(index, places).strip("\n") + "\n"
+        yield f"\nThis page by itself: [{index.context.name}]({places[index.path]}).\n"
     else:
         yield f"# {module}\n\n{parts.about.summary}\n"
         if index is not None:

@@ -16,6 +16,7 @@ from . import record as records
 from .blocks import split, with_block, without_block
 from .committing import Operation
 from .paths import Tree, check_names
+from .placing import all_blocks
 from .record import Made, Record
 
 __all__ = ["Change", "Plan", "plan"]
@@ -133,7 +134,7 @@ def plan(base: Path, wanted: Mapping[str, Rendered]) -> Plan:
     """
     tree = Tree(str(base.resolve()))
     files = _merged(tree, {name: rendered.files for name, rendered in wanted.items()})
-    blocks = _merged(tree, {name: rendered.blocks for name, rendered in wanted.items()})
+    blocks = _merged(tree, {name: all_blocks(tree.base, rendered) for name, rendered in wanted.items()})
     check_names([*files, *blocks, records.NAME])
     if both := sorted(files.keys() & blocks.keys()):
         raise LevError(f"{both[0]} would be a file of its own and a block in somebody's file")
@@ -202,13 +203,12 @@ def _merged(tree: Tree, wanted: Mapping[str, Mapping[str, T]]) -> dict[str, tupl
                     f"{path} would be written to {real}, through a symbolic link", help="remove the link, and try again"
                 )
             before: tuple[T, tuple[str, ...]] = merged.get(real, (content, ()))
-            known, targets = before
-            if known != content:
+            if before[0] != content:
                 raise LevError(
-                    f"{path} is wanted with two contents, by {' and '.join(sorted({*targets, target}))}",
+                    f"{path} is wanted with two contents, by {' and '.join(sorted({*before[1], target}))}",
                     help="give each target an --out of its own",
                 )
-            merged[real] = (content, (*targets, target))
+            merged[real] = (content, (*before[1], target))
     return merged
 
 
