@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lev_os.core import Package
 from lev_os.core.contexts import Context
 from lev_os.core.errors import LevError
 from lev_os.core.tools import ToolCard
@@ -40,14 +39,16 @@ class Skill:
     package: str
     files: dict[str, bytes]
     executable: frozenset[str] = frozenset()
-    lost: tuple[Lost, ...] = field(default=())
+    lost: tuple[Lost, ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Where contexts lie in it, by specifier."""
 
 
-def skills_of(packages: Sequence[Package]) -> tuple[Skill, ...]:
+def skills_of(every: Sequence[Parts]) -> tuple[Skill, ...]:
     """The skills of all packages, sorted by name; raises `LevError` for names that hosts refuse, or that two share."""
     found: dict[str, Skill] = {}
-    for package in packages:
-        for skill in _skills_of(Parts(package)):
+    for parts in every:
+        for skill in _skills_of(parts):
             other = found.setdefault(skill.name, skill)
             if other is not skill:
                 raise LevError(
@@ -157,7 +158,8 @@ def _overview(parts: Parts, name: str) -> Skill:
     description = _description(parts, pages)
     text = "".join(_text(parts, name, description, pages, places))
     files = {FILE: text.encode(), **{places[page.path]: page.shown for page in pages}}
-    return Skill(name, description, parts.package.name, files, lost=tuple(lost))
+    specifiers = {page.context.specifier: places[page.path] for page in pages}
+    return Skill(name, description, parts.package.name, files, lost=tuple(lost), places=specifiers)
 
 
 def _description(parts: Parts, pages: Sequence[Page]) -> str:

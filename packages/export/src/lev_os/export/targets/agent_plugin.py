@@ -29,7 +29,7 @@ def _render(packages: Sequence[Package]) -> Rendered:
         parts = Parts(package)
         name = kebab(package.name)
         folder = "" if len(packages) == 1 else f"{name}/"
-        skills = placed(skills_of([package]), f"{folder}skills")
+        skills = placed(skills_of([parts]), f"{folder}skills")
         files |= {f"{folder}plugin.json": pretty(_manifest(parts, name)), **skills.files}
         executable |= skills.executable
         lost += skills.lost

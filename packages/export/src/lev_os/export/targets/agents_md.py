@@ -24,8 +24,8 @@ _MOST_WORDS = 160
 
 
 def _render(packages: Sequence[Package]) -> Rendered:
-    skills = skills_of(packages)
     every = [Parts(package) for package in packages]
+    skills = skills_of(every)
     text = _text(every, skills)
     pointers = []
     files = {".cursor/rules/lev-packages.mdc": _rule("Packages that come with instructions", text, always=True)}
@@ -72,15 +72,8 @@ def _ways(parts: Parts, skills: Sequence[Skill]) -> Iterator[str]:
 
 
 def _line(page: Page, globs: Sequence[str], skills: Sequence[Skill]) -> str:
-    place = next(
-        (
-            f"`.agents/skills/{skill.name}/{path}`, "
-            for skill in skills
-            for path, data in skill.files.items()
-            if skill.package == page.export.package.name and path.startswith("references/") and data is page.shown
-        ),
-        "",
-    )
+    places = [(skill.name, skill.places.get(page.context.specifier)) for skill in skills]
+    place = "".join(f"`.agents/skills/{name}/{path}`, " for name, path in places if path)
     files = ", ".join(f"`{glob}`" for glob in globs)
     about = f" ({page.context.description.rstrip('.')})" if page.context.description else ""
     return f"- {files}: {place}`lev show {page.export.specifier}`{about}"

@@ -33,7 +33,7 @@ def _render(packages: Sequence[Package]) -> Rendered:
         root = f"plugins/{name}"
         manifest = _manifest(parts, name)
         entries.append({"name": name, "source": f"./{root}", **_entry(manifest)})
-        skills = placed(skills_of([parts.package]), f"{root}/skills")
+        skills = placed(skills_of([parts]), f"{root}/skills")
         files |= {f"{root}/.claude-plugin/plugin.json": pretty(manifest), **skills.files, **dict(_extras(parts, root))}
         executable |= skills.executable
         lost += skills.lost

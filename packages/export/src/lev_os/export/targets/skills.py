@@ -10,17 +10,18 @@ from collections.abc import Sequence
 from lev_os.core import Package
 
 from ..target import Rendered, Target
+from ._parts import Parts
 from ._skill import placed, skills_of
 
 __all__ = ["IN_PACKAGE", "TARGET"]
 
 
 def _render(packages: Sequence[Package]) -> Rendered:
-    return placed(skills_of(packages), ".agents/skills", ".claude/skills")
+    return placed(skills_of([Parts(package) for package in packages]), ".agents/skills", ".claude/skills")
 
 
 def _render_in_package(packages: Sequence[Package]) -> Rendered:
-    return placed(skills_of(packages), ".agents/skills")
+    return placed(skills_of([Parts(package) for package in packages]), ".agents/skills")
 
 
 TARGET = Target("skills", "SKILL.md folders in .agents/skills and .claude/skills", _render)

@@ -12,6 +12,7 @@ from lev_os.core.canonical import digest_bytes
 
 from ..target import Rendered, Target
 from ._json import archive, pretty
+from ._parts import Parts
 from ._skill import FILE, skills_of
 
 __all__ = ["TARGET"]
@@ -21,7 +22,7 @@ _SCHEMA = "https://schemas.agentskills.io/discovery/0.2.0/schema.json"
 
 
 def _render(packages: Sequence[Package]) -> Rendered:
-    skills = skills_of(packages)
+    skills = skills_of([Parts(package) for package in packages])
     files = {}
     entries = []
     for skill in skills:
