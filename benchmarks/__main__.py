@@ -27,6 +27,7 @@ NAMES = (
     "check_flows",
     "recall",
     "remember",
+    "deliberation",
 )
 
 
