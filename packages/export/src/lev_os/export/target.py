@@ -49,7 +49,9 @@ class Target:
     render: Callable[[Sequence[Package]], Rendered]
 
 
-TARGETS: Mapping[str, str] = {}
+TARGETS: Mapping[str, str] = {
+    "npm": "npm",
+}
 """Targets by name: the module of this package whose `TARGET` it is, imported when it is asked for."""
 
 
