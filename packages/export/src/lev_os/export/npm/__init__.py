@@ -1,7 +1,7 @@
 """The npm twin: contexts, flows and tools of a package as an npm package, for programs and for models.
 
 `twin` puts it together; `parts` reads what is exported, `modules` writes it as JavaScript and as TypeScript's types,
-`entries` says who gets what in `exports`, `about` and `versions` translate what Python knows of the package.
+`entries` says who gets what in `exports`, `names` and `versions` translate what Python knows of the package.
 """
 
 from __future__ import annotations

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from lev_os.core.errors import LevError
 
+from ..about import About, about
 from ..target import Lost, Rendered
-from .about import About, about, npm_name, peers
 from .entries import Paths, entry, index_names
 from .modules import index_files, module_files, types_files
+from .names import npm_name, peers
 from .parts import Part, Raw, raw_of, read_parts
 from .versions import npm_version
 
@@ -94,10 +95,10 @@ def _package_json(
     found: dict[str, Any] = {
         "name": npm_name(package),
         "version": _UNKNOWN if known.version is None else npm_version(known.version),
-        "description": known.description,
-        "license": known.license,
+        "description": known.summary,
+        "license": known.license.partition("\n")[0],
         "homepage": known.homepage,
-        "repository": None if known.repository is None else {"type": "git", "url": _git(known.repository)},
+        "repository": {"type": "git", "url": _git(known.repository)} if known.repository else None,
         "engines": {"node": ">=20"},
         "type": "module",
         "sideEffects": False,
@@ -114,10 +115,9 @@ def _package_json(
         # The twin is data and needs none of them to be read: what is there must fit, nothing is fetched for it.
         "peerDependenciesMeta": {name: {"optional": True} for name in needs},
     }
-    empty = {key for key in ("description", "peerDependencies", "peerDependenciesMeta") if not found[key]}
     if not modules:
-        empty.add("typesVersions")
-    return {key: value for key, value in found.items() if value is not None and key not in empty}
+        found["typesVersions"] = None
+    return {key: value for key, value in found.items() if value or value is False}
 
 
 def _git(address: str) -> str:
