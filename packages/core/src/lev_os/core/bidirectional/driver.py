@@ -25,7 +25,7 @@ import msgspec
 from ..errors import LevError
 from . import _threads, values
 from ._flights import Flights, now
-from ._resuming import current_version, linked_flow, refuse_changed_cards
+from .resuming import current_version, linked_flow, refuse_changed_cards
 from ._streaming import Streams, gates_of
 from .effects import Effect, Failure, FailureKind, Outcome, Record, Step
 from .events import EffectFinished, EffectStarted, Event, RunResult, VerdictGiven
