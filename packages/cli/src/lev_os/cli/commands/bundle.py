@@ -51,7 +51,7 @@ def command(
     \b
     Examples:
       lev bundle acme_support --budget 2000 --for "a customer was charged twice"
-      lev bundle ./docs --budget 8000 --for "rotate the keys" --receipt receipt.json
+      lev bundle ./docs --budget 8000 --for "rotate keys" --receipt receipt.json
       lev bundle acme_support --budget 2000 --lock
       lev bundle --frozen
     """
