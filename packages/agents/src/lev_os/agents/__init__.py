@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .ceo_binding import Binding as Binding
+    from .errors import Denied as Denied
 
-_HOMES = {"Binding": "ceo_binding"}
+_HOMES = {"Binding": "ceo_binding", "Denied": "errors"}
 
 __all__ = sorted(_HOMES)
 
