@@ -38,7 +38,8 @@ class Stale(NamedTuple):
 
 def examine(file: File, digest: bytes, now: int, selection: Selection) -> CachedFile:
     """All that the rules and facts say of a file whose text is known."""
-    found = tuple(apply(selection.on_files(file.kind), file, file, lambda _: file))
+    rules, marked = selection.on_files(file.kind).look(file)
+    found = tuple(apply(rules, file, file, lambda _: file))
     facts: dict[str, bytes] = {}
     if selection.on("project"):
         for fact in FACTS.values():
@@ -49,7 +50,7 @@ def examine(file: File, digest: bytes, now: int, selection: Selection) -> Cached
                     facts[fact.name] = b""
                 except Exception:  # whoever asks for the fact is told
                     continue
-    return CachedFile(file.kind, now, digest, found, suppressions_of(file), facts)
+    return CachedFile(file.kind, now, digest, found, suppressions_of(file) if marked else (), facts)
 
 
 def digest_of(data: bytes) -> bytes:

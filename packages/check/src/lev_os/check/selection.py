@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .diagnostics import Diagnostic
+from .hints import Hints
 from .registry import matches, rules, rules_on
 from .rule import Rule, Subject
+from .suppressions import MARK
 
 _OWN = "CHK"
 _MAY_BE_HARD = "CON"
@@ -47,12 +49,18 @@ class Selection:
         return any(code.startswith(_OWN) or _OWN.startswith(code) for code in self.select)
 
     @cached_property
+    def _hints(self) -> dict[str, Hints]:
+        return {}
+
+    @cached_property
     def _chosen(self) -> dict[tuple[Subject, str], tuple[Rule, ...]]:
         return {}
 
-    def on_files(self, kind: str) -> tuple[Rule, ...]:
-        """The rules for files of a kind."""
-        return self.on("file", kind)
+    def on_files(self, kind: str) -> Hints:
+        """The rules for files of a kind, each for those that it may find something in."""
+        if kind not in self._hints:
+            self._hints[kind] = Hints(self.on("file", kind), MARK)
+        return self._hints[kind]
 
     def on(self, subject: Subject, kind: str = "") -> tuple[Rule, ...]:
         """The rules for flows, packages or projects; those that name kinds of files only for one of these."""

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 from ...files import File
 from ...rule import Example, Finding, Span, rule
-from .._hint import hint
 from .hidden import VERIFIED
 
 MARKDOWN = frozenset({"skill", "resource", "instructions", "command", "agent", "context"})
@@ -32,6 +31,7 @@ _ENDS = re.compile(r"-->|\Z")
     summary="An HTML comment gives a model orders.",
     on="file",
     kinds=MARKDOWN,
+    hint="<!--",
     severity="warning",
     confidence="medium",
     why="A rendered page hides comments; a model reads them. Notes for other authors are fine, orders to the model are "
@@ -77,6 +77,7 @@ _PLAIN = re.compile(r"http://(?!localhost|127\.|\[::1\])")
     summary="A command downloads a script and runs it unseen.",
     on="file",
     kinds=MARKDOWN | {"hooks", "mcp"},
+    hint="curl|wget",
     severity="info",
     why="A model follows the page: what the address serves that day runs with the user's rights. Many installers are "
     "given so, which is why this is an info; over plain `http` anybody on the way can change it, and it is an error.",
@@ -90,8 +91,6 @@ _PLAIN = re.compile(r"http://(?!localhost|127\.|\[::1\])")
 )
 def piped_to_shell(file: File) -> Iterator[Finding]:
     """Downloads that are piped into an interpreter."""
-    if "curl" not in file.text and "wget" not in file.text:
-        return
     for found in _PIPED.finditer(file.text):
         plain = _PLAIN.search(found[0]) is not None
         what = "over plain http " if plain else ""
@@ -113,6 +112,7 @@ _RISKY = re.compile(
     summary="A command runs before the model reads the page, and reaches the network or takes in arguments.",
     on="file",
     kinds={"command", "skill", "agent"},
+    hint="!`",
     severity="warning",
     confidence="medium",
     why="Claude Code runs !`...` while it loads a command or a skill: nobody approves it and the output goes straight "
@@ -128,8 +128,6 @@ _RISKY = re.compile(
 )
 def dynamic_command(file: File) -> Iterator[Finding]:
     """Commands of the form !`…` that are more than a look at the repository."""
-    if "!`" not in file.text:
-        return
     for found in _DYNAMIC.finditer(file.text):
         code = file.markdown.code_at(found.start())
         if code is not None and code.form != "span":
@@ -140,7 +138,6 @@ def dynamic_command(file: File) -> Iterator[Finding]:
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
 _HEX = re.compile(r"(?:\\x[0-9a-fA-F]{2}){8,}|\b(?:[0-9a-fA-F]{2}){24,}\b")
-_MAY_BE_ENCODED = hint(r"[A-Za-z0-9+/]{40}")
 _SHELLY = re.compile(
     rb"(?i)\b(?:curl|wget|bash|/bin/sh|powershell|eval|exec|rm -rf|import os|subprocess|nc -e|chmod \+x)\b|https?://|/dev/tcp/"
 )
@@ -155,6 +152,7 @@ _SENTENCE = re.compile(
     summary="An encoded text decodes to a command, an address or an order.",
     on="file",
     kinds=MARKDOWN | {"hooks", "mcp"},
+    hint=r"[A-Za-z0-9+/]{40}|\\x",
     severity="warning",
     confidence="medium",
     why="A reviewer does not decode base64 by eye; a model does, or is told to pipe it into a shell.",
@@ -171,15 +169,13 @@ _SENTENCE = re.compile(
 )  # fmt: skip
 def encoded_payload(file: File) -> Iterator[Finding]:
     """Base64 and hex of text that commands something."""
-    long = _MAY_BE_ENCODED(file)
-    for found in _BASE64.finditer(file.text) if long else ():
+    for found in _BASE64.finditer(file.text):
         if (said := _decoded(found[0])) is not None:
             yield Finding(found.span(), f"base64 that decodes to {said!r}")
-    if long or "\\x" in file.text:
-        for found in _HEX.finditer(file.text):
-            data = binascii.unhexlify(found[0].replace("\\x", ""))
-            if (said := _orders(data)) is not None:
-                yield Finding(found.span(), f"hexadecimal that decodes to {said!r}")
+    for found in _HEX.finditer(file.text):
+        data = binascii.unhexlify(found[0].replace("\\x", ""))
+        if (said := _orders(data)) is not None:
+            yield Finding(found.span(), f"hexadecimal that decodes to {said!r}")
 
 
 def _decoded(text: str) -> str | None:

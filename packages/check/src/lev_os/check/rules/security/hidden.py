@@ -11,7 +11,7 @@ from ...diagnostics import Edit, Fix, Severity
 from ...files import File
 from ...markdown import within
 from ...rule import Example, Finding, rule
-from .._text import has_control, wide
+from .._text import wide
 
 SOURCE = "https://www.unicode.org/reports/tr36/"
 VERIFIED = "2026-11-22"
@@ -32,6 +32,8 @@ _ZERO_WIDTH = re.compile(
 )
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]+")
 _VISIBLE_AT_START = "\ufeff"
+_WIDE = r"[\x80-\xff]"
+"""Anything outside ASCII."""
 
 
 def _named(character: str) -> str:
@@ -48,6 +50,7 @@ def _removal(start: int, end: int) -> Fix:
     summary="Unicode tags or selectors spell text that nobody sees.",
     on="file",
     kinds=READ,
+    hint=_WIDE,
     severity="error",
     why="Characters of the tag block, and runs of variation selectors, are drawn as nothing; models read what they "
     "spell. No text needs them, but for flags of regions (England, Scotland, Wales), which are left alone.",
@@ -83,6 +86,7 @@ def tag_characters(file: File) -> Iterator[Finding]:
     summary="A character reorders the text that a reviewer sees.",
     on="file",
     kinds=READ,
+    hint=_WIDE,
     severity="error",
     why="Embeddings, overrides and isolates show characters in another order than the one a model or a shell reads "
     "(Trojan Source). Inside text in a script that runs right to left a closed pair of isolates is only a warning.",
@@ -119,6 +123,7 @@ def _any_near(places: Sequence[int], file: File, at: int) -> bool:
     summary="An invisible character stands in the text.",
     on="file",
     kinds=READ,
+    hint=_WIDE,
     severity="warning",
     why="Zero-width spaces, soft hyphens and fillers are drawn as nothing: they hide words from a search and can carry "
     "a message. In code, names and addresses they change what runs, so there they are an error. Joiners that emoji and "
@@ -169,6 +174,7 @@ def _joins(character: str) -> bool:
     summary="A control character stands in the text.",
     on="file",
     kinds=READ,
+    hint=r"[\x00-\x08\x0e-\x1f\x7f]|\xc2[\x80-\x9f]",
     severity="error",
     why="Escape sequences repaint a terminal, so that what is shown is not what is read; NUL and others end or split "
     "text in some readers.",
@@ -180,8 +186,6 @@ def _joins(character: str) -> bool:
 )
 def control_characters(file: File) -> Iterator[Finding]:
     """Runs of control characters, but for tabs, line ends and form feeds."""
-    if not has_control(file) and not any("\x80" <= c <= "\x9f" for c in wide(file)):
-        return
     for found in _CONTROL.finditer(file.text):
         yield Finding(found.span(), f"the control character {_named(found[0][0])}", fix=_removal(*found.span()))
 
@@ -203,6 +207,7 @@ _MIXED = re.compile(rf"\b\w*?(?:[A-Za-z](?={_LOOKALIKE})|{_LOOKALIKE}(?=[A-Za-z]
     summary="A word mixes Latin letters with look-alikes of another script.",
     on="file",
     kinds=READ,
+    hint=_WIDE,
     severity="error",
     confidence="medium",
     why="`p\u0430ypal.com` with a Cyrillic \u0430 is another name than it seems: in an address, a command or a tool's "

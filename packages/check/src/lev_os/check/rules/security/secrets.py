@@ -10,7 +10,6 @@ from math import log2
 
 from ...files import File
 from ...rule import Example, Finding, rule
-from .._hint import hint
 from .hidden import READ, VERIFIED
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -40,7 +39,7 @@ _EXAMPLE = re.compile(
     r"(?i)example|xxxx|your|placeholder|dummy|fake|sample|test_?key|changeme|redacted|insert|abcdef|123456|0000|1111|"
     r"\.\.\."
 )
-_MAY_HOLD = hint(
+_MAY_HOLD = (
     "gh[pousr]_|github_pat_|npm_|pypi-AgE|AKIA|ASIA|sk-ant-|T3BlbkFJ|_live_|xox[abprs]-|hooks[.]slack|AIza|glpat-|hf_|"
     "SG[.]|PRIVATE KEY"
 )
@@ -74,6 +73,7 @@ _FORMS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     summary="A secret stands in the text.",
     on="file",
     kinds=READ,
+    hint=_MAY_HOLD,
     severity="error",
     why="What a model reads it can repeat, and what is in a repository or a wheel is public. Forms with a checksum are "
     "checked by it; others must look random, and examples (`xxxx`, `example`, `your`) are left alone.",
@@ -85,8 +85,6 @@ _FORMS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
 )
 def secret(file: File) -> Iterator[Finding]:
     """Each secret of a known form; the message does not repeat it."""
-    if not _MAY_HOLD(file):
-        return
     for name, form, further in _FORMS:
         for found in form.finditer(file.text):
             if further(found[0]):
@@ -106,6 +104,7 @@ _USUAL = frozenset(
     summary="An address holds a password.",
     on="file",
     kinds=READ,
+    hint=r"://[^/ \n]+:[^/ \n]+@",
     severity="warning",
     confidence="medium",
     why="Addresses are logged, repeated and pasted, and the password with them. Words such as `password`, and hosts of "
@@ -118,8 +117,6 @@ _USUAL = frozenset(
 )
 def password_in_address(file: File) -> Iterator[Finding]:
     """Passwords in addresses of other machines."""
-    if "://" not in file.text or "@" not in file.text:
-        return
     for found in _LOGIN.finditer(file.text):
         word, host = found["word"], found["host"]
         local = host in ("localhost", "127.0.0.1", "db", "redis", "postgres", "host", "hostname") or "example" in host
