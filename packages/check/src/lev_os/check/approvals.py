@@ -64,14 +64,15 @@ def _of_flow(file: File) -> Iterator[tuple[str, Span]]:
 
 
 def _of_context(file: File) -> Iterator[tuple[str, Span]]:
-    if "lev-requires" in file.text and (head := file.frontmatter) is not None:
+    written = file.markdown.head
+    spelt = written is not None and ("lev-requires" in written.text or "\\" in written.text)
+    if spelt and (head := file.frontmatter) is not None:
         metadata = file.fields.get("metadata")
         words = metadata.get("lev-requires") if isinstance(metadata, Mapping) else None
         if isinstance(words, str):
             at = head.at(("metadata", "lev-requires"))
             yield from ((ref, file.span_at(at.line or 1, at.column or 1)) for ref in words.split())
-    if "lev://" in file.text:
-        yield from ((link.target, link.span) for link in file.markdown.links if link.target.startswith("lev://"))
+    yield from ((link.target, link.span) for link in file.markdown.links if link.target.startswith("lev://"))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import re
 from bisect import bisect_right
 
 from ..files import File
-from ..markdown import Code
 from ..rule import Span
 
 _STEM = re.compile(
@@ -54,9 +53,9 @@ def is_history(file: File) -> bool:
     return _STEM.fullmatch(file.path.stem) is not None
 
 
-def fence_denied(file: File, code: Code) -> bool:
-    """Whether the sentence above a fence, or its heading, says that the code is not how to do it."""
-    text, start = file.text, code.span[0]
+def fence_denied(file: File, start: int) -> bool:
+    """Whether the sentence above a fence that begins at `start`, or its heading, says that this is not how to do it."""
+    text = file.text
     before = text[max(0, start - _REACH) : start].rstrip()
     line = before[before.rfind("\n") + 1 :]
     if _ABOVE.search(line[max(line[:-1].rfind(". ") + 2, 0) if ". " in line[:-1] else 0 :]):

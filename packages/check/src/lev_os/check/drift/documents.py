@@ -9,7 +9,7 @@ from ..api.calls import Calls
 from ..api.expressions import Call, Expression, dotted
 from ..api.values import ClassValue, FunctionValue, InstanceValue, ModuleValue, OneOf, Value
 from ..files import File
-from .denied import line_denied, span_denied
+from .denied import fence_denied, is_history, line_denied, span_denied
 from .fences import Bind, Block, FromImport, Import, Statement
 from .follow import Drift, Follower, Scope
 from .mentions import Mentions, Spoken, expression, program
@@ -30,6 +30,7 @@ def drifts_in(file: File, named: Mentions, calls: Calls) -> tuple[list[Drift], l
     """The drifts of one document in order of place, and the places of what is there."""
     if not _speaks_of_packages(named, calls):
         return [], []
+    old = is_history(file)
     drifts: list[Drift] = []
     shared: Scope = {}
     looked: list[int] = []
@@ -46,7 +47,7 @@ def drifts_in(file: File, named: Mentions, calls: Calls) -> tuple[list[Drift], l
         for name in bound:
             shared[name] = _agreed(shared, name, scope.get(name))
         looked += follower.looked
-        if follower.drifts and not fence.denied:
+        if follower.drifts and not old and not fence_denied(file, fence.start):
             doubtful.append((body, here))
         here |= bound
     for body, before in doubtful:  # once more: what it takes from others must be what all the others say

@@ -13,7 +13,7 @@ from ..api.expressions import Expression, read_expression
 from ..facts import fact
 from ..files import MARKDOWN_KINDS, File
 from ..rule import Span
-from .denied import fence_denied, is_history, span_denied
+from .denied import is_history, span_denied
 from .fences import Statement, read_fence
 from .shell import SHELL, Command, commands_in, commands_of, words_of
 
@@ -35,25 +35,25 @@ class Spoken(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Fence(msgspec.Struct, frozen=True, array_like=True):
-    """Python in a fence: its text, and the span of that in the file. `denied`: the text around it says that it is not
-    so, or no longer. `section` counts the headings of the first two levels above it; `imports` are the top names that
-    it may import, and a few more.
+    """Python in a fence: its text, the span of that in the file, and where the whole fence begins. `section` counts the
+    headings of the first two levels above it; `imports` are the top names that it may import, and a few more.
 
     Like spans, most are about nothing that can be looked up, so the `program` is read when one turns out to be.
     """
 
     text: str
     inside: Span
-    denied: bool
+    start: int
     section: int = 0
     imports: tuple[str, ...] = ()
 
 
 class Shell(msgspec.Struct, frozen=True, array_like=True):
-    """Commands in a fence: its text, and the span of that in the file. They are read when one of them is installed."""
+    """Commands in a fence: as in `Fence`. They are read when one of them is installed."""
 
     text: str
     inside: Span
+    start: int
 
 
 class Pin(msgspec.Struct, frozen=True, array_like=True):
@@ -95,10 +95,9 @@ def mentions(file: File) -> Mentions:
         if code.form == "fence":
             if code.language in PYTHON:
                 section = bisect_left(sections, code.span[0])
-                denied = old or fence_denied(file, code)
-                fences.append(Fence(code.text, code.inside, denied, section, _imports(code.text)))
-            elif code.language in SHELL and not old and not fence_denied(file, code):
-                shells.append(Shell(code.text, code.inside))
+                fences.append(Fence(code.text, code.inside, code.span[0], section, _imports(code.text)))
+            elif code.language in SHELL and not old:
+                shells.append(Shell(code.text, code.inside, code.span[0]))
         elif code.form == "span" and "\n" not in code.text:
             if old:
                 continue

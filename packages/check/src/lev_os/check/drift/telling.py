@@ -13,9 +13,9 @@ from ..api.library import Library
 from ..diagnostics import Severity
 from ..files import File
 from ..rule import Span
-from .denied import stands_for_any
+from .denied import fence_denied, stands_for_any
 from .follow import Drift
-from .mentions import Mentions, Pin, commands
+from .mentions import Mentions, Pin, Shell, commands
 from .shell import Command, Word
 from .suggestions import suggestion
 
@@ -39,13 +39,18 @@ def tell(file: File, named: Mentions, drifts: list[Drift], library: Library) -> 
         if not stands_for_any(drift.name):
             yield _of_name(drift, library)
     for shell in named.shells:
-        if "-m" in shell.text or not library.commands.scripts.keys().isdisjoint(_PROGRAM.findall(shell.text)):
+        if _runs_something(shell, library) and not fence_denied(file, shell.start):
             for command in commands(shell, file.text):
                 yield from _of_command(command, library)
     for command in named.commands:
         yield from _of_command(command, library)
     for pin in named.pins:
         yield from _of_pin(pin, library)
+
+
+def _runs_something(shell: Shell, library: Library) -> bool:
+    """Whether a fence may name a command that is installed."""
+    return "-m" in shell.text or not library.commands.scripts.keys().isdisjoint(_PROGRAM.findall(shell.text))
 
 
 def _of_name(drift: Drift, library: Library) -> Told:

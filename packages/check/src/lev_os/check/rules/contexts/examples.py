@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from ...files import MARKDOWN_KINDS, File
 from ...markdown import Code
-from ...python_code import parse
+from ...python_code import parse, parses
 from ...rule import Example, Finding, rule
 from .names import VERIFIED
 
@@ -33,7 +33,7 @@ Problem = tuple[int, str]
 
 
 def _python(text: str) -> Problem | None:
-    if _PYTHON_OTHER.search(text):
+    if parses(text) or _PYTHON_OTHER.search(text):
         return None
     source = textwrap.dedent(text)
     error = parse(source)

@@ -30,7 +30,8 @@ _MANY = 300
 """Headings from which none is proposed: comparing takes longer than all else."""
 _OWN = re.compile(r"(?:\./)?(?!\.\./).*\.(?:md|py|sh|js|ts|json|ya?ml|txt|toml|html)")
 _ID = re.compile(r"\{#[\w.:-]+\}\s*$")
-_PUNCTUATION = re.compile(r"[^a-z0-9_ -]")
+_SLUG = {**dict.fromkeys(range(128)), **{ord(c): c for c in "abcdefghijklmnopqrstuvwxyz0123456789_-"}, 32: "-"}
+"""What becomes of the ASCII characters of a heading."""
 _EXPLICIT = re.compile(r"\{#([\w.:-]+)\}|<a\s(?:[^<>]*\s)?(?:id|name)=[\"']([^\"'>]+)|\sid=[\"']([^\"'>]+)")
 
 
@@ -79,9 +80,9 @@ def _anchors(file: File) -> frozenset[str]:
 
 
 def _slug(text: str) -> str:
-    lowered = _ID.sub("", text).strip().lower()
+    lowered = (_ID.sub("", text) if "{#" in text else text).strip().lower()
     if lowered.isascii():
-        return _PUNCTUATION.sub("", lowered).replace(" ", "-")
+        return lowered.translate(_SLUG)
     kept = (c for c in lowered if c in " -_" or unicodedata.category(c)[0] in "LNM")
     return "".join(kept).replace(" ", "-")
 
