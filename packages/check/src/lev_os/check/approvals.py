@@ -95,7 +95,7 @@ def needed(project: Project) -> Iterator[Needed]:
     from lev_os.core.packaging import find
 
     lock = lock_of(project.root)
-    project.uses(lock)
+    project.uses(*_decides(project.root))
     approved: Mapping[str, str] | None = None
     for file, names in project.facts(foreign_contexts):
         for name in names:
@@ -123,15 +123,22 @@ def _is_installed(package: Path, root: Path) -> bool:
 
 def lock_of(folder: Path) -> Path:
     """The `lev.lock` that holds for a folder: the nearest one upwards, else where it would be written."""
+    places = [above / LOCK for above in _up_to_root(folder)]
+    return next((lock for lock in places if lock.is_file()), places[-1])
+
+
+def _up_to_root(folder: Path) -> tuple[Path, ...]:
+    """A folder and those above it, up to the root of its project."""
     from lev_os.core.bidirectional.places import project_root
 
-    root = project_root(folder)
-    for above in (folder, *folder.parents):
-        if (above / LOCK).is_file():
-            return above / LOCK
-        if above == root:
-            break
-    return root / LOCK
+    above = (folder, *folder.parents)
+    return above[: above.index(project_root(folder)) + 1]
+
+
+def _decides(folder: Path) -> Iterator[Path]:
+    """The paths by which it is decided which lock holds: a nearer one, or a nearer root, may come to be."""
+    for above in _up_to_root(folder):
+        yield from (above / LOCK, above / "pyproject.toml", above / ".git")
 
 
 def read_lock(path: Path) -> Mapping[str, str]:

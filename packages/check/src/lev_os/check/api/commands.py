@@ -11,6 +11,7 @@ import configparser
 import hashlib
 import os
 import re
+import time
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from pathlib import Path
 import msgspec
 from lev_os.core.caches import replace_cache
 
+from ..cache import state
 from .distributions import Distributions
 from .index import Bound, Index
 from .shapes import Alias
@@ -120,14 +122,15 @@ class Commands:
                 return remembered.vocabulary
         vocabulary, packages = self._spelled(module, packages)
         if cache:
-            entry = _Remembered(self.index.store.code, packages, self._stamp(packages), vocabulary)
+            stamp = self._stamp(packages, time.time_ns())
+            entry = _Remembered(self.index.store.code, packages, stamp, vocabulary)
             replace_cache(cache, msgspec.msgpack.encode(entry))
         return vocabulary
 
-    def _stamp(self, packages: Iterable[str]) -> str:
-        """A digest of the names, times and sizes of all sources of some packages."""
-        files = sorted(file for package in packages for file in self._files(package))
-        return _digest("\n".join(f"{path} {time} {size}" for path, time, size in files))
+    def _stamp(self, packages: Iterable[str], begun: int | None = None) -> str:
+        """A digest of the names and states of all sources of some packages; see `cache.state` for `begun`."""
+        files = sorted(path for package in packages for path in self._files(package))
+        return _digest("\n".join(f"{path} {state(path, begun)}" for path in files))
 
     def _spelled(self, module: str, packages: list[str]) -> tuple[Vocabulary | None, list[str]]:
         """What the packages spell, and those that their groups of commands import; None without a known framework."""
@@ -138,8 +141,8 @@ class Commands:
         packages = list(packages)
         size = 0
         for package in packages:  # grows while it is walked
-            for path, _, length in self._files(package):
-                size += length
+            for path in self._files(package):
+                size += _size(path)
                 if size > _MOST_BYTES:
                     return None, packages
                 text = _text(path)
@@ -174,13 +177,13 @@ class Commands:
                     tops.append(binding.module.partition(".")[0])
         return [tops[0], *self._others(tops[1:], tops[:1])]
 
-    def _files(self, package: str) -> Iterator[tuple[str, int, int]]:
+    def _files(self, package: str) -> Iterator[str]:
         source = self.index.finder.find(package)
         if source is None:
             return
         if source.path and not source.folders:
             self.rests_on.add(source.path)
-            yield source.path, *_stat(source.path)
+            yield source.path
         for root in source.folders:
             for folder, _, names in os.walk(root):
                 self.rests_on.add(folder)
@@ -188,7 +191,7 @@ class Commands:
                     if name.endswith(".py"):
                         path = os.path.join(folder, name)
                         self.rests_on.add(path)
-                        yield path, *_stat(path)
+                        yield path
 
 
 def _words(text: str) -> Iterator[str]:
@@ -201,12 +204,11 @@ def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
-def _stat(path: str) -> tuple[int, int]:
+def _size(path: str) -> int:
     try:
-        found = os.stat(path)
+        return os.stat(path).st_size
     except OSError:
-        return 0, 0
-    return found.st_mtime_ns, found.st_size
+        return 0
 
 
 def _text(path: str) -> str:

@@ -39,9 +39,10 @@ def tell(file: File, named: Mentions, drifts: list[Drift], library: Library) -> 
         if not stands_for_any(drift.name):
             yield _of_name(drift, library)
     for shell in named.shells:
-        if _runs_something(shell, library) and not fence_denied(file, shell.start):
-            for command in commands(shell, file.text):
-                yield from _of_command(command, library)
+        if _runs_something(shell, library):
+            found = [told for command in commands(shell, file.text) for told in _of_command(command, library)]
+            if found and not fence_denied(file, shell.start):
+                yield from found
     for command in named.commands:
         yield from _of_command(command, library)
     for pin in named.pins:
