@@ -263,13 +263,15 @@ def test_source_put_back_with_its_old_time(write: Write) -> None:
 def test_a_nearer_lock_that_comes_later(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is approved is in the nearest lev.lock, and one may come to be."""
     for name, text in PROJECT.items():
-        old(write(name, text))
+        if not name.startswith("mine/"):
+            old(write(name, text))
     old(write("lev.lock", f'[approved]\n"acme/contexts/tone" = "{DIGEST}"\n'))
-    inner = Path("mine").absolute()
-    monkeypatch.chdir(inner)
-    assert not {"SEC501", "SEC502"} & set(run())
-    old(write("lev.lock", "[approved]\n"), 5)
-    assert "SEC502" in run()
+    head = "name: tone\ndescription: The tone.\nmetadata:\n  lev-requires: acme/contexts/tone\n"
+    old(write("team/skills/tone/SKILL.md", f"---\n{head}---\nText.\n"))
+    monkeypatch.chdir("team")
+    assert run() == []
+    old(write("team/lev.lock", "[approved]\n"), 5)
+    assert run() == ["SEC502"]
 
 
 def test_what_git_ignores_counts_though_nothing_did_so_far(write: Write) -> None:
