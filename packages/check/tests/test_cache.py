@@ -263,15 +263,13 @@ def test_source_put_back_with_its_old_time(write: Write) -> None:
 def test_a_nearer_lock_that_comes_later(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is approved is in the nearest lev.lock, and one may come to be."""
     for name, text in PROJECT.items():
-        if not name.startswith("mine/"):
-            old(write(name, text))
+        old(write(name, text))
     old(write("lev.lock", f'[approved]\n"acme/contexts/tone" = "{DIGEST}"\n'))
-    head = "name: tone\ndescription: The tone.\nmetadata:\n  lev-requires: acme/contexts/tone\n"
-    old(write("team/skills/tone/SKILL.md", f"---\n{head}---\nText.\n"))
+    old(write("team/notes.txt"))
     monkeypatch.chdir("team")
-    assert run() == []
+    assert "SEC502" not in run("../mine")
     old(write("team/lev.lock", "[approved]\n"), 5)
-    assert run() == ["SEC502"]
+    assert "SEC502" in run("../mine")
 
 
 def test_what_git_ignores_counts_though_nothing_did_so_far(write: Write) -> None:
