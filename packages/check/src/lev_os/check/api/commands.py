@@ -228,11 +228,14 @@ def _remembered(path: str, code: str) -> _Remembered | None:
 
 
 def _entry_points(path: str) -> dict[str, str]:
+    text = _text(path)
+    if "console_scripts" not in text:
+        return {}
     parser = configparser.RawConfigParser(delimiters=("=",), strict=False)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     try:
-        parser.read(path, "utf-8")
-    except (configparser.Error, UnicodeDecodeError):
+        parser.read_string(text)
+    except configparser.Error:
         return {}
     return dict(parser["console_scripts"]) if parser.has_section("console_scripts") else {}
 

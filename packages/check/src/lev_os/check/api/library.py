@@ -51,6 +51,11 @@ class Library:
         """Flags."""
         return Commands(self.index, self.distributions, self.own)
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Whatever a document may call any of it: top modules, distributions and commands."""
+        return self.index.finder.tops | self.distributions.by_name.keys() | self.commands.scripts.keys()
+
     def shown(self, module: str) -> str:
         """How messages name the package that a module belongs to: `acme 2.9 (installed)`."""
         found = self.distributions.of_module(module)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from ..api.calls import Calls
@@ -12,9 +11,8 @@ from ..files import File
 from .denied import fence_denied, is_history, line_denied, span_denied
 from .fences import Bind, Block, FromImport, Import, Statement
 from .follow import Drift, Follower, Scope
-from .mentions import Mentions, Spoken, expression, program
+from .mentions import FIRST, Mentions, Spoken, expression, program
 
-_FIRST = re.compile(r"@?([A-Za-z_]\w*)")
 _FILES = frozenset(("py", "pyi", "md", "rst", "txt", "json", "toml", "yaml", "yml", "cfg", "ini", "js", "html", "sh"))
 _NOT_MODULES = frozenset(
     {
@@ -68,7 +66,7 @@ def _speaks_of_packages(named: Mentions, calls: Calls) -> bool:
     finder = calls.types.index.finder
     if any(not finder.is_standard(name) for fence in named.fences for name in fence.imports):
         return True
-    firsts = {match[1] for spoken in named.spans if (match := _FIRST.match(spoken.text))}
+    firsts = {match[1] for spoken in named.spans if (match := FIRST.match(spoken.text))}
     return any(map(finder.is_installed, firsts))
 
 
@@ -91,7 +89,7 @@ def _spoken(spoken: Spoken, shared: Scope, calls: Calls) -> Follower:
     """Follow one code span."""
     follower = Follower(calls)
     finder = calls.types.index.finder
-    first = _FIRST.match(spoken.text)
+    first = FIRST.match(spoken.text)
     if first is None or (first[1] not in shared and not finder.is_installed(first[1])):
         return follower
     value = expression(spoken)

@@ -17,9 +17,8 @@ from ..api.library import Library
 from ..cache import holds, states
 from ..files import File
 from ..project import Project
-from .documents import drifts_in
-from .mentions import mentions
-from .telling import Told, tell
+from .mentions import About, about, mentions
+from .told import Told
 
 _Told = tuple[tuple[File, tuple[Told, ...]], ...]
 
@@ -46,10 +45,7 @@ def looked_up(project: Project) -> _Told:
         told = memory.told.get(key)
         if told is None:
             new = True
-            named = project.fact(mentions, file)
-            told = (
-                tuple(tell(file, named, drifts_in(file, named, library.calls)[0], library)) if named is not None else ()
-            )
+            told = _told(project, file, library) if _may_drift(project.fact(about, file), library) else ()
         kept[key] = told
         if told:
             found.append((file, told))
@@ -63,21 +59,38 @@ def looked_up(project: Project) -> _Told:
     return tuple(found)
 
 
+def _may_drift(found: About | None, library: Library) -> bool:
+    return found is not None and (found.surely or not found.names.isdisjoint(library.names))
+
+
+def _told(project: Project, file: File, library: Library) -> tuple[Told, ...]:
+    from .documents import drifts_in
+    from .telling import tell
+
+    named = project.fact(mentions, file)
+    return () if named is None else tuple(tell(file, named, drifts_in(file, named, library.calls)[0], library))
+
+
 def source_folders(project: Project) -> tuple[str, ...]:
     """The folders that the project's own packages lie in: `src`, or beside `pyproject.toml`; for what lies in a
     site-packages, that."""
     found: dict[str, None] = {}
     seen: set[str] = set()
-    for start in (os.path.join(project.root, ""), *(str(file.path) for file in project.files)):
-        folder = os.path.dirname(start)
+    starts = {os.path.dirname(str(file.path)): None for file in project.files}
+    for folder in (str(project.root), *starts):
         while folder not in seen:
             seen.add(folder)
             if os.path.basename(folder) == "site-packages":
                 found[folder] = None
-            elif any(os.path.isfile(os.path.join(folder, name)) for name in ("pyproject.toml", "setup.py")):
+            elif any(map(_is_file, (os.path.join(folder, "pyproject.toml"), os.path.join(folder, "setup.py")))):
                 found.update((place, None) for place in (os.path.join(folder, "src"), folder) if os.path.isdir(place))
             folder = os.path.dirname(folder)
     return tuple(found)
+
+
+def _is_file(path: str) -> bool:
+    """As `os.path.isfile`; nearly all are not there, and `access` says so without raising anything."""
+    return os.access(path, os.F_OK) and os.path.isfile(path)
 
 
 def _place(project: Project, library: Library, folder: str | None) -> str | None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from bisect import bisect_left
 from collections.abc import Iterator
+from functools import lru_cache
 
 import msgspec
 
+from ..api.distributions import normalised
 from ..api.expressions import Expression, read_expression
 from ..facts import fact
 from ..files import MARKDOWN_KINDS, File
@@ -20,6 +23,9 @@ from .shell import SHELL, Command, commands_in, commands_of, words_of
 PYTHON = frozenset({"python", "py", "python3", "py3", "pycon", "ipython", "{.python", "{.py"})
 _SPAN = re.compile(r"@?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(.*\))?")
 _IMPORT = re.compile(r"(?:^|[;:>.])[ \t]*(?:from[ \t]+(\w[\w.]*)|import[ \t]+(\w[\w., \t]*))", re.MULTILINE)
+FIRST = re.compile(r"@?([A-Za-z_]\w*)")
+AS_MODULE = re.compile(r"\s-m\s")
+PROGRAM = re.compile(r"[A-Za-z][\w.-]*")
 _PIN = re.compile(r"(?<![\w.$/-])([A-Za-z][\w.-]*)(?:\[[\w, -]*\])?==(\d+(?:\.\d+)*)(?![\w+!])")
 
 
@@ -78,6 +84,12 @@ class Mentions(msgspec.Struct, frozen=True, array_like=True):
 @fact("drift-mentions", kinds=MARKDOWN_KINDS, type=Mentions)
 def mentions(file: File) -> Mentions:
     """Everything in a document that could be looked up in an API."""
+    return mentions_of(file)
+
+
+@lru_cache(maxsize=1)
+def mentions_of(file: File) -> Mentions:
+    """As `mentions`, for those who look at one file after another."""
     if "`" not in file.text and "    " not in file.text:
         return Mentions()
     fences: list[Fence] = []
@@ -108,6 +120,34 @@ def mentions(file: File) -> Mentions:
                 if found and not span_denied(file, code.span):
                     commands += found
     return Mentions(tuple(fences), tuple(spans), tuple(shells), tuple(commands), tuple(pins))
+
+
+class About(msgspec.Struct, frozen=True, array_like=True):
+    """What a document may be about, to be told at a glance from those of which nothing can be looked up.
+
+    `names` are the first names of spans, the words of commands, and the names of pinned packages. `surely`: it imports
+    what is no part of Python, or runs a module.
+    """
+
+    surely: bool
+    names: frozenset[str]
+
+
+@fact("drift-about", kinds=MARKDOWN_KINDS, type=About)
+def about(file: File) -> About:
+    """What to compare with the names of all that is installed."""
+    named = mentions_of(file)
+    names = {match[1] for spoken in named.spans if (match := FIRST.match(spoken.text))}
+    for shell in named.shells:
+        names.update(PROGRAM.findall(shell.text))
+    names.update(command.program for command in named.commands)
+    names.update(normalised(pin.name) for pin in named.pins)
+    surely = (
+        any(name not in sys.stdlib_module_names for fence in named.fences for name in fence.imports)
+        or any(AS_MODULE.search(shell.text) for shell in named.shells)
+        or any(command.module for command in named.commands)
+    )
+    return About(surely, frozenset(names))
 
 
 def _imports(code: str) -> tuple[str, ...]:

@@ -165,7 +165,7 @@ def link_broken(project: Project) -> Iterator[Finding]:
 def _target(file: File, link: Reference) -> str | None:
     """The path that a link names; None for an anchor of the same page."""
     shown = unquote(link.target.partition("#")[0].partition("?")[0])
-    return os.path.normpath(os.path.join(file.path.parent, shown)) if shown else None
+    return os.path.normpath(os.path.join(os.path.dirname(file.path), shown)) if shown else None
 
 
 def _exists(path: str) -> bool:
