@@ -7,8 +7,6 @@ packages, and those of `lev_os`, need no approval.
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +16,14 @@ from lev_os.core.errors import InvalidInput, LevError, Location, Problem
 
 from .facts import fact
 from .files import File
+from .patterns import Pattern
 from .project import Project
 from .rule import Span
-from .writing import replace
 
 LOCK = "lev.lock"
-_TABLE = re.compile(r"(?ms)^\[approved\][^\n]*\n.*?(?=^\[|\Z)")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_EXTERNAL = re.compile(r"(?:lev://)?[A-Za-z_][\w.]*/(?:contexts|skills)/[\w./-]+")
+_TABLE = Pattern(r"(?ms)^\[approved\][^\n]*\n.*?(?=^\[|\Z)")
+_DIGEST = Pattern(r"sha256:[0-9a-f]{64}")
+_EXTERNAL = Pattern(r"(?:lev://)?[A-Za-z_][\w.]*/(?:contexts|skills)/[\w./-]+")
 
 
 class Named(msgspec.Struct, frozen=True, array_like=True):
@@ -143,6 +141,8 @@ def _decides(folder: Path) -> Iterator[Path]:
 
 def read_lock(path: Path) -> Mapping[str, str]:
     """The digests under `[approved]`, by specifier; empty without the file. Raises `InvalidInput`."""
+    import tomllib
+
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -163,6 +163,8 @@ def _unusable(path: Path, reason: str) -> InvalidInput:
 
 def approve(path: Path, digests: Mapping[str, str]) -> None:
     """Add or replace approvals; the rest of the file stays as it is. Raises `InvalidInput`, `OSError`."""
+    from .writing import replace
+
     table = {**read_lock(path), **digests}
     lines = "".join(f'"{name}" = "{digest}"\n' for name, digest in sorted(table.items()))
     section = f"[approved] # contexts of dependencies that a person has read; `lev approve` writes them\n{lines}"

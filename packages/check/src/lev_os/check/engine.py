@@ -284,7 +284,7 @@ class Checker:
         return whole.digest()
 
     def _project_rules(self, project: Project) -> list[Diagnostic]:
-        rules = self.selection.on("project")
+        rules = self.selection.on("project", frozenset(file.kind for file in self._files.values()))
         if not self._roots:
             return apply(rules, project, None, self._locate)
         with self._packages.resolving():

@@ -17,17 +17,18 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from .diagnostics import Diagnostic
+from .patterns import Pattern
 
 if TYPE_CHECKING:
     from .files import File
 
 MARK = "lev-ignore"
 UNUSED, NO_REASON, EXPIRED, MALFORMED, HARD = "CHK902", "CHK903", "CHK904", "CHK905", "CHK906"
-_MARKDOWN = re.compile(r"<!--[ \t]*lev-ignore\b")
-_HASH = re.compile(r"(?:^|(?<=\s))#[ \t]*lev-ignore\b([^\n]*)")
-_CODES = re.compile(r"[\s:]*([A-Z]{3}\d{0,3}(?:[,\s]+[A-Z]{3}\d{0,3})*)[ \t]*(?::(.*))?\Z", re.DOTALL)
-_BLANK = re.compile(r"\s*")
-_UNTIL = re.compile(r"\(until\s+(\d[^)]*)\)", re.IGNORECASE)
+_MARKDOWN = Pattern(r"<!--[ \t]*lev-ignore\b")
+_HASH = Pattern(r"(?:^|(?<=\s))#[ \t]*lev-ignore\b([^\n]*)")
+_CODES = Pattern(r"[\s:]*([A-Z]{3}\d{0,3}(?:[,\s]+[A-Z]{3}\d{0,3})*)[ \t]*(?::(.*))?\Z", re.DOTALL)
+_BLANK = Pattern(r"\s*")
+_UNTIL = Pattern(r"\(until\s+(\d[^)]*)\)", re.IGNORECASE)
 _HASH_KINDS = frozenset({"flow", "constitution", "manifest", "document"})
 
 

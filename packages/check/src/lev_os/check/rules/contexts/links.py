@@ -15,24 +15,25 @@ from lev_os.core.documents import nearest
 
 from ...facts import fact
 from ...files import File
+from ...patterns import Pattern
 from ...project import Project
 from ...rule import Example, Finding, rule
 from .names import VERIFIED
 
 LINKING = frozenset({"skill", "resource", "instructions", "command", "agent", "context"})
-_NO_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|/|~|$")
+_NO_PATH = Pattern(r"[A-Za-z][A-Za-z0-9+.-]*:|//|/|~|$")
 _MATERIAL = frozenset(
     {"evals", "eval", "fixtures", "tests", "test", "assets", "templates", "template", "examples", "runs"}
 )
 """Folders of a skill whose pages are used, not read: their links are about other places."""
-_PLACEHOLDER = re.compile(r"[<>{}$*`|]|^[^/]*@|\.\.\.|\bpath/to\b|\bfoo\b|^(?:url|link|href)$", re.IGNORECASE)
+_PLACEHOLDER = Pattern(r"[<>{}$*`|]|^[^/]*@|\.\.\.|\bpath/to\b|\bfoo\b|^(?:url|link|href)$", re.IGNORECASE)
 _MANY = 300
 """Headings from which none is proposed: comparing takes longer than all else."""
-_OWN = re.compile(r"(?:\./)?(?!\.\./).*\.(?:md|py|sh|js|ts|json|ya?ml|txt|toml|html)")
-_ID = re.compile(r"\{#[\w.:-]+\}\s*$")
+_OWN = Pattern(r"(?:\./)?(?!\.\./).*\.(?:md|py|sh|js|ts|json|ya?ml|txt|toml|html)")
+_ID = Pattern(r"\{#[\w.:-]+\}\s*$")
 _SLUG = {**dict.fromkeys(range(128)), **{ord(c): c for c in "abcdefghijklmnopqrstuvwxyz0123456789_-"}, 32: "-"}
 """What becomes of the ASCII characters of a heading."""
-_EXPLICIT = re.compile(r"\{#([\w.:-]+)\}|<a\s(?:[^<>]*\s)?(?:id|name)=[\"']([^\"'>]+)|\sid=[\"']([^\"'>]+)")
+_EXPLICIT = Pattern(r"\{#([\w.:-]+)\}|<a\s(?:[^<>]*\s)?(?:id|name)=[\"']([^\"'>]+)|\sid=[\"']([^\"'>]+)")
 
 
 class Reference(msgspec.Struct, frozen=True, array_like=True):

@@ -6,10 +6,6 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from lev_os.core.contexts.frontmatter import read_frontmatter
-from lev_os.core.contexts.markdown import read_layout
-from lev_os.core.contexts.render import check
-from lev_os.core.contexts.source import MAX_BYTES, Lines
 from lev_os.core.errors import InvalidInput, Problem
 
 from ...files import File
@@ -19,11 +15,18 @@ from .._head import skill
 _KINDS = frozenset({"context", "skill"})
 _OURS = r"lev-|\\"
 """Our prefix, or what may spell it in YAML."""
+_SMALL = 200_000
+"""Characters that cannot be 1 MiB."""
 _SCHEMA = "https://agentskills.io/specification"
 
 
 @lru_cache(maxsize=4)
 def _problems(text: str) -> tuple[Problem, ...]:
+    from lev_os.core.contexts.frontmatter import read_frontmatter
+    from lev_os.core.contexts.markdown import read_layout
+    from lev_os.core.contexts.render import check
+    from lev_os.core.contexts.source import Lines
+
     plain = text.replace("\r\n", "\n")
     try:
         head = read_frontmatter(plain)
@@ -144,5 +147,9 @@ _of_core(
 )
 def context_too_large(file: File) -> Iterator[Finding]:
     """The size in bytes."""
-    if len(file.text) > MAX_BYTES // 4 and (size := len(file.text.encode("utf-8", "replace"))) > MAX_BYTES:
+    if len(file.text) <= _SMALL:
+        return
+    from lev_os.core.contexts.source import MAX_BYTES
+
+    if (size := len(file.text.encode("utf-8", "replace"))) > MAX_BYTES:
         yield Finding((0, 1), f"the context has {size:,} bytes; the limit is {MAX_BYTES:,}")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from ...files import MARKDOWN_KINDS, File
+from ...patterns import Pattern
 from ...rule import Example, Finding, rule
 from .._head import skill
 from .names import VERIFIED
@@ -39,7 +39,7 @@ def empty_section(file: File) -> Iterator[Finding]:
             yield Finding(heading.span, f"nothing stands below the heading {heading.text[:60]!r}")
 
 
-_LEFT = re.compile(
+_LEFT = Pattern(
     r"(?m)^[ \t]*(?:[-*+][ \t]+|\d+\.[ \t]+|>[ \t]*|#+[ \t]+)?(?:\*\*|__|\[|\()?"
     r"(?:TODO|FIXME|TBD|XXX)\b(?:\*\*|__)?(?=[ \t]*(?:[:\])]|$))"
     r"|\b[Ll]orem ipsum dolor\b|\[(?:TODO|TBD|FIXME)\b|Replace with description of the skill"

@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterator
 
 from ...files import File
+from ...patterns import Pattern
 from ...rule import Example, Finding, Span, rule
 from .hidden import VERIFIED
 
 MARKDOWN = frozenset({"skill", "resource", "instructions", "command", "agent", "context"})
-_ORDERS = re.compile(
+_ORDERS = Pattern(
     r"(?i)\b(?:ignore (?:all |any |the )?(?:previous|prior|above|earlier)|disregard (?:all|any|the|previous|prior)|"
     r"(?:do not|don't|never) (?:tell|inform|mention|reveal|ask|show|alert)(?: \w+){0,2} (?:the )?"
     r"(?:user|human|reviewer)|"
@@ -22,7 +23,7 @@ _ORDERS = re.compile(
     r"(?:run|execute|eval)(?: this| the following)?:? *`?(?:curl|wget|bash|sh|python|rm|nc)\b|"
     r"(?:curl|wget) (?:\S+ ){0,40}\S*\|\s*(?:ba|z)?sh)"
 )
-_ENDS = re.compile(r"-->|\Z")
+_ENDS = Pattern(r"-->|\Z")
 
 
 @rule(
@@ -64,11 +65,11 @@ def _comments(file: File) -> Iterator[Span]:
         at = text.find("<!--", end)
 
 
-_PIPED = re.compile(
+_PIPED = Pattern(
     r"\b(?:curl|wget)\b[^\n|;&`]{0,400}\|\s{0,9}(?:sudo\s+(?:-\w+\s+)*)?"
     r"(?P<shell>(?:ba|z|da|k)?sh|python3?|node|perl|ruby)\b(?! -c\b)"
 )
-_PLAIN = re.compile(r"http://(?!localhost|127\.|\[::1\])")
+_PLAIN = Pattern(r"http://(?!localhost|127\.|\[::1\])")
 
 
 @rule(
@@ -100,10 +101,8 @@ def piped_to_shell(file: File) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-_DYNAMIC = re.compile(r"(?:(?<=\s)|^)!`(?P<command>[^`\n]+)`", re.MULTILINE)
-_RISKY = re.compile(
-    r"\b(?:curl|wget|nc|ncat|eval|base64|ssh|scp)\b|\|\s*(?:ba|z)?sh\b|\$\{?ARGUMENTS|\$[0-9]\b|/dev/tcp/"
-)
+_DYNAMIC = Pattern(r"(?:(?<=\s)|^)!`(?P<command>[^`\n]+)`", re.MULTILINE)
+_RISKY = Pattern(r"\b(?:curl|wget|nc|ncat|eval|base64|ssh|scp)\b|\|\s*(?:ba|z)?sh\b|\$\{?ARGUMENTS|\$[0-9]\b|/dev/tcp/")
 
 
 @rule(
@@ -136,8 +135,8 @@ def dynamic_command(file: File) -> Iterator[Finding]:
             yield Finding(found.span(), f"`{risk[0]}` runs when the page is loaded, before anybody approves it")
 
 
-_BASE64 = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
-_HEX = re.compile(r"(?:\\x[0-9a-fA-F]{2}){8,}|\b(?:[0-9a-fA-F]{2}){24,}\b")
+_BASE64 = Pattern(r"[A-Za-z0-9+/]{40,}={0,2}")
+_HEX = Pattern(r"(?:\\x[0-9a-fA-F]{2}){8,}|\b(?:[0-9a-fA-F]{2}){24,}\b")
 _SHELLY = re.compile(
     rb"(?i)\b(?:curl|wget|bash|/bin/sh|powershell|eval|exec|rm -rf|import os|subprocess|nc -e|chmod \+x)\b|https?://|/dev/tcp/"
 )

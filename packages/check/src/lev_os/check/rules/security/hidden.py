@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from ...diagnostics import Edit, Fix, Severity
 from ...files import File
 from ...markdown import within
+from ...patterns import Pattern
 from ...rule import Example, Finding, rule
 from .._text import wide
 
@@ -21,16 +22,16 @@ READ = frozenset(
 )  # fmt: skip
 """Every kind of file whose text reaches a model or decides what runs."""
 
-_TAGS = re.compile("[\U000e0000-\U000e007f]+")
-_FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]{2,6}\U000e007f")
-_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{2,}")
+_TAGS = Pattern("[\U000e0000-\U000e007f]+")
+_FLAG = Pattern("\U0001f3f4[\U000e0020-\U000e007e]{2,6}\U000e007f")
+_SELECTORS = Pattern("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{2,}")
 _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_BIDI = re.compile(f"[{''.join(sorted(_REORDERING))}]")
-_ZERO_WIDTH = re.compile(
+_BIDI = Pattern(f"[{''.join(sorted(_REORDERING))}]")
+_ZERO_WIDTH = Pattern(
     "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u061c\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0"
     "\ufff9-\ufffb]+"
 )
-_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]+")
+_CONTROL = Pattern("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]+")
 _VISIBLE_AT_START = "\ufeff"
 _WIDE = r"[\x80-\xff]"
 """Anything outside ASCII."""
@@ -198,7 +199,7 @@ _CONFUSABLE = {
     **dict(zip("\u03bf\u0391\u0392\u0395\u0397\u039f\u03a1\u03a4", "oABEHOPT", strict=True)),
 }
 _LOOKALIKE = f"[{''.join(_CONFUSABLE)}]"
-_MIXED = re.compile(rf"\b\w*?(?:[A-Za-z](?={_LOOKALIKE})|{_LOOKALIKE}(?=[A-Za-z]))\w+")
+_MIXED = Pattern(rf"\b\w*?(?:[A-Za-z](?={_LOOKALIKE})|{_LOOKALIKE}(?=[A-Za-z]))\w+")
 
 
 @rule(

@@ -13,17 +13,18 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from ...files import File
+from ...patterns import Pattern
 from ...rule import Example, Finding, Span, rule
 from .commands import MARKDOWN
 from .hidden import VERIFIED
 
 _SOURCE = "https://owasp.org/www-project-top-10-for-large-language-model-applications/"
-_HEDGE = re.compile(
+_HEDGE = Pattern(
     r"(?i)(?<![./])\b(?:attack\w*|inject\w*|jailbreak\w*|malicious|adversar\w*|e\.g\.|examples?|such as|like|"
     r"detect\w*|phras\w*|pattern\w*|refuse|reject\w*|report\w*|flag\w*|treat|trick\w*|claim\w*|never (?:follow|obey)|"
     r"do not (?:follow|obey)|if (?:a|an|the|any|some)|untrusted|says?|attempt\w*|prompts? that|test\w*)\b"
 )
-_OVERRIDE = re.compile(
+_OVERRIDE = Pattern(
     r"(?i)\b(?:ignore|disregard|forget|override|bypass)\s+(?:(?:all|any|the|your|of|every|these|those)\s+){0,3}"
     r"(?:previous|prior|above|earlier|preceding|existing|system|original|safety)\s+"
     r"(?:(?:system|safety|user)\s+)?(?:instructions?|prompts?|rules|guidelines|directions|messages?|constraints|context)\b"
@@ -31,14 +32,14 @@ _OVERRIDE = re.compile(
     r"|\bpretend (?:that )?(?:you have|there are) no (?:restrictions|rules|guidelines|limits)\b"
     r"|\bnew system prompt\s*:"
 )
-_CONCEAL = re.compile(
+_CONCEAL = Pattern(
     r"(?i)\b(?:do not|don't|never|without)\s+(?:tell(?:ing)?|inform(?:ing)?|mention(?:ing)?(?: (?:this|it))? to|"
     r"alert(?:ing)?|notify(?:ing)?|reveal(?:ing)? (?:this |it )?to|show(?:ing)? (?:this |it )?to)\s+(?:the\s+)?"
     r"(?:user|human|developer|operator|reviewer)\b(?!['’]s| to\b)"
     r"|\b(?:hide|conceal) (?:this|it|these (?:steps|actions))\b[^.\n]{0,30} from (?:the )?(?:user|human|reviewer)"
     r"|\b(?:secretly|silently|covertly) (?:send|upload|post|copy|forward|run|execute|append|add|include)\b"
 )
-_STEAL = re.compile(
+_STEAL = Pattern(
     r"(?i)\b(?:send|upload|post|forward|exfiltrate|transmit|leak|append|submit|curl)\b[^.\n]{0,80}"
     r"(?:~?/\.ssh\b|id_rsa\b|\.env\b|\.aws/credentials|/etc/passwd|\.netrc\b|\.npmrc\b|"
     r"(?:api|secret|private|access) (?:key|token)s?\b|credentials?\b|passwords?\b|environment variables\b|"
@@ -49,8 +50,8 @@ _STEAL = re.compile(
 )
 
 
-_STOP = re.compile(r"\. ")
-_QUOTATION = re.compile(r"\s*>")
+_STOP = Pattern(r"\. ")
+_QUOTATION = Pattern(r"\s*>")
 
 _MAY_CONCEAL = re.sub(r"\(\?!.*?\)", "", _CONCEAL.pattern)
 _MAY_STEAL = (
@@ -60,7 +61,7 @@ _MAY_STEAL = (
 )
 
 
-def _found(file: File, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
+def _found(file: File, pattern: Pattern) -> Iterator[re.Match[str]]:
     """Matches outside code, quotations and sentences that speak about attacks."""
     text = file.text
     hedges: list[Span] | None = None
@@ -163,7 +164,7 @@ def exfiltration(file: File) -> Iterator[Finding]:
                 yield Finding(found.span(), f"the text says {' '.join(found[0].split())[:80]!r}")
 
 
-_REMOTE = re.compile(r"https?://[^\s?#]+\?[^\s#]*(?:\$\{?\w|\{\{?\w|%7B|<\w+>|\[[A-Z_]+\])", re.IGNORECASE)
+_REMOTE = Pattern(r"https?://[^\s?#]+\?[^\s#]*(?:\$\{?\w|\{\{?\w|%7B|<\w+>|\[[A-Z_]+\])", re.IGNORECASE)
 
 
 @rule(
