@@ -90,28 +90,28 @@ def needed(project: Project) -> Iterator[Needed]:
 
     Raises `InvalidInput` for a `lev.lock` that cannot be used.
     """
+    every = ((file, name) for file, names in project.facts(foreign_contexts) for name in names)
+    named = [(file, name) for file, name in every if not name.specifier.startswith("lev_os")]
+    if not named:
+        return
     from lev_os.core.packaging import find
 
     lock = lock_of(project.root)
     project.uses(*_decides(project.root))
     approved: Mapping[str, str] | None = None
-    for file, names in project.facts(foreign_contexts):
-        for name in names:
-            if name.specifier.startswith("lev_os"):
+    for file, name in named:
+        try:
+            package, subpath = find(name.specifier)
+            path = package.resolve(subpath, "llm").path
+            if path is None or not _is_installed(package.root, lock.parent):
                 continue
-            try:
-                package, subpath = find(name.specifier)
-                path = package.resolve(subpath, "llm").path
-                if path is None or not _is_installed(package.root, lock.parent):
-                    continue
-                digest = package.file_digest(subpath)
-            except LevError:
-                continue
-            project.uses(path)
-            if approved is None:
-                approved = read_lock(lock)
-            span = name.start, name.end
-            yield Needed(name.specifier, digest, path, file, span, approved.get(name.specifier))
+            digest = package.file_digest(subpath)
+        except LevError:
+            continue
+        project.uses(path)
+        if approved is None:
+            approved = read_lock(lock)
+        yield Needed(name.specifier, digest, path, file, (name.start, name.end), approved.get(name.specifier))
 
 
 def _is_installed(package: Path, root: Path) -> bool:

@@ -7,12 +7,10 @@ not know, or has plugins, cannot be told.
 
 from __future__ import annotations
 
-import configparser
 import hashlib
 import os
 import re
 import time
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -231,6 +229,8 @@ def _entry_points(path: str) -> dict[str, str]:
     text = _text(path)
     if "console_scripts" not in text:
         return {}
+    import configparser
+
     parser = configparser.RawConfigParser(delimiters=("=",), strict=False)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     try:
@@ -241,6 +241,8 @@ def _entry_points(path: str) -> dict[str, str]:
 
 
 def _project_scripts(path: Path) -> dict[str, str]:
+    import tomllib
+
     try:
         project = tomllib.loads(path.read_text("utf-8")).get("project")
     except (OSError, ValueError):

@@ -11,10 +11,10 @@ import os
 from pathlib import Path
 
 import msgspec
-from lev_os.core.caches import replace_cache
+from lev_os.core.caches import cache_folder, replace_cache
 
 from ..api.library import Library
-from ..cache import holds, states
+from ..cache import code_stamp, holds, states
 from ..files import File
 from ..project import Project
 from .mentions import About, about, mentions
@@ -24,19 +24,20 @@ _Told = tuple[tuple[File, tuple[Told, ...]], ...]
 
 
 class _Memory(msgspec.Struct, array_like=True):
-    """`code` names the code that looked, `rests_on` the states of all it read, `told` goes by content and name."""
+    """`code` names the code that looked, `rests_on` the states of all it read, `told` goes by content and name.
+    `names` are those of the library, once they were asked for."""
 
     code: str
     rests_on: dict[str, int]
     told: dict[str, tuple[Told, ...]]
+    names: frozenset[str] | None = None
 
 
 def looked_up(project: Project) -> _Told:
     """Look everything up; reads the environment, imports nothing. Files of which nothing is to be said are left out."""
     library = Library(source_folders(project), project.environment.paths)
-    store = library.index.store
-    place = _place(project, library, store.folder)
-    memory = _recall(place, store.code) or _Memory(store.code, {}, {})
+    place = _place(project, library, cache_folder())
+    memory = _recall(place, code_stamp()) or _Memory(code_stamp(), {}, {})
     kept: dict[str, tuple[Told, ...]] = {}
     found: list[tuple[File, tuple[Told, ...]]] = []
     new = False
@@ -45,22 +46,24 @@ def looked_up(project: Project) -> _Told:
         told = memory.told.get(key)
         if told is None:
             new = True
-            told = _told(project, file, library) if _may_drift(project.fact(about, file), library) else ()
+            if memory.names is None:
+                memory.names = library.names
+            told = _told(project, file, library) if _may_drift(project.fact(about, file), memory.names) else ()
         kept[key] = told
         if told:
             found.append((file, told))
     if new:
-        store.save()
-        read = (*library.index.finder.rests_on(), *library.commands.rests_on)
-        memory = _Memory(store.code, memory.rests_on | states(read, project.begun), kept)
+        library.save()
+        rests_on = memory.rests_on | states(library.rests_on(), project.begun)
+        memory = _Memory(memory.code, rests_on, kept, memory.names)
         if place:
             replace_cache(place, msgspec.msgpack.encode(memory))
     project.uses(*memory.rests_on)
     return tuple(found)
 
 
-def _may_drift(found: About | None, library: Library) -> bool:
-    return found is not None and (found.surely or not found.names.isdisjoint(library.names))
+def _may_drift(found: About | None, names: frozenset[str]) -> bool:
+    return found is not None and (found.surely or not found.names.isdisjoint(names))
 
 
 def _told(project: Project, file: File, library: Library) -> tuple[Told, ...]:
