@@ -20,24 +20,27 @@ import msgspec
 from lev_os.core.caches import replace_cache
 
 from ..cache import state
+from ..patterns import Pattern
 from .distributions import Distributions
 from .index import Bound, Index
 from .shapes import Alias
 
-_FLAG = re.compile(r"--[A-Za-z][\w-]*")
-_PARAMETER = re.compile(r"\b([a-z]\w*)\s*:\s*[\w\"']")
-_WORD = re.compile(r"[\"']([A-Za-z][\w:.-]*)[\"']|\bdef (\w+)|\bclass (\w+)")
-_IMPORTED = re.compile(r"^[ \t]*(?:from|import) (\w+)", re.MULTILINE)
+_FLAG = Pattern(r"--[A-Za-z][\w-]*")
+_PARAMETER = Pattern(r"\b([a-z]\w*)\s*:\s*[\w\"']")
+_WORD = Pattern(r"[\"']([A-Za-z][\w:.-]*)[\"']|\bdef (\w+)|\bclass (\w+)")
+_IMPORTED = Pattern(r"^[ \t]*(?:from|import) (\w+)", re.MULTILINE)
 _FRAMEWORKS = frozenset({"argparse", "click", "typer", "rich_click", "asyncclick"})
-_FRAMEWORK = re.compile(rf"\b(?:import|from) (?:{'|'.join(sorted(_FRAMEWORKS))})\b")
-_GROUPS = re.compile(r"\badd_subparsers\(|\.group\(|\.add_typer\(|\.add_command\(|(?<!click)\.command\(")
-_SEVERAL = re.compile(r"\badd_subparsers\(|\bclick\.group\(|\.add_typer\(|\.add_command\(")
-_OPEN = re.compile(
+_FRAMEWORK = Pattern(rf"\b(?:import|from) (?:{'|'.join(sorted(_FRAMEWORKS))})\b")
+_GROUPS = Pattern(r"\badd_subparsers\(|\.group\(|\.add_typer\(|\.add_command\(|(?<!click)\.command\(")
+_SEVERAL = Pattern(r"\badd_subparsers\(|\bclick\.group\(|\.add_typer\(|\.add_command\(")
+_OPEN = Pattern(
     r"\b(?:import|from) (?:cyclopts|fire|docopt|cleo|absl|tyro|jsonargparse|simple_parsing|argh|hydra|traitlets|"
     r"configargparse|knack|cliff|invoke|plumbum|pydantic_settings)\b|"
     r"parse_known_args|allow_extra_args|ignore_unknown_options|unknown_options|UNPROCESSED|entry_points\(|"
     r"iter_entry_points|REMAINDER|load_setuptools_entrypoints|pluggy|prefix_chars"
 )
+_CONTINUED = Pattern(r"^[ \t]+\S|^\[(?:DEFAULT)?\]|\r(?!\n)|[\v\f\x1c-\x1e\x85\u2028\u2029]", re.MULTILINE)
+"""What `configparser` reads in ways of its own."""
 _ALWAYS = frozenset({"--help", "--version", "--install-completion", "--show-completion"})
 _LONGEST = 5
 _MOST_BYTES = 32 * 1024 * 1024
@@ -229,6 +232,8 @@ def _entry_points(path: str) -> dict[str, str]:
     text = _text(path)
     if "console_scripts" not in text:
         return {}
+    if _CONTINUED.search(text) is None:
+        return _plain_entry_points(text)
     import configparser
 
     parser = configparser.RawConfigParser(delimiters=("=",), strict=False)
@@ -238,6 +243,23 @@ def _entry_points(path: str) -> dict[str, str]:
     except configparser.Error:
         return {}
     return dict(parser["console_scripts"]) if parser.has_section("console_scripts") else {}
+
+
+def _plain_entry_points(text: str) -> dict[str, str]:
+    """As `configparser` reads a file in which every entry is on a line of its own, and many times faster."""
+    found: dict[str, str] = {}
+    section = None
+    for line in map(str.strip, text.split("\n")):
+        if not line or line[0] in "#;":
+            continue
+        name, equals, value = line.partition("=")
+        if line[0] == "[" and "]" in line:
+            section = line[1 : line.rindex("]")]
+        elif section is None or not equals or not name:
+            return {}  # it is no such file
+        elif section == "console_scripts":
+            found[name.strip()] = value.strip()
+    return found
 
 
 def _project_scripts(path: Path) -> dict[str, str]:

@@ -15,18 +15,19 @@ from ..api.distributions import normalised
 from ..api.expressions import Expression, read_expression
 from ..facts import fact
 from ..files import MARKDOWN_KINDS, File
+from ..patterns import Pattern
 from ..rule import Span
 from .denied import is_history, span_denied
 from .fences import Statement, read_fence
 from .shell import SHELL, Command, commands_in, commands_of, words_of
 
 PYTHON = frozenset({"python", "py", "python3", "py3", "pycon", "ipython", "{.python", "{.py"})
-_SPAN = re.compile(r"@?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(.*\))?")
-_IMPORT = re.compile(r"(?:^|[;:>.])[ \t]*(?:from[ \t]+(\w[\w.]*)|import[ \t]+(\w[\w., \t]*))", re.MULTILINE)
-FIRST = re.compile(r"@?([A-Za-z_]\w*)")
-AS_MODULE = re.compile(r"\s-m\s")
-PROGRAM = re.compile(r"[A-Za-z][\w.-]*")
-_PIN = re.compile(r"(?<![\w.$/-])([A-Za-z][\w.-]*)(?:\[[\w, -]*\])?==(\d+(?:\.\d+)*)(?![\w+!])")
+_SPAN = Pattern(r"@?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(.*\))?")
+_IMPORT = Pattern(r"(?:^|[;:>.])[ \t]*(?:from[ \t]+(\w[\w.]*)|import[ \t]+(\w[\w., \t]*))", re.MULTILINE)
+FIRST = Pattern(r"@?([A-Za-z_]\w*)")
+AS_MODULE = Pattern(r"\s-m\s")
+PROGRAM = Pattern(r"[A-Za-z][\w.-]*")
+_PIN = Pattern(r"(?<![\w.$/-])([A-Za-z][\w.-]*)(?:\[[\w, -]*\])?==(\d+(?:\.\d+)*)(?![\w+!])")
 
 
 class Spoken(msgspec.Struct, frozen=True, array_like=True):
