@@ -11,11 +11,9 @@ import re
 from .documents import Document, Place, Positions
 
 _MAX_CHARACTERS = 20_000
-_TEXT = "\u00a1-\u1fff\u2010-\u2027\u2030-\u205e\u3000-\ud7ff\uf900-\ufdff"
-"""Ranges of letters and signs outside ASCII, none of them hidden or a line end."""
 _LINE = re.compile(
-    rf"([A-Za-z][A-Za-z0-9_-]{{0,63}}): "
-    rf"(?:([A-Za-z][ -\"$-9;-~{_TEXT}]*)|\"([ !#-\[\]-~{_TEXT}]*)\"|'([ -&(-~{_TEXT}]*)')(?:\n|\Z)"
+    r"([A-Za-z][A-Za-z0-9_-]{0,63}): "
+    r"(?:([A-Za-z][^:#\x00-\x1f\x7f]*)|\"([^\"\\\x00-\x1f\x7f]*)\"|'([^'\x00-\x1f\x7f]*)')(?:\n|\Z)"
 )
 _NOT_WORDS = frozenset(
     {"null", "Null", "NULL", "true", "True", "TRUE", "false", "False", "FALSE"}
@@ -24,7 +22,7 @@ _NOT_WORDS = frozenset(
 
 def read_flat(text: str, path: str | None) -> Document | None:
     """The document, if every line is `key: value` with a value that can mean nothing but itself; else None."""
-    if len(text) > _MAX_CHARACTERS:
+    if len(text) > _MAX_CHARACTERS or not (text.isascii() or all(map(_is_plain, set(text)))):
         return None
     data: dict[str, str] = {}
     children: dict[str, tuple[int, int, Place]] = {}
@@ -46,3 +44,15 @@ def read_flat(text: str, path: str | None) -> Document | None:
         return None
     root: Place = (first, 1, False, children)
     return Document(data, Positions(root), Positions(root, keys=True), path, text)
+
+
+def _is_plain(character: str) -> bool:
+    """Whether a character is ASCII, or a letter or sign that is neither hidden nor the end of a line."""
+    return (
+        character < "\x80"
+        or "\u00a1" <= character <= "\u1fff"
+        or "\u2010" <= character <= "\u2027"
+        or "\u2030" <= character <= "\u205e"
+        or "\u3000" <= character <= "\ud7ff"
+        or "\uf900" <= character <= "\ufdff"
+    )
