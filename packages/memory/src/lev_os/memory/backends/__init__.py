@@ -104,6 +104,7 @@ BACKENDS: Mapping[str, tuple[str, str]] = {
     "sqlite": ("sqlite", "sqlite:///memory.db"),
     "files": ("files", "files:///memory"),
     "memory": ("sqlite", "memory://"),
+    "graphiti+kuzu": ("graphiti", "graphiti+kuzu:///folder"),
     "mastra+http": ("mastra", "mastra+http://127.0.0.1:4111"),
     "mastra+https": ("mastra", "mastra+https://host"),
 }
