@@ -1,4 +1,4 @@
-"""Memory in a graph that Graphiti reads: `graphiti+kuzu:///folder` (Python 3.11), `graphiti+falkordb:///folder` (3.12+).
+"""Memory in a graph that Graphiti reads: `graphiti+kuzu:///folder`, or `graphiti+falkordb:///folder` from 3.12 on.
 
 Records are episodes, and facts are edges that are valid when the fact is; a log beside them keeps everything that
 happened, so that what Graphiti cannot express is not lost. Without a model nothing is extracted and none is called.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import shutil
 import warnings
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +18,7 @@ from .parts import part
 
 T = TypeVar("T")
 _FILE = "graph.kuzu"
+_PARAMETER = re.compile(r"\$(\w+)")
 _REWRITTEN = ".rewritten"
 _TABLE = (
     "CREATE NODE TABLE IF NOT EXISTS LevChange "
@@ -29,6 +32,7 @@ class KuzuGraph:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._threads = ThreadPoolExecutor(1, "lev-memory-graph")
+        self._alone = asyncio.Lock()
         self._connection: Any = None
         self._kuzu: Any = None
         self.driver: Any = None
@@ -47,20 +51,27 @@ class KuzuGraph:
             raise
         return graph
 
-    async def rows(self, query: str, **values: Any) -> list[dict[str, Any]]:
+    async def rows(self, query: str, /, **values: Any) -> list[dict[str, Any]]:
         """The rows of a statement."""
         return await self._run(self._execute, query, values)
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
         """All statements inside, or none."""
-        await self.rows("BEGIN TRANSACTION")
-        try:
+        async with self._alone:
+            await self.rows("BEGIN TRANSACTION")
+            try:
+                yield
+            except BaseException:
+                await self.rows("ROLLBACK")
+                raise
+            await self.rows("COMMIT")
+
+    @contextlib.asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """No transaction runs meanwhile: there is one connection, and it can have one."""
+        async with self._alone:
             yield
-        except BaseException:
-            await self.rows("ROLLBACK")
-            raise
-        await self.rows("COMMIT")
 
     def of_group(self, group: str) -> Any:
         """The driver for a group: all groups lie in one database."""
@@ -68,7 +79,8 @@ class KuzuGraph:
 
     async def scrub(self) -> None:
         """Leave no byte of what was deleted: Kuzu never clears pages, so everything else is written to a new file."""
-        await self._run(self._rewrite)
+        async with self._alone:
+            await self._run(self._rewrite)
 
     async def size(self) -> int:
         """Bytes on disk."""
@@ -84,9 +96,7 @@ class KuzuGraph:
 
     def _open(self) -> None:
         base = part("driver.kuzu_driver").KuzuDriver
-        import kuzu
-
-        self._kuzu = kuzu
+        self._kuzu = import_module("kuzu")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with warnings.catch_warnings():
@@ -97,7 +107,7 @@ class KuzuGraph:
             raise self._problem(error) from None
         # Its own connections run queries side by side, outside of our transactions.
         self.driver.client.close()
-        self._connection = kuzu.Connection(self.driver.db)
+        self._connection = self._kuzu.Connection(self.driver.db)
         self._execute(_TABLE, {})
 
     def _execute(self, query: str, values: dict[str, Any]) -> list[dict[str, Any]]:
@@ -124,9 +134,7 @@ class KuzuGraph:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
         try:
-            indexed = {row["index name"] for row in self._execute("CALL SHOW_INDEXES() RETURN *", {})}
-            for statement in self._index_statements("DROP", indexed):
-                self._execute(statement, {})
+            indexed = self._drop_indexes()
             self._execute(f"EXPORT DATABASE {_quoted(work / 'all')} (format='parquet')", {})
             fresh = self._kuzu.Database(str(work / _FILE))
             connection = self._kuzu.Connection(fresh)
@@ -142,27 +150,33 @@ class KuzuGraph:
                 left.unlink()
             shutil.rmtree(work)
             self._open()
-            for statement in self._index_statements("CREATE", indexed):
-                self._execute(statement, {})
+            if indexed:
+                self._make_indexes()
         except (OSError, RuntimeError) as error:
             raise self._problem(error) from None
 
-    def _index_statements(self, verb: str, names: set[str]) -> list[str]:
-        """Statements that make or drop those of Graphiti's full-text indexes that are named."""
-        statements = part("graph_queries").get_fulltext_indices(part("driver.driver").GraphProvider.KUZU)
-        found = [statement for statement in statements if any(f"'{name}'" in statement for name in names)]
-        if verb == "CREATE":
-            return found
-        return [statement.replace("CREATE_", "DROP_").partition(", [")[0] + ");" for statement in found]
-
     async def make_indexes(self) -> None:
         """Graphiti's full-text indexes, which its Kuzu driver leaves out although its search needs them."""
-        rows = await self.rows("CALL SHOW_INDEXES() RETURN *")
-        there = {row["index name"] for row in rows}
-        statements = part("graph_queries").get_fulltext_indices(part("driver.driver").GraphProvider.KUZU)
-        for statement in statements:
-            if not any(f"'{name}'" in statement for name in there):
-                await self.rows(statement)
+        async with self._alone:
+            await self._run(self._make_indexes)
+
+    def _make_indexes(self) -> None:
+        there = self._indexes()
+        for name, statement in _index_statements().items():
+            if name not in there:
+                self._execute(statement, {})
+
+    def _drop_indexes(self) -> bool:
+        """They hold words of what was deleted; whether there were any."""
+        there = self._indexes()
+        for name, statement in _index_statements().items():
+            if name in there:
+                table = statement.split("'")[1]
+                self._execute(f"CALL DROP_FTS_INDEX('{table}', '{name}')", {})
+        return bool(there)
+
+    def _indexes(self) -> set[str]:
+        return {row["index_name"] for row in self._execute("CALL SHOW_INDEXES() RETURN *", {})}
 
     def _problem(self, error: Exception) -> StoreProblem:
         text = str(error).strip()
@@ -170,6 +184,12 @@ class KuzuGraph:
         if "lock" in text:
             return StoreProblem(f"{where} is in use by another program", help="Kuzu lets in one at a time")
         return StoreProblem(f"{where}: {text}")
+
+
+def _index_statements() -> dict[str, str]:
+    """Graphiti's statements that make full-text indexes, by their names."""
+    statements = part("graph_queries").get_fulltext_indices(part("driver.driver").GraphProvider.KUZU)
+    return {statement.split("'")[3]: statement for statement in statements}
 
 
 def _driver(base: type[Any], graph: KuzuGraph) -> type[Any]:
@@ -180,7 +200,9 @@ def _driver(base: type[Any], graph: KuzuGraph) -> type[Any]:
         _database = ""
 
         async def execute_query(self, cypher_query_: str, **values: Any) -> tuple[list[dict[str, Any]], None, None]:
-            given = {name: value for name, value in values.items() if name not in ("database_", "routing_")}
+            # Graphiti passes parameters that its statements do not have, which Kuzu refuses.
+            named = set(_PARAMETER.findall(cypher_query_))
+            given = {name: value for name, value in values.items() if name in named}
             return await graph.rows(cypher_query_, **given), None, None
 
         def clone(self, database: str) -> Any:

@@ -22,7 +22,7 @@ _AT_ONCE = 500
 class Graph(Protocol):
     """A database that Graphiti can use."""
 
-    async def rows(self, query: str, **values: Any) -> list[dict[str, Any]]:
+    async def rows(self, query: str, /, **values: Any) -> list[dict[str, Any]]:
         """The rows of a statement on the log."""
         ...
 
@@ -30,8 +30,16 @@ class Graph(Protocol):
         """All statements inside, or none."""
         ...
 
+    def alone(self) -> AbstractAsyncContextManager[None]:
+        """No transaction of ours runs meanwhile."""
+        ...
+
     def of_group(self, group: str) -> Any:
         """Graphiti's driver for a group."""
+        ...
+
+    async def make_indexes(self) -> None:
+        """What Graphiti's own search needs."""
         ...
 
     async def scrub(self) -> None:
@@ -71,9 +79,11 @@ class GraphLog:
     async def write(self, tenant: str, changes: Sequence[Change]) -> None:
         """See `Log.write`."""
         self._written.pop(tenant, None)
-        gone = [change.id for change in changes if change.op == "erase"]
+        gone = {change.id for change in changes if change.op == "erase"}
         async with self._graph.transaction():
             for id in gone:
+                if log := await self._log_of(tenant, id):
+                    await hide(self._graph.of_group(naming.group_of(log[0].scope)), log)
                 await self._graph.rows(
                     "MATCH (c:LevChange) WHERE c.tenant = $tenant AND c.id = $id DELETE c", tenant=tenant, id=id
                 )
@@ -84,7 +94,7 @@ class GraphLog:
                     " {key: r.key, tenant: r.tenant, cursor: r.cursor, id: r.id, body: r.body})",
                     rows=rows,
                 )
-            await self._show(tenant, changes)
+            await self._show(tenant, [change for change in changes if change.id not in gone])
         if gone:
             await self._graph.scrub()
         self._written[tenant] = changes[-1].cursor
@@ -103,9 +113,6 @@ class GraphLog:
             logs.setdefault(change.id, []).append(change)
         for id, log in logs.items():
             driver = self._graph.of_group(naming.group_of(log[0].scope))
-            if log[-1].op == "erase":
-                await hide(driver, tenant, id)
-                continue
             await show(driver, log if log[0].op == "put" else await self._log_of(tenant, id))
 
     async def _log_of(self, tenant: str, id: str) -> list[Change]:
