@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -67,7 +66,9 @@ def test_graphiti_reads_what_we_remember(memory_url: str) -> None:
     async def main() -> None:
         async with MemoryManager.open(memory_url, embedder=None, clock=lambda: now[0]) as memory:
             said = Record(text="Ada: tea, please.", session="s1", role="user")
-            tea = Record(type="semantic", text="Ada drinks tea", subject="Ada", predicate="drinks", data={"object": "tea"})
+            tea = Record(
+                type="semantic", text="Ada drinks tea", subject="Ada", predicate="drinks", data={"object": "tea"}
+            )
             episode, old = await memory.put([said, tea], scope=ADA)
             assert await episodes(memory, ADA) == ["Ada drinks tea", "Ada: tea, please."]
             (edge,) = await edges(memory, ADA)
@@ -76,9 +77,7 @@ def test_graphiti_reads_what_we_remember(memory_url: str) -> None:
             )  # fmt: skip
             now[0] += timedelta(days=1)
             moved = MAY + timedelta(days=9)
-            new = Record(
-                type="semantic", text="Ada drinks coffee", subject="Ada", predicate="drinks", valid_from=moved
-            )
+            new = Record(type="semantic", text="Ada drinks coffee", subject="Ada", predicate="drinks", valid_from=moved)
             await memory.supersede(old, new, scope=ADA)
             coffee, tea_edge = await edges(memory, ADA)
             assert (naive(tea_edge.invalid_at), naive(tea_edge.expired_at)) == (naive(moved), naive(now[0]))
@@ -122,12 +121,14 @@ def test_erasing_leaves_no_byte(memory_url: str, tmp_path: Path) -> None:
 KILLED = """
 import sys
 from lev_os.memory import MemoryManager, Record, Scope
+scope = Scope(tenant="acme", user="ada")
 with MemoryManager.open_sync(sys.argv[1], embedder=None) as memory:
     print("open", flush=True)
     for i in range(100_000):
-        (id,) = memory.put([Record(text=f"tea {i}", type="semantic", subject="Ada", predicate=str(i))], scope=Scope(tenant="acme", user="ada"))
+        fact = Record(text=f"tea {i}", type="semantic", subject="Ada", predicate=str(i))
+        (id,) = memory.put([fact], scope=scope)
         if i % 5 == 4:
-            memory.retract(id, scope=Scope(tenant="acme", user="ada"))
+            memory.retract(id, scope=scope)
         print(id, flush=True)
 """
 
@@ -158,7 +159,9 @@ def test_a_killed_process_loses_nothing_acknowledged(memory_url: str) -> None:
 @pytest.mark.skipif(KIND != "kuzu", reason="only Kuzu locks its file")
 def test_one_process_at_a_time(memory_url: str) -> None:
     """A second process is told so."""
-    code = "import sys; from lev_os.memory import MemoryManager as M; M.open_sync(sys.argv[1], embedder=None).__enter__()"
+    code = (
+        "import sys; from lev_os.memory import MemoryManager as M; M.open_sync(sys.argv[1], embedder=None).__enter__()"
+    )
     with MemoryManager.open_sync(memory_url, embedder=None):
         command = [sys.executable, "-c", code, memory_url]
         said = subprocess.run(command, capture_output=True, text=True, check=False).stderr
@@ -264,6 +267,6 @@ def test_other_memories_extract_nothing(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def scope() -> Iterator[Scope]:
+def scope() -> Scope:
     """A tenant whose name Graphiti would refuse."""
-    yield Scope(tenant="Ä/b_c-d", user="ada")
+    return Scope(tenant="Ä/b_c-d", user="ada")
