@@ -102,7 +102,8 @@ async def stats(work: Work, scope: Scope, moment: Moment, embedder: str | None) 
     rows = await work.all(
         "SELECT r.type, count(*), count(*) FILTER (WHERE r.retracted IS NULL AND (r.ends IS NULL OR r.ends > %s)"
         " AND (r.forgotten IS NULL OR r.forgotten > %s)), count(*) FILTER (WHERE v.row IS NULL OR v.embedder != %s)"
-        f" FROM record r LEFT JOIN embedding v ON v.row = r.row WHERE r.space = ANY(%s){test} GROUP BY r.type ORDER BY 1",
+        f" FROM record r LEFT JOIN embedding v ON v.row = r.row WHERE r.space = ANY(%s){test}"
+        " GROUP BY r.type ORDER BY 1",
         now,
         now,
         embedder or "",
