@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .exports import ExportNotFound, InvalidExports, InvalidSubpath, resolve_exports
 
 if TYPE_CHECKING:
-    from ._files import OutsidePackage
+    from ._files import OutsidePackage, path_fault
     from .discovery import Discovery, discover, environment_paths
     from .export import Export, Target
     from .exposed import expose
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .tool_cards import card_of, read_card
 
 _HOMES = {
-    "_files": ("OutsidePackage",),
+    "_files": ("OutsidePackage", "path_fault"),
     "discovery": ("Discovery", "discover", "environment_paths"),
     "export": ("Export", "Target"),
     "exposed": ("expose",),
@@ -61,6 +61,7 @@ __all__ = [
     "package_for_llm",
     "parse_manifest",
     "parse_specifier",
+    "path_fault",
     "read_card",
     "resolve_exports",
     "resolving",
