@@ -28,6 +28,7 @@ NAMES = (
     "check_flows",
     "recall",
     "remember",
+    "deliberation",
 )
 
 

@@ -8,22 +8,20 @@ packages, and those of `lev_os`, need no approval.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 from lev_os.core.errors import InvalidInput, LevError, Location, Problem
+from lev_os.core.packaging import lock as locks
+from lev_os.core.packaging.lock import LOCK, lock_of
 
 from .facts import fact
 from .files import File
 from .project import Project
 from .rule import Span
-from .writing import replace
 
-LOCK = "lev.lock"
-_TABLE = re.compile(r"(?ms)^\[approved\][^\n]*\n.*?(?=^\[|\Z)")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _EXTERNAL = re.compile(r"(?:lev://)?[A-Za-z_][\w.]*/(?:contexts|skills)/[\w./-]+")
 
@@ -120,27 +118,12 @@ def _is_installed(package: Path, root: Path) -> bool:
     return "site-packages" in parts or "dist-packages" in parts or not package.is_relative_to(root)
 
 
-def lock_of(folder: Path) -> Path:
-    """The `lev.lock` that holds for a folder: the nearest one upwards, else where it would be written."""
-    from lev_os.core.bidirectional.places import project_root
-
-    root = project_root(folder)
-    for above in (folder, *folder.parents):
-        if (above / LOCK).is_file():
-            return above / LOCK
-        if above == root:
-            break
-    return root / LOCK
-
-
 def read_lock(path: Path) -> Mapping[str, str]:
     """The digests under `[approved]`, by specifier; empty without the file. Raises `InvalidInput`."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise _unusable(path, str(error)) from None
+        data = locks.read_lock(path)
+    except LevError as error:
+        raise _unusable(path, error.message.removeprefix(f"{path}: ")) from None
     table = data.get("approved", {})
     if not isinstance(table, dict) or not all(isinstance(v, str) and _DIGEST.fullmatch(v) for v in table.values()):
         raise _unusable(path, "`[approved]` must map specifiers to `sha256:…` digests")
@@ -157,10 +140,5 @@ def approve(path: Path, digests: Mapping[str, str]) -> None:
     """Add or replace approvals; the rest of the file stays as it is. Raises `InvalidInput`, `OSError`."""
     table = {**read_lock(path), **digests}
     lines = "".join(f'"{name}" = "{digest}"\n' for name, digest in sorted(table.items()))
-    section = f"[approved] # contexts of dependencies that a person has read; `lev approve` writes them\n{lines}"
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    if _TABLE.search(text):
-        text = _TABLE.sub(lambda old: section + ("\n" if text[old.end() :] else ""), text, count=1)
-    else:
-        text = f"{text.rstrip()}\n\n{section}" if text.strip() else section
-    replace(path, text.encode())
+    note = "contexts of dependencies that a person has read; `lev approve` writes them"
+    locks.replace_table(path, "approved", lines, note)

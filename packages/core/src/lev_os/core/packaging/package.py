@@ -308,6 +308,11 @@ class Package:
         at = front.find(b"lev-kind:")
         return at >= 0 and front[at + 9 : at + 40].strip(b" \"'").startswith(b"personality")
 
+    def is_up_front(self, subpath: str) -> bool:
+        """Whether the export map names `llm-first` for a subpath: a model is to have it before it asks."""
+        key = _expand.matching_key(self.table, subpath)
+        return key is not None and "llm-first" in _conditions([self.table[key]])
+
     def file_digest(self, subpath: str, condition: str = "llm") -> str:
         """The digest of an exported file's bytes."""
         return digest_bytes(self.read_data(subpath, condition)[0])

@@ -103,7 +103,10 @@ class MemoryBackend(Protocol):
 BACKENDS: Mapping[str, tuple[str, str]] = {
     "sqlite": ("sqlite", "sqlite:///memory.db"),
     "files": ("files", "files:///memory"),
+    "postgresql": ("postgres", "postgresql://user@host/database"),
     "memory": ("sqlite", "memory://"),
+    "mastra+http": ("mastra", "mastra+http://127.0.0.1:4111"),
+    "mastra+https": ("mastra", "mastra+https://host"),
 }
 """Schemes: the module in this folder whose `connect(url, embedder)` opens it, and how its URLs look."""
 

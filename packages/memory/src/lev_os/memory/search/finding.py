@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,17 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ...lifecycle import record_of
-from ...search import bm25, ranking, speakers, words
-from ...types import MEMORY_TYPES, Filter, Moment, Probe, Scope
-from . import postings
+from ..instants import micros
+from ..types import MEMORY_TYPES, Filter, Moment, Probe, Scope
+from . import bm25, postings, ranking, speakers, words
 from .columns import Columns
-from .times import micros
-from .vectors import EXACT, Vectors
+from .source import Meanings, Source
 
 _WORDED = 1_000
 _EXACT_WORDED = 200
-_EXACT_NEAR = 500
 _COMMON = 20
 """In a large space a term held by more than one record in so many is left out when there are rarer ones."""
 _WORD = re.compile(r"[^\W_]+")
@@ -39,28 +35,31 @@ class Found:
 class Finder:
     """The arrays of one question: those of one space, or of several one behind the other."""
 
-    def __init__(self, db: sqlite3.Connection, spaces: Sequence[tuple[Columns, Vectors | None]]) -> None:
-        self._db = db
+    def __init__(self, source: Source, spaces: Sequence[tuple[Columns, Meanings | None]]) -> None:
+        self._source = source
         self._spaces = spaces
         self._starts = np.cumsum([0, *(columns.n for columns, _ in spaces)])
         self.n = int(self._starts[-1])
 
-    def search(self, scope: Scope, probe: Probe) -> list[Found]:
+    async def search(self, scope: Scope, probe: Probe) -> list[Found]:
         """The best records, best first."""
-        allowed = self._gate(scope, probe.where, probe.moment)
+        allowed = await self._gate(scope, probe.where, probe.moment)
         total = int(np.count_nonzero(allowed))
         if not total:
             return []
         names = self._names(probe.text)
         asked = speakers.without(probe.text, names)
-        found = self._postings(asked, allowed, total)
+        found = await self._postings(asked, allowed, total)
         lengths, sessions = self._array("lengths"), self._sessions()
         session_lengths = self._session_lengths(allowed, total, lengths, sessions)
         average = float(lengths.sum() if total == self.n else lengths[allowed].sum()) / total
         lexical = bm25.score(found, lengths, total, average)
         by_session = bm25.score_sessions(found, sessions, session_lengths)
         query = None if probe.embed is None else probe.embed(asked)
-        candidates, cosines = self._all(query, allowed) if self.n <= EXACT else self._some(query, allowed, lexical)
+        if self.n <= self._source.exact:
+            candidates, cosines = await self._all(query, allowed)
+        else:
+            candidates, cosines = await self._some(query, allowed, lexical)
         by_record = np.append(by_session, np.float32(0))[sessions[candidates]]
         before, after = self._neighbours(candidates)
         features = ranking.Features(
@@ -103,18 +102,18 @@ class Finder:
         ]
         return np.concatenate(parts)
 
-    def _gate(self, scope: Scope, where: Filter, moment: Moment) -> Any:
-        masks = [self._gate_of(columns, scope, where, moment) for columns, _ in self._spaces]
+    async def _gate(self, scope: Scope, where: Filter, moment: Moment) -> Any:
+        masks = [await self._gate_of(columns, scope, where, moment) for columns, _ in self._spaces]
         return masks[0] if len(masks) == 1 else np.concatenate(masks)
 
-    def _gate_of(self, columns: Columns, scope: Scope, where: Filter, moment: Moment) -> Any:
+    async def _gate_of(self, columns: Columns, scope: Scope, where: Filter, moment: Moment) -> Any:
         n = columns.n
         known = micros(moment.known_at or moment.now)
         begins = columns.begins[:n]
         mask = ~columns.gone[:n] if not where.retired else columns.rows[:n] > 0
         ends = columns.ends
         if moment.known_at is not None:
-            mask, ends = self._as_known(columns, mask.copy(), known, where)
+            mask, ends = await self._as_known(columns, mask.copy(), known, where)
         if not where.retired:
             at = known if moment.as_of is None else micros(moment.as_of)
             _close(mask, (doc for doc, end in ends.items() if end <= at))
@@ -132,9 +131,9 @@ class Finder:
             mask = mask & (begins >= micros(where.since))
         if where.until is not None:
             mask = mask & (begins < micros(where.until))
-        return self._gate_facts(columns, mask, where)
+        return await self._gate_facts(columns, mask, where)
 
-    def _gate_facts(self, columns: Columns, mask: Any, where: Filter) -> Any:
+    async def _gate_facts(self, columns: Columns, mask: Any, where: Filter) -> Any:
         asked = {
             name: value
             for name in ("subject", "predicate", "role", "pinned")
@@ -142,43 +141,32 @@ class Finder:
         }
         if not asked:
             return mask
-        tests = " AND ".join(f"{name} = ?" for name in asked)
-        statement = f"SELECT doc FROM record WHERE space = ? AND doc < ? AND {tests}"
-        docs = [doc for (doc,) in self._db.execute(statement, (columns.space, columns.n, *asked.values()))]
         passed = np.zeros(columns.n, np.bool_)
-        passed[docs] = True
+        passed[np.array(await self._source.holding(columns.space, columns.n, asked), np.int64)] = True
         return mask & passed
 
-    def _as_known(self, columns: Columns, mask: Any, known: int, where: Filter) -> tuple[Any, dict[int, int]]:
+    async def _as_known(self, columns: Columns, mask: Any, known: int, where: Filter) -> tuple[Any, dict[int, int]]:
         """The gate and the ends as they were known at a time."""
-        later = self._db.execute(
-            "SELECT doc FROM record WHERE space = ? AND recorded > ?", (columns.space, known)
-        ).fetchall()
+        later, changed = await self._source.later(columns.space, known)
         ends = dict(columns.ends)
-        changed = self._db.execute(
-            "SELECT DISTINCT r.doc, r.id FROM log l JOIN record r ON r.id = l.id AND r.space = l.space"
-            " WHERE l.space = ? AND l.op > 0 AND l.at > ?",
-            (columns.space, known),
-        ).fetchall()
-        for doc, id in changed:
-            retracted, end = state_at(self._db, columns.space, id, known)
+        for doc, retracted, end in changed:
             mask[doc] = where.retired or not retracted
             ends.pop(doc, None)
             if end is not None:
                 ends[doc] = end
-        _close(mask, (doc for (doc,) in later if doc < columns.n))
+        _close(mask, (doc for doc in later if doc < columns.n))
         return mask, ends
 
-    def _postings(self, text: str, allowed: Any, total: int) -> list[bm25.Posting]:
+    async def _postings(self, text: str, allowed: Any, total: int) -> list[bm25.Posting]:
         """Where the question's terms stand, among what is allowed."""
         found: list[bm25.Posting] = []
-        for term in self._worth_reading(list(dict.fromkeys(words.terms(text)))):
+        asked = await self._worth_reading(list(dict.fromkeys(words.terms(text))))
+        bodies = [await self._source.postings(columns.space, asked) for columns, _ in self._spaces]
+        for term in asked:
             some = [
                 (docs + start, counts)
-                for (columns, _), start in zip(self._spaces, self._starts, strict=False)
-                for docs, counts in [
-                    postings.read(self._db, columns.space, term, columns.tail.get(term, ()), columns.n)
-                ]
+                for (columns, _), start, held in zip(self._spaces, self._starts, bodies, strict=False)
+                for docs, counts in [postings.decode(term, held.get(term, b""), columns.tail.get(term, ()), columns.n)]
             ]
             places, counts = (np.concatenate(arrays) for arrays in zip(*some, strict=True))
             if total < self.n:
@@ -188,22 +176,21 @@ class Finder:
                 found.append((places, counts))
         return found
 
-    def _worth_reading(self, asked: Sequence[str]) -> Sequence[str]:
+    async def _worth_reading(self, asked: Sequence[str]) -> Sequence[str]:
         """All terms; in a large space without those that very many records hold, unless there are no others."""
-        if self.n <= EXACT:
+        if self.n <= self._source.exact:
             return asked
-        held = {
-            term: sum(postings.holders(self._db, columns.space, term) for columns, _ in self._spaces) for term in asked
-        }
+        counted = [await self._source.holders(columns.space, asked) for columns, _ in self._spaces]
+        held = {term: sum(counts.get(term, 0) for counts in counted) for term in asked}
         rare = [term for term in asked if held[term] * _COMMON <= self.n]
         return rare or sorted(asked, key=held.__getitem__)[:1]
 
-    def _all(self, query: Any | None, allowed: Any) -> tuple[Any, Any | None]:
+    async def _all(self, query: Any | None, allowed: Any) -> tuple[Any, Any | None]:
         """Every record that passed, and its cosine (None without vectors)."""
         candidates = np.flatnonzero(allowed)
         if query is None:
             return candidates, None
-        cosines = [None if vectors is None else vectors.cosines(query, columns.n) for columns, vectors in self._spaces]
+        cosines = [None if means is None else await means.every(query, columns.n) for columns, means in self._spaces]
         if all(found is None for found in cosines):
             return candidates, None
         parts = [
@@ -212,14 +199,14 @@ class Finder:
         ]
         return candidates, np.concatenate(parts)[candidates]
 
-    def _some(self, query: Any | None, allowed: Any, lexical: Any) -> tuple[Any, Any | None]:
+    async def _some(self, query: Any | None, allowed: Any, lexical: Any) -> tuple[Any, Any | None]:
         """The most promising records and their neighbours, with cosines that are exact for the best of them."""
         worded = np.flatnonzero(lexical > 0)
         worded = worded[ranking.best(lexical[worded], _WORDED)]
         near = [
-            vectors.nearest(query, allowed[start : start + columns.n]) + start
-            for (columns, vectors), start in zip(self._spaces, self._starts, strict=False)
-            if vectors is not None and query is not None
+            await means.nearest(query, allowed[start : start + columns.n]) + start
+            for (columns, means), start in zip(self._spaces, self._starts, strict=False)
+            if means is not None and query is not None
         ]
         chosen = np.concatenate((worded, *near))
         if not len(chosen):
@@ -230,16 +217,11 @@ class Finder:
         if not near or query is None:
             return candidates, None
         cosines = np.zeros(len(candidates), np.float32)
-        for (columns, vectors), start in zip(self._spaces, self._starts, strict=False):
+        surely = np.isin(candidates, worded[:_EXACT_WORDED])
+        for (columns, means), start in zip(self._spaces, self._starts, strict=False):
             first, last = np.searchsorted(candidates, (start, start + columns.n))
-            if vectors is not None and last > first:
-                docs = candidates[first:last] - start
-                found = vectors.estimate(query, docs)
-                by_words = np.flatnonzero(np.isin(candidates[first:last], worded[:_EXACT_WORDED]))
-                order = np.union1d(ranking.best(found, _EXACT_NEAR), by_words)
-                exact = vectors.exactly(self._db, query, columns.rows[docs[order]])
-                found[order] = np.where(np.isnan(exact), found[order], exact)
-                cosines[first:last] = found
+            if means is not None and last > first:
+                cosines[first:last] = await means.some(query, candidates[first:last] - start, surely[first:last])
         return candidates, cosines
 
     def _sessions(self) -> Any:
@@ -290,25 +272,6 @@ def _positions(candidates: Any, places: Any) -> Any:
     found = np.searchsorted(candidates, places)
     found[found == len(candidates)] = 0
     return np.where(candidates[found] == places, found, -1)
-
-
-def state_at(db: sqlite3.Connection, space: int, id: str, known: int) -> tuple[bool, int | None]:
-    """Whether a record was retracted, and its end, as known at a time."""
-    (content,) = db.execute("SELECT content FROM record WHERE space = ? AND id = ?", (space, id)).fetchone()
-    valid_to = record_of(content).valid_to
-    original = None if valid_to is None else micros(valid_to)
-    retracted, ends = False, original
-    changes = db.execute(
-        "SELECT op, ends FROM log WHERE id = ? AND space = ? AND op > 0 AND at <= ? ORDER BY cursor", (id, space, known)
-    )
-    for op, end in changes:
-        if op == 1:
-            ends = end
-        elif op == 2:
-            retracted = True
-        elif op == 3:
-            retracted, ends = False, original
-    return retracted, ends
 
 
 def _close(mask: Any, docs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Instants as the store keeps them: microseconds since 1970, UTC."""
+"""Instants as stores keep them: microseconds since 1970, UTC."""
 
 from __future__ import annotations
 

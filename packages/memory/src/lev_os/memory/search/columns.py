@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
@@ -11,12 +10,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .writing import terms_of
+from .fields import terms_of
+from .source import Source
 
 NEVER = np.iinfo(np.int64).max
 _LONGEST = np.iinfo(np.uint16).max
 _MOST_TRUSTS = 150
-_FIELDS = "row, doc, type, session, speaker, question, trust, terms, begins, ends, retracted, forgotten, sequence"
+_READ_AT_ONCE = 10_000
 _ARRAYS: dict[str, tuple[Any, Any]] = {
     # name: (dtype, what a doc that is not there has)
     "rows": (np.uint32, 0),
@@ -71,24 +71,21 @@ class Columns:
         for name, (dtype, empty) in _ARRAYS.items():
             setattr(self, name, np.full(0, empty, dtype))
 
-    def catch_up(self, db: sqlite3.Connection) -> None:
+    async def catch_up(self, source: Source) -> None:
         """Take in what the log says since the last time."""
-        (latest,) = db.execute("SELECT max(cursor) FROM log WHERE space = ?", (self.space,)).fetchone()
+        latest, docs, indexed = await source.state(self.space)
         if latest is None or latest == self.cursor:
             return
-        docs, indexed = db.execute("SELECT docs, indexed FROM space WHERE space = ?", (self.space,)).fetchone()
-        changed = db.execute(
-            "SELECT DISTINCT doc FROM log WHERE space = ? AND cursor > ? AND op > 0 AND doc BETWEEN 0 AND ?",
-            (self.space, self.cursor, self.n - 1),
-        ).fetchall()
-        select = f"SELECT {_FIELDS} FROM record WHERE space = ? AND doc"
-        for (doc,) in changed:
-            found = db.execute(f"{select} = ?", (self.space, doc)).fetchone()
-            self._forget(db, doc) if found is None else self._refresh(found)
+        for doc in await source.changed(self.space, self.cursor, self.n):
+            found = await source.fields(self.space, doc, doc + 1)
+            if found:
+                self._refresh(found[0])
+            else:
+                await self._forget(source, doc)
         start = self.n
         self._grow(docs)
-        self._take(db, db.execute(f"{select} >= ? ORDER BY doc", (self.space, start)))
-        self._read_tail(db, indexed)
+        await self._take(source, start, docs)
+        await self._read_tail(source, indexed)
         self.cursor = latest
 
     def session_lengths(self) -> Any:
@@ -100,15 +97,12 @@ class Columns:
             self._session_lengths, self._lengths_at = found.astype(np.float32), self.cursor
         return self._session_lengths
 
-    def _read_tail(self, db: sqlite3.Connection, indexed: int) -> None:
+    async def _read_tail(self, source: Source, indexed: int) -> None:
         """Count the terms of docs that have no postings yet."""
         if self._indexed != indexed:
             self._indexed, self._tail_end = indexed, indexed
             self.tail.clear()
-        found = db.execute(
-            "SELECT doc, content FROM record WHERE space = ? AND doc >= ? ORDER BY doc", (self.space, self._tail_end)
-        )
-        for doc, content in found:
+        for doc, content in await source.contents(self.space, self._tail_end):
             for term, count in Counter(terms_of(content)).items():
                 self.tail.setdefault(term, []).append((doc, count))
             self._tail_end = doc + 1
@@ -123,9 +117,12 @@ class Columns:
                 setattr(self, name, grown)
         self.n = max(self.n, docs)
 
-    def _take(self, db: sqlite3.Connection, found: sqlite3.Cursor) -> None:
+    async def _take(self, source: Source, start: int, end: int) -> None:
         tangled: set[str] = set()
-        while rows := found.fetchmany(2_000):
+        for first in range(start, end, _READ_AT_ONCE):
+            rows = await source.fields(self.space, first, min(first + _READ_AT_ONCE, end))
+            if not rows:
+                continue
             fields = list(zip(*rows, strict=True))
             docs = np.array(fields[1], np.int64)
             self.rows[docs] = fields[0]
@@ -142,7 +139,7 @@ class Columns:
             places = np.array([np.inf if sequence is None else sequence for sequence in fields[12]], np.float64)
             self._link(docs, places, tangled)
         for session in tangled:
-            self._untangle(db, session)
+            await self._untangle(source, session)
 
     def _trust_code(self, trust: float) -> int:
         """A small number for a trust, rounded down to hundredths where there are too many to tell apart."""
@@ -164,14 +161,14 @@ class Columns:
             if value is not None:
                 times[doc] = value
 
-    def _forget(self, db: sqlite3.Connection, doc: int) -> None:
+    async def _forget(self, source: Source, doc: int) -> None:
         code = int(self.sessions[doc])
         for name, (_, empty) in _ARRAYS.items():
             getattr(self, name)[doc] = empty
         self.ends.pop(doc, None)
         self.forgotten.pop(doc, None)
         if code >= 0:
-            self._untangle(db, self._sessions[code])
+            await self._untangle(source, self._sessions[code])
 
     def _link(self, docs: Any, places: Any, tangled: set[str]) -> None:
         """Neighbours within a session; one in which a doc does not come in its order is sorted afterwards."""
@@ -197,12 +194,8 @@ class Columns:
                 self.after[before] = docs[start]
             self._last[code] = (int(docs[end]), float(places[end]))
 
-    def _untangle(self, db: sqlite3.Connection, session: str) -> None:
-        found = db.execute(
-            "SELECT doc, sequence FROM record WHERE space = ? AND session = ? AND doc < ?"
-            " ORDER BY sequence IS NULL, sequence, row",
-            (self.space, session, self.n),
-        ).fetchall()
+    async def _untangle(self, source: Source, session: str) -> None:
+        found = await source.session(self.space, session, self.n)
         code = self.session_codes[session]
         if not found:
             self._last.pop(code, None)
