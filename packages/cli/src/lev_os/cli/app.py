@@ -20,6 +20,7 @@ COMMANDS = {
     "show": (f"{_HERE}.show", "What a model gets for a specifier."),
     "resolve": (f"{_HERE}.resolve", "Which file or object a specifier stands for."),
     "export": (f"{_HERE}.export", "Write packages out for coding agents and other hosts."),
+    "build": (f"{_HERE}.build", "Types, schemas of tools, wheel and sdist."),
     "bundle": (f"{_HERE}.bundle", "The contexts that matter most for a task, within a budget."),
     "run": (f"{_HERE}.run", "Run a flow once, or over a file of inputs."),
     "runs": (f"{_HERE}.runs", "Look at runs; answer what waits for a person."),
