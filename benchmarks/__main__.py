@@ -15,6 +15,7 @@ NAMES = (
     "discovery",
     "listing",
     "imports",
+    "builds",
     "mcp_start",
     "steps",
     "journalled",
