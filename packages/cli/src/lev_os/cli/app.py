@@ -27,6 +27,7 @@ COMMANDS = {
     "chat": (f"{_HERE}.chat", "Talk to an agent of a package."),
     "calibrate": (f"{_HERE}.calibrate", "How well conditions are judged, and which thresholds they need."),
     "memory": (f"{_HERE}.memory", "What is remembered: look, add, move, erase."),
+    "serve": (f"{_HERE}.serve", "Serve agents over HTTP: OpenAI-compatible, and A2A."),
     "mcp": (f"{_HERE}.mcp", "Serve packages and flows to an MCP host."),
     "lsp": (f"{_HERE}.lsp", "Serve an editor: findings, completion, renaming."),
     "lint-eval": (f"{_HERE}.lint_eval", "How right the rules are, over labelled files."),
