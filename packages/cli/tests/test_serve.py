@@ -26,7 +26,9 @@ def test_an_agent_is_served(tmp_path: Path) -> None:
         "--model",
         "test",
     ]
-    server = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "lev_os.cli", *said], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
     assert server.stderr is not None
     try:
         address = server.stderr.readline().split()[-1]
