@@ -1,6 +1,6 @@
 """Agents that speak with a package's contexts and hold to its constitution.
 
-Every name here loads on first use, so importing this module costs next to nothing.
+Every name here loads on first use.
 """
 
 from __future__ import annotations
@@ -9,10 +9,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .agent import Agent as Agent
     from .ceo_binding import Binding as Binding
+    from .errors import AgentFailed as AgentFailed
     from .errors import Denied as Denied
+    from .errors import LimitReached as LimitReached
+    from .events import Answer as Answer
+    from .threads import Thread as Thread
 
-_HOMES = {"Binding": "ceo_binding", "Denied": "errors"}
+_HOMES = {
+    "Agent": "agent",
+    "AgentFailed": "errors",
+    "Answer": "events",
+    "Binding": "ceo_binding",
+    "Denied": "errors",
+    "LimitReached": "errors",
+    "Thread": "threads",
+}
 
 __all__ = sorted(_HOMES)
 

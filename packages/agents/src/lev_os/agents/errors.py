@@ -31,3 +31,15 @@ class Denied(LevError):
         super().__init__(message, help=help)
         self.findings = tuple(findings)
         self.audit = audit
+
+
+class LimitReached(LevError):
+    """A run reached one of its limits and ended."""
+
+    exit_code = 3
+
+
+class AgentFailed(LevError):
+    """A run could not be carried to its end: the model misbehaved, or could not be reached."""
+
+    exit_code = 3

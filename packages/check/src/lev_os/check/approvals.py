@@ -7,7 +7,6 @@ packages, and those of `lev_os`, need no approval.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +18,12 @@ from lev_os.core.packaging.lock import LOCK, lock_of
 
 from .facts import fact
 from .files import File
+from .patterns import Pattern
 from .project import Project
 from .rule import Span
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_EXTERNAL = re.compile(r"(?:lev://)?[A-Za-z_][\w.]*/(?:contexts|skills)/[\w./-]+")
+_DIGEST = Pattern(r"sha256:[0-9a-f]{64}")
+_EXTERNAL = Pattern(r"(?:lev://)?[A-Za-z_][\w.]*/(?:contexts|skills)/[\w./-]+")
 
 
 class Named(msgspec.Struct, frozen=True, array_like=True):
@@ -62,14 +62,15 @@ def _of_flow(file: File) -> Iterator[tuple[str, Span]]:
 
 
 def _of_context(file: File) -> Iterator[tuple[str, Span]]:
-    if "lev-requires" in file.text and (head := file.frontmatter) is not None:
+    written = file.markdown.head
+    spelt = written is not None and ("lev-requires" in written.text or "\\" in written.text)
+    if spelt and (head := file.frontmatter) is not None:
         metadata = file.fields.get("metadata")
         words = metadata.get("lev-requires") if isinstance(metadata, Mapping) else None
         if isinstance(words, str):
             at = head.at(("metadata", "lev-requires"))
             yield from ((ref, file.span_at(at.line or 1, at.column or 1)) for ref in words.split())
-    if "lev://" in file.text:
-        yield from ((link.target, link.span) for link in file.markdown.links if link.target.startswith("lev://"))
+    yield from ((link.target, link.span) for link in file.markdown.links if link.target.startswith("lev://"))
 
 
 @dataclass(frozen=True)
@@ -89,33 +90,39 @@ def needed(project: Project) -> Iterator[Needed]:
 
     Raises `InvalidInput` for a `lev.lock` that cannot be used.
     """
+    every = ((file, name) for file, names in project.facts(foreign_contexts) for name in names)
+    named = [(file, name) for file, name in every if not name.specifier.startswith("lev_os")]
+    if not named:
+        return
     from lev_os.core.packaging import find
 
     lock = lock_of(project.root)
-    project.uses(lock)
+    project.uses(*_decides(project.root))
     approved: Mapping[str, str] | None = None
-    for file, names in project.facts(foreign_contexts):
-        for name in names:
-            if name.specifier.startswith("lev_os"):
+    for file, name in named:
+        try:
+            package, subpath = find(name.specifier)
+            path = package.resolve(subpath, "llm").path
+            if path is None or not _is_installed(package.root, lock.parent):
                 continue
-            try:
-                package, subpath = find(name.specifier)
-                path = package.resolve(subpath, "llm").path
-                if path is None or not _is_installed(package.root, lock.parent):
-                    continue
-                digest = package.file_digest(subpath)
-            except LevError:
-                continue
-            project.uses(path)
-            if approved is None:
-                approved = read_lock(lock)
-            span = name.start, name.end
-            yield Needed(name.specifier, digest, path, file, span, approved.get(name.specifier))
+            digest = package.file_digest(subpath)
+        except LevError:
+            continue
+        project.uses(path)
+        if approved is None:
+            approved = read_lock(lock)
+        yield Needed(name.specifier, digest, path, file, (name.start, name.end), approved.get(name.specifier))
 
 
 def _is_installed(package: Path, root: Path) -> bool:
     parts = package.parts
     return "site-packages" in parts or "dist-packages" in parts or not package.is_relative_to(root)
+
+
+def _decides(folder: Path) -> Iterator[Path]:
+    """The paths by which it is decided which lock holds: a nearer one, or a nearer root, may come to be."""
+    for lock in locks.lock_places(folder):
+        yield from (lock, lock.with_name("pyproject.toml"), lock.with_name(".git"))
 
 
 def read_lock(path: Path) -> Mapping[str, str]:

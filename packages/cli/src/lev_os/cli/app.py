@@ -24,6 +24,7 @@ COMMANDS = {
     "bundle": (f"{_HERE}.bundle", "The contexts that matter most for a task, within a budget."),
     "run": (f"{_HERE}.run", "Run a flow once, or over a file of inputs."),
     "runs": (f"{_HERE}.runs", "Look at runs; answer what waits for a person."),
+    "chat": (f"{_HERE}.chat", "Talk to an agent of a package."),
     "calibrate": (f"{_HERE}.calibrate", "How well conditions are judged, and which thresholds they need."),
     "memory": (f"{_HERE}.memory", "What is remembered: look, add, move, erase."),
     "mcp": (f"{_HERE}.mcp", "Serve packages and flows to an MCP host."),

@@ -12,10 +12,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._constitution import audit as audit
     from ._constitution import constitution as constitution
+    from ._contexts import contexts as contexts
+    from ._flows import flows as flows
+    from ._memory import memory as memory
+    from ._personalities import personalities as personalities
 
 _HOMES = {
     "audit": "_constitution",
     "constitution": "_constitution",
+    "contexts": "_contexts",
+    "flows": "_flows",
+    "memory": "_memory",
+    "personalities": "_personalities",
 }
 
 __all__ = sorted(_HOMES)

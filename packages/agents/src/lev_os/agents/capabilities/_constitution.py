@@ -131,6 +131,11 @@ class _Shared:
         return found
 
 
+def gated_run(ctx: RunContext[Any]) -> GatedRun | None:
+    """The gate of the run of this context, if the agent has one."""
+    return next((half.gated for half in ctx.capabilities.values() if isinstance(half, _Half)), None)
+
+
 class _AllOthers(type):
     """The metaclass of a class that every capability but our own two counts as a subclass of."""
 

@@ -38,13 +38,32 @@ Trail = list[AuditEntry | Approval]
 CURRENT: ContextVar[GatedRun | None] = ContextVar("lev_os_gated_run", default=None)
 """The gated run whose tool is being called here."""
 
-_MAX_TRAILS: Final = 1000
-_trails: OrderedDict[str, Trail] = OrderedDict()
+_MAX_LATEST: Final = 1000
+
+
+class _Trace:
+    """What is left of a run when it is over."""
+
+    __slots__ = ("labels", "trail")
+
+    def __init__(self) -> None:
+        self.trail: Trail = []
+        self.labels: frozenset[str] = frozenset()
+
+
+_latest: OrderedDict[str, _Trace] = OrderedDict()
 
 
 def trail_of(run: str) -> Trail:
     """The audit trail of one of the latest runs of this process."""
-    return _trails.get(run, [])
+    found = _latest.get(run)
+    return [] if found is None else found.trail
+
+
+def labels_of(run: str) -> frozenset[str]:
+    """What one of the latest runs of this process is tainted with."""
+    found = _latest.get(run)
+    return frozenset() if found is None else found.labels
 
 
 class GatedRun:
@@ -66,9 +85,9 @@ class GatedRun:
         self.agent = agent
         self.gates: tuple[Gate, ...] = (*(() if parent is None else parent.gates), *((gate,) if own else ()))
         self.sessions: tuple[GateSession, ...] = (*inherited, *own)
-        self.labels: frozenset[str] = frozenset() if parent is None else parent.labels
+        self._trace = _latest[run] = _Trace()
+        self._trace.labels = frozenset() if parent is None else parent.labels
         self.cards: dict[str, ToolCard] = {}
-        self.trail: Trail = []
         self.denied: Denied | None = None
         self.asking: list[str] = []
         """Reasons for which a person is asked about a tool call that waits."""
@@ -97,15 +116,24 @@ class GatedRun:
         self._results: dict[str, Any] = {}
         self._revisions = 0
         self._turn = 0
-        _trails[run] = self.trail
-        while len(_trails) > _MAX_TRAILS:
-            _trails.popitem(last=False)
+        while len(_latest) > _MAX_LATEST:
+            _latest.popitem(last=False)
+
+    @property
+    def trail(self) -> Trail:
+        """Every verdict and approval so far, in order."""
+        return self._trace.trail
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """What the conversation is tainted with."""
+        return self._trace.labels
 
     # -- taint -----------------------------------------------------------------------------------------------
 
     def taint(self, labels: Iterable[str]) -> None:
         """From here on, whatever comes of the conversation carries these labels too."""
-        self.labels |= frozenset(labels)
+        self._trace.labels |= frozenset(labels)
         if self._parent is not None:
             self._parent.taint(labels)
 

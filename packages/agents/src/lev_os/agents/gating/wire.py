@@ -58,7 +58,7 @@ def asked(
             if isinstance(part, UserPromptPart):
                 if newest:
                     turns.append({"user": newest[-1]})
-                newest = [_content(part.content)]
+                newest = [content(part.content)]
             elif isinstance(part, SystemPromptPart):
                 system.append(part.content)
             elif isinstance(part, ToolReturnPart):
@@ -104,7 +104,7 @@ def answered(response: ModelResponse, parameters: ModelRequestParameters) -> dic
         elif isinstance(part, NativeToolReturnPart):
             found.setdefault("native", []).append({"tool": part.tool_name, "result": returned(part.content)})
         elif isinstance(part, FilePart):
-            found.setdefault("files", []).append(_content(part.content))
+            found.setdefault("files", []).append(content(part.content))
         else:
             found.setdefault("parts", []).append(plain(part))
     text = "".join(texts)
@@ -132,8 +132,8 @@ def returned(value: Any) -> Any:
     """What a tool gave back, with what it adds for the model."""
     if isinstance(value, ToolReturn):
         given = plain(value.return_value)
-        return given if value.content is None else {"return_value": given, "content": _content(value.content)}
-    return _content(value) if _has_content(value) else plain(value)
+        return given if value.content is None else {"return_value": given, "content": content(value.content)}
+    return content(value) if _has_content(value) else plain(value)
 
 
 def plain(value: Any) -> Any:
@@ -154,19 +154,19 @@ def _has_content(value: Any) -> bool:
     )
 
 
-def _content(content: Any) -> Any:
+def content(given: Any) -> Any:
     """User content: texts as they are, texts in files decoded, other files by their kind and size."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, TextContent):
-        return content.content
-    if isinstance(content, BinaryContent):
-        if content.media_type.startswith(_TEXT_TYPES):
-            return content.data.decode("utf-8", "replace")
-        return {"file": content.media_type, "bytes": len(content.data)}
-    if isinstance(content, Sequence):
-        return [_content(item) for item in content if not isinstance(item, CachePoint)]
-    return plain(content)
+    if isinstance(given, str):
+        return given
+    if isinstance(given, TextContent):
+        return given.content
+    if isinstance(given, BinaryContent):
+        if given.media_type.startswith(_TEXT_TYPES):
+            return given.data.decode("utf-8", "replace")
+        return {"file": given.media_type, "bytes": len(given.data)}
+    if isinstance(given, Sequence):
+        return [content(item) for item in given if not isinstance(item, CachePoint)]
+    return plain(given)
 
 
 def tool_returns(messages: Iterable[ModelMessage]) -> Iterator[ToolReturnPart]:

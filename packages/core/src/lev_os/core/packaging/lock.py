@@ -19,15 +19,16 @@ LOCK = "lev.lock"
 
 def lock_of(folder: Path) -> Path:
     """The `lev.lock` that holds for a folder: the nearest one upwards, else where it would be written."""
+    places = lock_places(folder)
+    return next((lock for lock in places if lock.is_file()), places[-1])
+
+
+def lock_places(folder: Path) -> tuple[Path, ...]:
+    """Where the lock of a folder may lie, the nearest first, up to the root of its project."""
     from ..bidirectional.places import project_root
 
-    root = project_root(folder)
-    for above in (folder, *folder.parents):
-        if (above / LOCK).is_file():
-            return above / LOCK
-        if above == root:
-            break
-    return root / LOCK
+    above = (folder, *folder.parents)
+    return tuple(place / LOCK for place in above[: above.index(project_root(folder)) + 1])
 
 
 def read_lock(path: Path) -> Mapping[str, Any]:
