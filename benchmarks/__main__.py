@@ -27,6 +27,7 @@ NAMES = (
     "check_flows",
     "recall",
     "remember",
+    "export_targets",
 )
 
 

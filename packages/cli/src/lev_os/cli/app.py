@@ -20,6 +20,7 @@ COMMANDS = {
     "show": (f"{_HERE}.show", "What a model gets for a specifier."),
     "resolve": (f"{_HERE}.resolve", "Which file or object a specifier stands for."),
     "export": (f"{_HERE}.export", "Write packages out for coding agents and other hosts."),
+    "import": (f"{_HERE}.import_", "Make a package out of skills, instructions or prompts you have."),
     "run": (f"{_HERE}.run", "Run a flow once, or over a file of inputs."),
     "runs": (f"{_HERE}.runs", "Look at runs; answer what waits for a person."),
     "calibrate": (f"{_HERE}.calibrate", "How well conditions are judged, and which thresholds they need."),
