@@ -151,9 +151,9 @@ def _written(name: str, head: Head, body: str) -> str:
 
 def _yaml(value: Any) -> str:
     """A value on one line: plain words as they are, anything else in quotes."""
-    if isinstance(value, str) and re.fullmatch(r"[A-Za-z][A-Za-z0-9 _-]*[A-Za-z0-9]", value):
-        if value.lower() not in ("true", "false", "null", "yes", "no", "on", "off"):
-            return value
+    words = isinstance(value, str) and re.fullmatch(r"[A-Za-z][A-Za-z0-9 _-]*[A-Za-z0-9]", value)
+    if words and value.lower() not in ("true", "false", "null", "yes", "no", "on", "off"):
+        return str(value)
     return json.dumps(value, ensure_ascii=False)
 
 
