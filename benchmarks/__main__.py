@@ -29,6 +29,7 @@ NAMES = (
     "recall",
     "remember",
     "deliberation",
+    "export_targets",
 )
 
 

@@ -40,7 +40,7 @@ def test_what_is_made(project: Path) -> None:
 
 
 def test_schemas_are_exact(project: Path) -> None:
-    """What the syntax tree alone cannot tell, every reader of the package knows after a build, until the source changes."""
+    """What the syntax tree alone cannot tell, every reader knows after a build, until the source changes."""
     root = project / "src" / "shop"
     made(project, lazy=[TOOLS], dist=False)
     card = load_package(root).card("./tools/find")
