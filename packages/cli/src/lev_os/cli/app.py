@@ -22,6 +22,7 @@ COMMANDS = {
     "export": (f"{_HERE}.export", "Write packages out for coding agents and other hosts."),
     "build": (f"{_HERE}.build", "Types, schemas of tools, wheel and sdist."),
     "bundle": (f"{_HERE}.bundle", "The contexts that matter most for a task, within a budget."),
+    "budget": (f"{_HERE}.budget", "What packages weigh: tokens, bytes, import; against their budgets."),
     "run": (f"{_HERE}.run", "Run a flow once, or over a file of inputs."),
     "runs": (f"{_HERE}.runs", "Look at runs; answer what waits for a person."),
     "calibrate": (f"{_HERE}.calibrate", "How well conditions are judged, and which thresholds they need."),
