@@ -53,7 +53,7 @@ class Selection:
                 why = "llm-first" if name == text.specifier else f"required by {text.specifier}"
                 self._add({name: range(len(self.texts[name].passages))}, {name: why})
         self._fixed = len(self.order)
-        if self.spent > self.budget:
+        if self.chosen and self.spent > self.budget:
             names = ", ".join(f"{name} ({self._costs[name]:,})" for name in self.chosen)
             raise TooSmall(
                 f"what must be in the bundle has {self.spent:,} tokens, and the budget is {self.budget:,}: {names}",
