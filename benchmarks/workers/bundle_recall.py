@@ -27,7 +27,7 @@ ENOUGH = 0.8
 
 def sections(text):
     """(heading, text) of each section, by a walk over lines of its own."""
-    found, fence, lines = [], None, []
+    found, fence = [], None
     for line in text.split("\n"):
         mark = FENCE.match(line)
         if mark and fence is None:
@@ -102,12 +102,17 @@ if missing:
 plain = Bm25(passages)
 concatenated = "\n\n".join(texts.values())
 repomix = Path(packed).read_text(encoding="utf-8")
+embedders = {name: Remembering(name) for name in ("wordllama", "minilm")}
+
+
+def ours(name):
+    return lambda task, n: bundle(docs, budget=n, task=task, embedder=embedders.get(name)).text
+
+
 who = {
-    "words": lambda task, n: bundle(docs, budget=n, task=task).text,
-    **{
-        name: lambda task, n, embedder=Remembering(name): bundle(docs, budget=n, task=task, embedder=embedder).text
-        for name in ("wordllama", "minilm")
-    },
+    "words": ours("words"),
+    "wordllama": ours("wordllama"),
+    "minilm": ours("minilm"),
     "in order": lambda task, n: truncate(concatenated, n, "o200k_base")[0],
     "repomix": lambda task, n: truncate(repomix, n, "o200k_base")[0],
     "BM25": plain.context,

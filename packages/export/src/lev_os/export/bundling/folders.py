@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from posixpath import normpath
@@ -14,11 +13,8 @@ from lev_os.core.contexts.source import MAX_BYTES, read
 from lev_os.core.errors import InvalidInput, LevError
 
 from .model import Text
+from .walking import files_below
 
-SUFFIXES = (".md", ".markdown", ".mdx", ".rst", ".txt")
-"""The files of a folder that are read; a file that is named itself may be any text."""
-
-_SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
 _CONTROL = bytes(byte for byte in range(32) if byte not in b"\t\n\r") + b"\x7f"
 _MOST = 50_000
 
@@ -34,42 +30,12 @@ def read_folder(path: Path) -> Iterator[Text]:
         yield _text(str(path), name, {name: None})
         return
     prefix = "" if name == "." else f"{name}/"
-    found = sorted(_below(str(path), prefix, 0))
+    found = sorted((prefix + name, file) for name, file in files_below(str(path)))
     if len(found) > _MOST:
         raise LevError(f"{path} holds more than {_MOST:,} texts", help="name the folders in it that matter")
     names = dict.fromkeys(specifier for specifier, _ in found)
     for specifier, file in found:
         yield _text(file, specifier, names)
-
-
-def texts_below(path: str) -> Iterator[str]:
-    """The folders and files that `read_folder` rests on."""
-    if os.path.isfile(path):
-        yield path
-        return
-    yield path
-    for _, file in _below(path, "", 0):
-        yield file
-    for folder, folders, _ in os.walk(path):
-        folders[:] = [name for name in folders if not (name.startswith(".") or name in _SKIPPED)]
-        yield from (os.path.join(folder, name) for name in folders)
-
-
-def _below(folder: str, prefix: str, depth: int) -> Iterator[tuple[str, str]]:
-    try:
-        with os.scandir(folder) as entries:
-            listed = list(entries)
-    except OSError as error:
-        raise LevError(f"{folder} cannot be read: {error.strerror}") from None
-    for entry in listed:
-        name = entry.name
-        if name.startswith(".") or name in _SKIPPED:
-            continue
-        if name.endswith(SUFFIXES):
-            if entry.is_file():
-                yield prefix + name, entry.path
-        elif depth < 100 and entry.is_dir(follow_symlinks=False):
-            yield from _below(entry.path, f"{prefix}{name}/", depth + 1)
 
 
 def _text(file: str, specifier: str, names: dict[str, str | None]) -> Text:
