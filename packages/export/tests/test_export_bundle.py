@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lev_os.core import PackageConfig, load_package, tokens
+from lev_os.core import Package, PackageConfig, load_package, tokens
 from lev_os.core.errors import LevError
 from lev_os.export import bundle
 from lev_os.export.bundling import FORMATS, Bundle
@@ -186,6 +186,33 @@ def test_a_folder_needs_no_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "is not UTF-8" in whys(made)["bad.md"]
     assert whys(made)["empty.md"] == "it is empty"
     assert "1,048,576" in whys(made)["big.txt"]
+
+
+def test_a_wheel_that_only_brings_skills(tmp_path: Path) -> None:
+    """Its skills, and the files that they send a model to; what leads out of the package is left out."""
+    skill = tmp_path / "pkg" / ".agents" / "skills" / "use-it"
+    (skill / "references").mkdir(parents=True)
+    (skill / "SKILL.md").write_text("---\nname: use-it\ndescription: D.\n---\n# Use\n\n[more](references/more.md)\n")
+    (skill / "references" / "more.md").write_text("# More\n\nRead [this](../SKILL.md).\n")
+    (tmp_path / "secret.md").write_text("Secret.\n")
+    (skill / "references" / "out.md").symlink_to(tmp_path / "secret.md")
+    made = bundle(Package("pkg", tmp_path / "pkg", "wheel-skills", skills=["use-it"]), budget=200)
+    assert states(made) == {"use-it": "in", "more.md": "in"}
+    assert "[more](pkg/skills/use-it/references/more.md)" in made.text
+    assert "<!-- pkg/skills/use-it/references/more.md -->" in made.text
+
+
+def test_what_nobody_named(tmp_path: Path) -> None:
+    """Of installed packages only what has to do with the task; nothing must come, and a broken one stops nothing."""
+    texts = {"index": "# Shop\n\nWe sell tea.\n", "cups": "# Cups\n\nWash by hand.\n"}
+    texts |= {"lens": head(kind="personality") + "Argue about tea.\n"}
+    package = load_package(write(tmp_path / "one", texts))
+    broken = write(tmp_path / "two", {}, "format = 1\nname = 'shop'\n[exports]\nx = 1\n")
+    made = bundle(budget=200, task="tea", installed=[package, Package("other", broken)])
+    assert states(made) == {"index": "in", "cups": "out", "other": "out"}
+    assert whys(made)["cups"] == "nothing in it is about the task"
+    assert states(bundle(budget=200, installed=[package])) == {"index": "in", "cups": "in"}
+    assert states(bundle(package.export("./contexts/lens"), budget=200)) == {"lens": "in"}
 
 
 def test_sources_that_are_not_there(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from posixpath import normpath
 from urllib.parse import unquote
@@ -27,18 +27,19 @@ def read_folder(path: Path) -> Iterator[Text]:
     """
     name = path.name if path.is_absolute() else normpath(path.as_posix())
     if path.is_file():
-        yield _text(str(path), name, {name: None})
+        yield read_file(str(path), name, resolver(name, (name,)))
         return
     prefix = "" if name == "." else f"{name}/"
     found = sorted((prefix + name, file) for name, file in files_below(str(path)))
     if len(found) > _MOST:
         raise LevError(f"{path} holds more than {_MOST:,} texts", help="name the folders in it that matter")
-    names = dict.fromkeys(specifier for specifier, _ in found)
+    names = frozenset(specifier for specifier, _ in found)
     for specifier, file in found:
-        yield _text(file, specifier, names)
+        yield read_file(file, specifier, resolver(specifier, names))
 
 
-def _text(file: str, specifier: str, names: dict[str, str | None]) -> Text:
+def read_file(file: str, specifier: str, links: Callable[[str], str | None]) -> Text:
+    """One file as a text, without its head; one that cannot be read has a `fault`."""
     try:
         with open(file, "rb", buffering=0) as stream:
             data = stream.read(MAX_BYTES + 1)
@@ -50,7 +51,7 @@ def _text(file: str, specifier: str, names: dict[str, str | None]) -> Text:
     head = _head(text)
     body = text if head is None else head.body
     if head is None:
-        return Text(specifier, body, digest_bytes(body.encode()), links=_resolver(specifier, names))
+        return Text(specifier, body, digest_bytes(body.encode()), links=links)
     return Text(
         specifier,
         body,
@@ -59,7 +60,7 @@ def _text(file: str, specifier: str, names: dict[str, str | None]) -> Text:
         tuple(_beside(specifier, ref) for ref in head.words("lev-requires")),
         tuple(_beside(specifier, ref) for ref in head.words("lev-conflicts")),
         " ".join(str(head.data[key]) for key in ("name", "title", "description") if head.data.get(key)),
-        links=_resolver(specifier, names),
+        links=links,
     )
 
 
@@ -85,7 +86,8 @@ def _beside(specifier: str, ref: str) -> str:
     return normpath(f"{specifier.rpartition('/')[0] or '.'}/{ref}") if ref.startswith(".") else ref
 
 
-def _resolver(specifier: str, names: dict[str, str | None]) -> Callable[[str], str | None]:
+def resolver(specifier: str, names: Collection[str]) -> Callable[[str], str | None]:
+    """What a link in `specifier` is in a bundle: the name of the file it leads to, if that is among `names`."""
     folder = specifier.rpartition("/")[0]
 
     def resolve(target: str) -> str | None:

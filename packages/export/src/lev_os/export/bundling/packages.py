@@ -14,7 +14,9 @@ from lev_os.core.packaging import Export, Package, PackageConfig, discover, find
 from lev_os.core.packaging.for_llm import package_of, parsed
 from lev_os.core.packaging.specifiers import is_import_name
 
+from .folders import read_file, resolver
 from .model import Text
+from .walking import files_below
 
 _CONTEXTS = frozenset({"context", "personality", "skill"})
 
@@ -58,14 +60,28 @@ class Reader:
                 yield _faulty(package.name, error)
 
     def _all(self, package: Package) -> Iterator[Text]:
+        """Its contexts and skills. A personality tells a model how to think: it comes only if it is asked for."""
         for export in package.exports():
-            if _is_context(export):
+            if _is_context(export) and (export.kind != "personality" or package.is_up_front(export.subpath)):
                 try:
                     yield self._one(export)
                 except (LevError, OSError) as error:
                     if package.is_up_front(export.subpath):
                         raise
                     yield _faulty(export.specifier, error)
+                if export.kind == "skill":
+                    yield from self._beside(export)
+
+    def _beside(self, skill: Export) -> Iterator[Text]:
+        """The texts in a skill's folder, which its SKILL.md sends a model to; what leads out of the package is not."""
+        path = skill.package.target(skill.subpath, _condition(skill)).path
+        folder, inside = os.path.dirname(path or ""), skill.package.base + os.sep
+        files = {name: file for name, file in files_below(folder) if os.path.realpath(file).startswith(inside)}
+        names = {f"{skill.specifier}/{name}" for name in files if name != "SKILL.md"}
+        for name, file in sorted(files.items()):
+            specifier = f"{skill.specifier}/{name}"
+            if specifier in names:
+                yield read_file(file, specifier, resolver(specifier, names))
 
     def _one(self, export: Export) -> Text:
         """An export as a model gets it; a flow, a tool or a constitution too, when it is asked for by name."""
@@ -107,8 +123,12 @@ class Reader:
             for export in package.exports():  # `.` comes first
                 for condition in {"llm", "llm-first"} & set(export.conditions):
                     path = package.target(export.subpath, condition).path
-                    if path is not None:
-                        known[str(path)] = f"lev://{export.specifier}"
+                    if path is None:
+                        continue
+                    if export.kind == "skill":
+                        beside = files_below(str(path.parent))
+                        known |= {os.path.realpath(file): f"{export.specifier}/{name}" for name, file in beside}
+                    known[str(path)] = f"lev://{export.specifier}"
         return known
 
 
