@@ -28,6 +28,8 @@ NAMES = (
     "check_flows",
     "recall",
     "remember",
+    "bundle",
+    "tokens",
     "deliberation",
     "export_targets",
 )

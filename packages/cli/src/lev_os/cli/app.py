@@ -23,6 +23,7 @@ COMMANDS = {
     "build": (f"{_HERE}.build", "Types, schemas of tools, wheel and sdist."),
     "bundle": (f"{_HERE}.bundle", "The contexts that matter most for a task, within a budget."),
     "import": (f"{_HERE}.import_", "Make a package out of skills, instructions or prompts you have."),
+    "budget": (f"{_HERE}.budget", "What packages weigh: tokens, bytes, import; against their budgets."),
     "run": (f"{_HERE}.run", "Run a flow once, or over a file of inputs."),
     "runs": (f"{_HERE}.runs", "Look at runs; answer what waits for a person."),
     "chat": (f"{_HERE}.chat", "Talk to an agent of a package."),
