@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iter
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -149,6 +150,12 @@ class SyncMemory:
         # Lines are read by the caller's thread: they may come from a memory of the same loop.
         pages = pages_of(from_lines(lines, path=path))
         return sum(self.take_in(page, scope=scope) for page in pages)
+
+    def export_markdown(self, folder: str | Path, *, scope: Scope) -> int:
+        return self._run(self._memory.export_markdown(folder, scope=scope))
+
+    def import_markdown(self, folder: str | Path, *, scope: Scope) -> int:
+        return self._run(self._memory.import_markdown(folder, scope=scope))
 
     def take_in(self, changes: Sequence[Change], *, scope: Scope) -> int:
         return self._run(self._memory.take_in(changes, scope=scope))

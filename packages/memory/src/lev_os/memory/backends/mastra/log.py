@@ -80,8 +80,9 @@ class MastraLog:
     # Not `erase`: what a server's database still holds of deleted rows cannot be seen from here, let alone destroyed.
     # Not `concurrent`: there is no way to save a message only if nobody else has saved one.
 
-    def __init__(self, client: Memory) -> None:
+    def __init__(self, client: Memory, *, adopting: bool = True) -> None:
         self._client = client
+        self._adopting = adopting
         self._tenants: dict[str, dict[str, _Thread]] = {}
 
     async def read(self, tenant: str, after: int) -> Sequence[Change]:
@@ -168,7 +169,8 @@ class MastraLog:
             named[id] = message["id"]
             record = said_in(message, scope.session, TRUST)
             changes.append(Change(op="put", id=id, scope=scope, at=at, record=record, cursor=cursor))
-        await self._save_entries(tenant, uuid.uuid4().hex, changes, named)
+        if self._adopting:
+            await self._save_entries(tenant, uuid.uuid4().hex, changes, named)
         return changes
 
     async def _save_records(self, tenant: str, scope: Scope, batch: str, puts: Sequence[Change]) -> None:

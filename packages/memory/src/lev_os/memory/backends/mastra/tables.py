@@ -85,10 +85,11 @@ class SqliteTables:
         self._path = path
         self._db: sqlite3.Connection | None = None
         try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
             if make:
                 self._db.executescript(_SQLITE)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             self.close()
             raise StoreProblem(f"{path}: {error}") from None
 
