@@ -12,13 +12,15 @@ from typing import Any, Protocol
 import msgspec
 
 from ...errors import Conflict, NotRemembered, StoreProblem
+from ...instants import instant, micros
 from ...lifecycle import changed, changes_it, digest_of, record_of
+from ...search.fields import terms_of
+from ...search.postings import Gathered
 from ...types import Change, Scope
 from . import postings, schema, vectors
 from .reading import Reader
 from .rows import packed, to_change, to_record, within
-from .times import instant, micros
-from .writing import LOG, Writer, terms_of
+from .writing import LOG, Writer
 
 _REINDEXED = 20_000
 _OPERATIONS = {name: number for number, name in enumerate(schema.OPERATIONS)}
@@ -226,10 +228,10 @@ class SqliteStore:
                         "SELECT doc, content FROM record WHERE space = ? AND doc >= ? AND doc < ? ORDER BY doc",
                         (space, start, start + _REINDEXED),
                     )
-                    gathered = postings.Gathered()
+                    gathered = Gathered()
                     for doc, content in rows:
                         gathered.add(doc, terms_of(content))
-                    gathered.write(self.db, space)
+                    postings.write(self.db, space, gathered)
             self.db.execute("UPDATE space SET indexed = docs")
             self._new_epoch()
 
