@@ -172,6 +172,10 @@ class SyncMemory:
     def settle(self) -> None:
         self._run(self._memory.settle())
 
+    async def run(self, work: Callable[[MemoryManager], Coroutine[Any, Any, T]]) -> T:
+        """Do something with the memory from another event loop than its own."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(self._memory), self._loop))
+
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
