@@ -1,7 +1,8 @@
 """Memory as tools for flows and agents: `lev_os.memory/tools/remember` and `lev_os.memory/tools/recall`.
 
 The memory comes from `ctx.deps` (what `MemoryManager.open` or `open_sync` gave, or something that holds it as
-`memory`) and the scope from `ctx.scope`, whose keys are the fields of `Scope`. Neither is a parameter, so no model can choose whose memory is meant.
+`memory`) and the scope from `ctx.scope`, whose keys are the fields of `Scope`. Neither is a parameter, so no model can
+choose whose memory is meant.
 What `recall` answers counts as untrusted, because anybody's words may be in it; and what a model remembers is quoted
 as data when a context is assembled, because anybody may have told it to. A program that knows better puts records
 itself.

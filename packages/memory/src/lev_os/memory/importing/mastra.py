@@ -17,6 +17,7 @@ from ..backends.mastra import naming
 from ..backends.mastra.log import MastraLog
 from ..backends.mastra.messages import instant, is_ours, said_in
 from ..backends.mastra.tables import Database, PostgresTables, SqliteTables, TableClient, all_threads, messages_of
+from ..backends.mastra.working import without
 from .taking import Taking, name_of, time_of
 
 
@@ -70,8 +71,8 @@ def _working(database: Database, taking: Taking) -> None:
     query = 'SELECT id, "workingMemory", "updatedAt" FROM mastra_resources WHERE "workingMemory" IS NOT NULL'
     for resource, text, updated in database.rows(query):
         at = time_of(updated) or datetime.now(UTC)
-        if resource.startswith("lev."):
-            taking.leave("working memories of resources that are ours")
+        text = without(text)  # our part of it is records of ours
+        if not text:
             continue
         id = f"mastra:working:{resource}:{at.isoformat()}"
         taking.put(

@@ -199,6 +199,18 @@ class TableClient:
         changes.append((update, (*self._twice(now), messages[0]["threadId"])))
         await self._run(self._db.change, changes)
 
+    async def working(self, thread: str, resource: str) -> str | None:
+        """See `Client.working`."""
+        query = 'SELECT "workingMemory" FROM mastra_resources WHERE id = ?'
+        rows = await self._run(self._db.rows, query, (resource,))
+        return (rows[0][0] or "") if rows else ""
+
+    async def set_working(self, thread: str, resource: str, text: str) -> None:
+        """See `Client.set_working`."""
+        insert = self._insert("mastra_resources", ("id", "workingMemory"), ("createdAt", "updatedAt"))
+        now = stamp(datetime.now(UTC))
+        await self._run(self._db.change, [(insert, (resource, text, *self._twice(now, now)))])
+
     async def close(self) -> None:
         """See `Client.close`."""
         await self._run(self._db.close)
