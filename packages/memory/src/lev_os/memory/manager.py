@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -280,6 +281,18 @@ class MemoryManager:
         """
         pages = pages_of(from_lines(lines, path=path))
         return sum([await self.take_in(page, scope=scope) for page in pages])
+
+    async def export_markdown(self, folder: str | Path, *, scope: Scope) -> int:
+        """Write everything in the scope with its whole history into an empty folder, a file a record; how many."""
+        from .markdown import write_folder
+
+        return await write_folder(export_pages(self.backend, scope), Path(folder))
+
+    async def import_markdown(self, folder: str | Path, *, scope: Scope) -> int:
+        """Take in the files of an `export_markdown`, as `import_` does lines; how many changes were new."""
+        from .markdown import read_folder
+
+        return sum([await self.take_in(page, scope=scope) for page in pages_of(read_folder(Path(folder)))])
 
     async def take_in(self, changes: Sequence[Change], *, scope: Scope) -> int:
         """Take in changes of another memory, as `import_` does."""

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import UsageProblem
 from ..options import python_option
+
+if TYPE_CHECKING:
+    from lev_os.mcp import Lent
+
+_MEMORY = "lev_os.memory"
 
 
 @click.command("mcp")
@@ -20,6 +26,9 @@ from ..options import python_option
 @click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option("--token-file", type=click.Path(path_type=Path), help="Holds the bearer token; without it one is made.")
 @click.option("--allow-host", multiple=True, metavar="NAME[:PORT]", help="A further name that clients may ask for.")
+@click.option("--remember", is_flag=True, help="Offer remember and recall too, on the memory of `lev memory`.")
+@click.option("--tenant", default="local", show_default=True, help="Whose memory, with --remember.")
+@click.option("--user", help="Whose memory within the tenant, with --remember.")
 @click.option("--pin", is_flag=True, help="Look at what the package's own MCP servers offer, and approve it.")
 @click.option("--yes", is_flag=True, help="With --pin: do not ask before writing.")
 @python_option
@@ -32,6 +41,9 @@ def command(
     port: int,
     token_file: Path | None,
     allow_host: tuple[str, ...],
+    remember: bool,
+    tenant: str,
+    user: str | None,
     pin: bool,
     yes: bool,
     python: str | None,
@@ -46,6 +58,7 @@ def command(
       claude mcp add acme -- uv run lev mcp acme_support
       lev mcp acme_support --http --port 8765
       lev mcp acme_support --pin
+      lev mcp acme_support --remember --user ada
     """
     if not http and (token_file is not None or allow_host):
         raise UsageProblem("--token-file and --allow-host are for --http", help="add --http")
@@ -54,21 +67,42 @@ def command(
     from ..catalog import make_importable
     from ..project import project_root
 
-    served = packages or _of_project(python)
+    served = packages or _of_project(python, needed=not remember)
     make_importable(python)
     if pin:
         _pin(served, yes=yes)
         return
-    from lev_os.mcp import Listen, read_token, serve
+    from lev_os.mcp import Lent, Listen, read_token, serve
 
     token = None if token_file is None else read_token(token_file)
+    lent = Lent()
+    if remember:
+        lent = _memory(tenant, user)
+        served = (_MEMORY, *(name for name in served if name != _MEMORY))  # first, so that its tools are offered
     serve(
         served,
         root=project_root(),
         all_tools=all_tools,
         tools=None if tools is None else tuple(name.strip() for name in tools.split(",")),
         http=Listen(host, port, token, allow_host) if http else None,
+        lent=lent,
     )
+
+
+def _memory(tenant: str, user: str | None) -> Lent:
+    """The memory, opened when it is first asked for, and the scope: no model chooses either."""
+    if importlib.util.find_spec("lev_os.memory") is None:
+        raise UsageProblem(
+            "--remember needs lev-os-memory, which is not installed", help="pip install 'lev-os[memory]'"
+        )
+    from lev_os.mcp import Lent
+    from lev_os.memory import MemoryManager
+
+    from .memory._opened import address
+
+    url = address(None)
+    scope = {"tenant": tenant} | ({} if user is None else {"user": user})
+    return Lent(scope, lambda: MemoryManager.open_sync(url))
 
 
 def _pin(packages: tuple[str, ...], *, yes: bool) -> None:
@@ -88,7 +122,7 @@ def _pin(packages: tuple[str, ...], *, yes: bool) -> None:
         found.write()
 
 
-def _of_project(python: str | None) -> tuple[str, ...]:
+def _of_project(python: str | None, *, needed: bool) -> tuple[str, ...]:
     from ..catalog import discovery
     from ..project import project_root
 
@@ -96,6 +130,6 @@ def _of_project(python: str | None) -> tuple[str, ...]:
     mine = [p for p in discovery(python).packages if p.error is None and p.root.is_relative_to(root)]
     # What is installed in the project's own `.venv` lies below its root too, and is not its own.
     found = tuple(p.name for p in mine if "site-packages" not in p.root.parts)
-    if not found:
+    if not found and needed:
         raise UsageProblem("this project has no package of its own to serve", help="name one: lev mcp PACKAGE")
     return found
