@@ -21,6 +21,7 @@ COMMANDS = {
     "resolve": (f"{_HERE}.resolve", "Which file or object a specifier stands for."),
     "run": (f"{_HERE}.run", "Run a flow once, or over a file of inputs."),
     "runs": (f"{_HERE}.runs", "Look at runs; answer what waits for a person."),
+    "worker": (f"{_HERE}.worker", "Take durable runs from queues and drive them."),
     "calibrate": (f"{_HERE}.calibrate", "How well conditions are judged, and which thresholds they need."),
     "memory": (f"{_HERE}.memory", "What is remembered: look, add, move, erase."),
     "mcp": (f"{_HERE}.mcp", "Serve packages and flows to an MCP host."),

@@ -23,7 +23,8 @@ from lev_os.core.constitutional.gate import Gate
 
 from . import names, tracing
 from .course import Arrival, Course, Order, is_input, later_gate, stages
-from .host import Host, name_of, now, timed_out
+from .host import Host, now, timed_out
+from .places import name_of
 
 if TYPE_CHECKING:
     from dbos import WorkflowHandleAsync
@@ -144,7 +145,7 @@ class Drive:
             effect = self._alone()
             arrival: Arrival
             if effect is not None:
-                arrival = await DBOS.run_step_async({"name": name_of(effect)}, self._carry, effect)
+                arrival = await DBOS.run_step_async({"name": name_of(self._linked, effect)}, self._carry, effect)
             else:
                 await self._hand_over()
                 arrival = await self._first()
@@ -167,7 +168,9 @@ class Drive:
         self._steps(self.course.begin(began))
         noted: Arrival = {"began": began} | ({"gate": gate} if gate else {})
         effect = self._alone()
-        return noted if effect is None else {**noted, "step": name_of(effect), **await self._carry(effect)}
+        return (
+            noted if effect is None else {**noted, "step": name_of(self._linked, effect), **await self._carry(effect)}
+        )
 
     async def _again(self, first: Arrival) -> None:
         """Another execution has begun this run; what it recorded is fed to a new machine as DBOS reads it out."""
@@ -248,7 +251,7 @@ class Drive:
             await self._hand_back()
         changed = self._host.changed_tools(self._linked)
         if changed and not await self._host.accepted(self._run, changed):
-            await self._host.hold(self._run, f"tools have changed since the run began: {', '.join(changed)}")
+            await self._host.hold(self._run, changed)
             _leave()
 
     async def _hand_back(self) -> NoReturn:
