@@ -27,6 +27,7 @@ COMMANDS = {
     "run": (f"{_HERE}.run", "Run a flow once, or over a file of inputs."),
     "runs": (f"{_HERE}.runs", "Look at runs; answer what waits for a person."),
     "chat": (f"{_HERE}.chat", "Talk to an agent of a package."),
+    "worker": (f"{_HERE}.worker", "Take durable runs from queues and drive them."),
     "calibrate": (f"{_HERE}.calibrate", "How well conditions are judged, and which thresholds they need."),
     "memory": (f"{_HERE}.memory", "What is remembered: look, add, move, erase."),
     "serve": (f"{_HERE}.serve", "Serve agents over HTTP: OpenAI-compatible, and A2A."),
