@@ -114,6 +114,7 @@ class Project:
     _digest: Callable[[File], bytes] = field(default=lambda file: blake2b(file.text.encode(errors="replace")).digest())
     begun: int = 0
     """When the check began, in nanoseconds: what was written just before may change again unseen."""
+    _is_there: Callable[[str], bool] = field(default=lambda path: False)
     used: dict[str, None] = field(default_factory=dict)
     _made: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -153,6 +154,19 @@ class Project:
         folders of installed packages are known already.
         """
         self.used.update(dict.fromkeys(os.fspath(path) for path in paths))
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or folder, or something that cannot be looked at; findings rest on that."""
+        self.used[path] = None
+        if self._is_there(path):
+            return True
+        try:
+            os.stat(path)
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return False
+        except OSError:
+            return True
+        return True
 
     def once(self, make: Callable[[Project], T]) -> T:
         """What `make` gives for this project, made once: what several rules share."""

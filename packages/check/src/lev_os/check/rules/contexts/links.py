@@ -149,9 +149,8 @@ def link_broken(project: Project) -> Iterator[Finding]:
                 continue
             exists = known.get(path)
             if exists is None:
-                project.uses(path)
-                exists = known[path] = _exists(path)
-            if not exists and not _elsewhere(file, link):
+                exists = known[path] = project.exists(path)
+            if not exists and not _elsewhere(project, file, link):
                 shown = link.target.partition("#")[0]
                 what = "image" if link.image else "file"
                 yield Finding(
@@ -169,25 +168,14 @@ def _target(file: File, link: Reference) -> str | None:
     return os.path.normpath(os.path.join(os.path.dirname(file.path), shown)) if shown else None
 
 
-def _exists(path: str) -> bool:
-    """True too for what cannot be looked at."""
-    try:
-        os.stat(path)
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _elsewhere(file: File, link: Reference) -> bool:
+def _elsewhere(project: Project, file: File, link: Reference) -> bool:
     """Whether a skill's further page names a page of a site, or a file from the skill's folder as SKILL.md would."""
     if file.kind != "resource":
         return False
     if not os.path.splitext(link.target.partition("#")[0])[1]:
         return True
     root = next((at for at in file.path.parents[:4] if (at / "SKILL.md").exists()), None)
-    return root is not None and _exists(os.path.join(root, unquote(link.target.partition("#")[0])))
+    return root is not None and project.exists(os.path.join(root, unquote(link.target.partition("#")[0])))
 
 
 def _near(path: str) -> str | None:
