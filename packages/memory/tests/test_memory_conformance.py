@@ -11,6 +11,8 @@ import pytest
 from lev_os.memory.conformance.suite import *  # noqa: F403  # the tests and their fixtures
 
 URLS = {"memory": "memory://", "files": "files:///{tmp}/folder", "sqlite": "sqlite:///{tmp}/folder/memory.db"}
+HYBRID = "hybrid:sqlite:///{tmp}/primary.db|sqlite:///{tmp}/all.db|sqlite:///{tmp}/facts.db#types=semantic,working"
+URLS["hybrid"] = HYBRID
 SERVERS = {"postgres": "postgres_url"}
 """Backends that need a server: the fixtures that start it and answer its URL."""
 

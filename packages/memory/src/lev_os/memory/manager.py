@@ -27,10 +27,11 @@ from .transfer import (
     placed,
     to_line,
 )
-from .types import ANY, Change, Filter, Hit, Moment, Operation, Page, Probe, Record, Scope, Stats, utc
+from .types import ANY, Change, Filter, Hits, Moment, Operation, Page, Probe, Record, Scope, Stats, utc
 
 if TYPE_CHECKING:
     from .assembly import Assembly, Plan
+    from .backends.hybrid.model import Hybrid
     from .consolidation import Consolidation, Extract, Policy
     from .sync import SyncMemory
 
@@ -54,9 +55,9 @@ class MemoryManager:
     @classmethod
     @contextlib.asynccontextmanager
     async def open(
-        cls, url: str, *, embedder: EmbedderChoice = "static", clock: Callable[[], datetime] | None = None
+        cls, url: str | Hybrid, *, embedder: EmbedderChoice = "static", clock: Callable[[], datetime] | None = None
     ) -> AsyncIterator[MemoryManager]:
-        """Open the memory that a URL names (`sqlite:///memory.db`, `memory://`) and close it at the end.
+        """Open the memory that a URL (`sqlite:///memory.db`, `memory://`) or a `Hybrid` names, and close it at the end.
 
         `embedder` makes search understand meaning: `static` (fast, needs nothing), `minilm` (better, an extra), a
         name of Pydantic AI's, an `Embedder`, or None for words alone. After a change of embedder, vectors are made
@@ -78,7 +79,7 @@ class MemoryManager:
 
     @classmethod
     def open_sync(
-        cls, url: str, *, embedder: EmbedderChoice = "static", clock: Callable[[], datetime] | None = None
+        cls, url: str | Hybrid, *, embedder: EmbedderChoice = "static", clock: Callable[[], datetime] | None = None
     ) -> SyncMemory:
         """The same without `await`: a context manager whose methods block."""
         from .sync import SyncMemory
@@ -145,7 +146,7 @@ class MemoryManager:
         known_at: datetime | None = None,
         now: datetime | None = None,
         explain: bool = False,
-    ) -> list[Hit]:
+    ) -> Hits:
         """The `k` records that answer a question best, best first.
 
         Only records that are in the scope, pass the filter and hold at the moment are looked at. Expressions such as
@@ -161,7 +162,8 @@ class MemoryManager:
             period=period_in(text, moment.now),
             explain=explain,
         )
-        return list(await self.backend.search(scope, probe)) if k > 0 else []
+        found = await self.backend.search(scope, probe) if k > 0 else ()
+        return found if isinstance(found, Hits) else Hits(found)
 
     async def assemble(
         self,

@@ -19,7 +19,7 @@ from .backends import Capability
 from .consolidation import Consolidation, Extract, Policy
 from .manager import MemoryManager
 from .transfer import Migrated, from_lines, pages_of
-from .types import ANY, Change, Filter, Hit, Page, Record, Scope, Stats
+from .types import ANY, Change, Filter, Hits, Page, Record, Scope, Stats
 
 T = TypeVar("T")
 
@@ -81,7 +81,7 @@ class SyncMemory:
         known_at: datetime | None = None,
         now: datetime | None = None,
         explain: bool = False,
-    ) -> list[Hit]:
+    ) -> Hits:
         return self._run(
             self._memory.search(
                 text, scope=scope, k=k, where=where, as_of=as_of, known_at=known_at, now=now, explain=explain
