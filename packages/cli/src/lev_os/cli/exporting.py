@@ -78,13 +78,17 @@ def chosen(names: Sequence[str], python: str | None) -> list[Package]:
                 raise unknown_package(name, python)
             packages.append(found[name] if name in found else load_package(Path(name)))
     else:
-        root = str(project_root().resolve())
-        own = [package for package in found.values() if source_paths() and str(package.root.resolve()).startswith(root)]
-        own = [package for package in own if ".venv" not in package.root.parts]
+        root = project_root().resolve()
+        own = [package for package in found.values() if source_paths() and _is_own(package, root)]
         packages = own or [package for package in found.values() if package.error is None]
     for package in packages:
         package.manifest  # noqa: B018  # raises what is wrong with it
     return packages
+
+
+def _is_own(package: Package, root: Path) -> bool:
+    """Whether it lies in the project, and is not installed there."""
+    return package.root.resolve().is_relative_to(root) and "site-packages" not in package.root.parts
 
 
 def _places(wish: Wish) -> Iterator[tuple[Path, dict[str, Rendered]]]:

@@ -246,10 +246,10 @@ def _relinked(page: Page, places: dict[str, str]) -> str:
     for link in page.context.references:
         if link.path is None or link.kind == "code":
             continue
-        for path, place in places.items():
-            if os.path.samefile(link.path, os.path.join(page.export.package.base, path)):
-                anchor = link.target.partition("#")[1:]
-                text = text.replace(f"]({link.target})", f"]({place}{''.join(anchor)})")
+        place = places.get(os.path.relpath(link.path, page.export.package.base))
+        if place is not None:
+            anchor = "".join(link.target.partition("#")[1:])
+            text = text.replace(f"]({link.target})", f"]({place}{anchor})")
     return text
 
 
