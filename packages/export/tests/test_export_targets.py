@@ -345,7 +345,7 @@ def test_a_project_that_says_who_it_is(make: Make) -> None:
     (project / "pyproject.toml").write_text(
         '[project]\nname = "pack"\nversion = "1.2.3"\nreadme = "README.md"\nlicense = "MIT"\nkeywords = ["k"]\n'
         'authors = [{name = "Ada", email = "ada@example.com"}]\nscripts = {pack = "lev_os.cli:main"}\n'
-        'urls = {Homepage = "https://example.com", Repository = "https://github.com/ada/pack"}\n'
+        'urls = {Homepage = "https://example.com", Repository = "https://github.com/ada/pack/tree/main/x"}\n'
     )
     (project / "README.md").write_text("<!-- mcp-name: io.github.ada/pack-server -->\n")
     rendered = render("mcp-server", package)
@@ -385,6 +385,14 @@ def test_llms_txt_links_lead_to_files(acme: Package) -> None:
     full = files["llms-full.txt"].decode()
     for name in ("tone", "executive", "refund-policy", "escalation", "index"):
         assert acme.export(f"./contexts/{name}").for_llm()["text"].strip() in full
+
+
+def test_a_package_of_skills_alone_has_no_server(make: Make) -> None:
+    """Its skills come along as files, each with its folder."""
+    package = make({"skills/tidy/SKILL.md": SKILL.format(name="tidy"), "skills/tidy/references/a.md": "A.\n"})
+    assert render("mcp-server", package).files == {}
+    assert "mcp.json" not in render("agent-plugin", package).files
+    assert "pack/skills/tidy/references/a.md" in render("llms-txt", package).files
 
 
 def test_tools_for_model_apis(acme: Package, make: Make) -> None:
