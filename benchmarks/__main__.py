@@ -32,6 +32,8 @@ NAMES = (
     "tokens",
     "deliberation",
     "export_targets",
+    "export_targets",
+    "deliberation",
 )
 
 

@@ -20,7 +20,7 @@ from lev_os.core.tools import ToolCard
 from ..target import Lost, Rendered
 from ._parts import GENERATED, Page, Parts, compact, example_of, kebab
 
-__all__ = ["FILE", "Skill", "placed", "skills_of"]
+__all__ = ["FILE", "Skill", "files_below", "placed", "skills_of"]
 
 FILE = "SKILL.md"
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -91,7 +91,7 @@ def _copied(parts: Parts, specifier: str, path: Path) -> Skill:
     folder = path.parent
     files = {}
     executable = set()
-    for name in _walk(folder):
+    for name in files_below(folder):
         place = folder / name
         files[name] = place.read_bytes()
         if place.stat().st_mode & 0o111:
@@ -134,7 +134,7 @@ def _check(context: Context, folder: str, specifier: str) -> None:
         raise LevError(f"the description of {specifier} has more than {_MOST_DESCRIPTION:,} characters")
 
 
-def _walk(root: Path) -> Iterator[str]:
+def files_below(root: Path) -> Iterator[str]:
     """Regular files below a folder, in order; a link could lead out of the package, so none is followed."""
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(
@@ -246,10 +246,10 @@ def _relinked(page: Page, places: dict[str, str]) -> str:
     for link in page.context.references:
         if link.path is None or link.kind == "code":
             continue
-        for path, place in places.items():
-            if os.path.samefile(link.path, os.path.join(page.export.package.base, path)):
-                anchor = link.target.partition("#")[1:]
-                text = text.replace(f"]({link.target})", f"]({place}{''.join(anchor)})")
+        place = places.get(os.path.relpath(link.path, page.export.package.base))
+        if place is not None:
+            anchor = "".join(link.target.partition("#")[1:])
+            text = text.replace(f"]({link.target})", f"]({place}{anchor})")
     return text
 
 
