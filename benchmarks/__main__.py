@@ -15,6 +15,7 @@ NAMES = (
     "discovery",
     "listing",
     "imports",
+    "builds",
     "mcp_start",
     "steps",
     "journalled",
@@ -27,6 +28,7 @@ NAMES = (
     "check_flows",
     "recall",
     "remember",
+    "deliberation",
 )
 
 

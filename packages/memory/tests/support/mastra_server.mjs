@@ -1,4 +1,4 @@
-// A Mastra server with one agent and its memory in a LibSQL file: MASTRA_DB_URL, MASTRA_TOKEN, PORT (0 for any).
+// A Mastra server with one agent and its memory in a LibSQL file or PostgreSQL: MASTRA_DB_URL, MASTRA_TOKEN, PORT (0 for any).
 // It prints `ready PORT`. The agent's model is never asked.
 import { serve } from '@hono/node-server';
 import { Agent } from '@mastra/core/agent';
@@ -7,9 +7,13 @@ import { SimpleAuth } from '@mastra/core/server';
 import { MastraServer } from '@mastra/hono';
 import { LibSQLStore } from '@mastra/libsql';
 import { Memory } from '@mastra/memory';
+import { PostgresStore } from '@mastra/pg';
 import { Hono } from 'hono';
 
-const storage = new LibSQLStore({ id: 'store', url: process.env.MASTRA_DB_URL });
+const url = process.env.MASTRA_DB_URL;
+const storage = url.startsWith('postgresql:')
+  ? new PostgresStore({ id: 'store', connectionString: url })
+  : new LibSQLStore({ id: 'store', url });
 const memory = new Memory({
   storage,
   options: { lastMessages: 20, semanticRecall: false, workingMemory: { enabled: true, scope: 'resource' } },

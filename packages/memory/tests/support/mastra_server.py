@@ -17,7 +17,7 @@ AGENT = "memory-agent"
 HOME = Path(__file__).resolve().parents[4] / ".tools" / "mastra"
 _SCRIPT = Path(__file__).with_name("mastra_server.mjs")
 _PACKAGES = (
-    "@mastra/core@1.71.0", "@mastra/memory@1.31.0", "@mastra/libsql@1.23.1", "@mastra/hono@1.7.9",
+    "@mastra/core@1.71.0", "@mastra/memory@1.31.0", "@mastra/libsql@1.23.1", "@mastra/pg@1.27.1", "@mastra/hono@1.7.9",
     "@hono/node-server@1.19.19", "hono@4", "zod@4",
 )  # fmt: skip
 _NPM = ("npm", "install", "--no-save", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error")
@@ -45,11 +45,12 @@ def _install() -> None:
 
 
 @contextlib.contextmanager
-def serving(database: Path, *, port: int = 0) -> Iterator[str]:
-    """A server with its memory in a LibSQL file; the URL of that memory, token included."""
+def serving(database: Path | str, *, port: int = 0) -> Iterator[str]:
+    """A server with its memory in a LibSQL file or at PostgreSQL's URL; the URL of that memory, token included."""
     script = install() / f"server-{os.getpid()}.mjs"  # Node looks for packages from where the script lies
     shutil.copyfile(_SCRIPT, script)
-    env = {**os.environ, "MASTRA_DB_URL": f"file:{database}", "MASTRA_TOKEN": TOKEN, "PORT": str(port)}
+    where = database if isinstance(database, str) else f"file:{database}"
+    env = {**os.environ, "MASTRA_DB_URL": where, "MASTRA_TOKEN": TOKEN, "PORT": str(port)}
     try:
         with started(["node", str(script)], env | {"MASTRA_TELEMETRY_DISABLED": "1"}) as said:
             yield f"mastra+http://{TOKEN}@127.0.0.1:{said.split()[-1]}"

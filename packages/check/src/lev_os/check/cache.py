@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 import msgspec
 from lev_os.core.caches import cache_folder, replace_cache
@@ -160,6 +161,7 @@ def files_below(root: str) -> Iterable[str]:
             continue
 
 
+@cache
 def code_stamp() -> str:
     """A name for the code that checks: it changes when a rule, or anything that rules use, does."""
     import lev_os.core

@@ -105,6 +105,7 @@ class Checker:
                 diagnostics += self._packages.about_loose(file, self.selection, self._locate)
                 self.rests_on |= {**self._surroundings, **states(self._packages.referred(), self._begun)}
         diagnostics += self._about_project()
+        self._forget_what_is_gone(given)
         return self._report(given, found, diagnostics)
 
     def check_text(self, path: str | os.PathLike[str], text: str, *, alone: bool = False) -> tuple[Diagnostic, ...]:
@@ -126,7 +127,7 @@ class Checker:
         named = root is not None and (kind == "manifest" or place in self._packages.kinds(root))
         if root is not None and named and not alone:
             found += self._packages.about_one(root, file, self._files, self.selection, self._locate)
-        elif kind in ("flow", "constitution"):
+        elif kind in ("flow", "constitution", "declared-agent"):
             found += self._packages.about_loose(file, self.selection, self._locate)
         if not alone:
             found += self._project_rules(self._project())
@@ -232,7 +233,7 @@ class Checker:
             self._unreadable[path] = str(problem)
             return None
         if kind is None:
-            self._unreadable[path] = "it is neither a flow nor a constitution"
+            self._unreadable[path] = "it is neither a flow, a constitution nor an agent"
         return kind
 
     def _about_package(self, root: str) -> tuple[Diagnostic, ...]:
@@ -263,6 +264,15 @@ class Checker:
         self.rests_on |= kept.rests_on
         return kept.diagnostics
 
+    def _forget_what_is_gone(self, given: tuple[str, ...]) -> None:
+        """Of what this check was not about, keep what may be asked for again."""
+        for path in self.cache.files.keys() - self._files.keys():
+            if _is_below(path, given) or not os.path.lexists(path):
+                del self.cache.files[path]
+        for root in self.cache.packages.keys() - set(self._roots):
+            if _is_below(root, given) or not os.path.lexists(root):
+                del self.cache.packages[root]
+
     def _digest(self) -> bytes:
         """A name for all that project rules see."""
         whole = blake2b(digest_size=16)
@@ -274,7 +284,7 @@ class Checker:
         return whole.digest()
 
     def _project_rules(self, project: Project) -> list[Diagnostic]:
-        rules = self.selection.on("project")
+        rules = self.selection.on("project", frozenset(file.kind for file in self._files.values()))
         if not self._roots:
             return apply(rules, project, None, self._locate)
         with self._packages.resolving():

@@ -18,18 +18,19 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from .diagnostics import Diagnostic
+from .patterns import Pattern
 
 if TYPE_CHECKING:
     from .files import File
 
 MARK = "lev-ignore"
 UNUSED, NO_REASON, EXPIRED, MALFORMED, HARD = "CHK902", "CHK903", "CHK904", "CHK905", "CHK906"
-_MARKDOWN = re.compile(r"<!--[ \t]*lev-ignore\b")
-_HASH = re.compile(r"(?:^|(?<=\s))#[ \t]*lev-ignore\b([^\n]*)")
-_CODES = re.compile(r"[\s:]*([A-Z]{3}\d{0,3}(?:[,\s]+[A-Z]{3}\d{0,3})*)[ \t]*(?::(.*))?\Z", re.DOTALL)
-_BLANK = re.compile(r"\s*")
-_UNTIL = re.compile(r"\(until\s+(\d[^)]*)\)", re.IGNORECASE)
-_HASH_KINDS = frozenset({"flow", "constitution", "manifest", "document"})
+_MARKDOWN = Pattern(r"<!--[ \t]*lev-ignore\b")
+_HASH = Pattern(r"(?:^|(?<=\s))#[ \t]*lev-ignore\b([^\n]*)")
+_CODES = Pattern(r"[\s:]*([A-Z]{3}\d{0,3}(?:[,\s]+[A-Z]{3}\d{0,3})*)[ \t]*(?::(.*))?\Z", re.DOTALL)
+_BLANK = Pattern(r"\s*")
+_UNTIL = Pattern(r"\(until\s+(\d[^)]*)\)", re.IGNORECASE)
+_HASH_KINDS = frozenset({"flow", "constitution", "declared-agent", "manifest", "document"})
 
 
 class Suppression(msgspec.Struct, array_like=True, frozen=True):
@@ -45,8 +46,6 @@ class Suppression(msgspec.Struct, array_like=True, frozen=True):
 def suppressions_of(file: File) -> tuple[Suppression, ...]:
     """The suppressions in a file, those in code of a Markdown file left aside."""
     text = file.text
-    if MARK not in text:
-        return ()
     if file.kind in _HASH_KINDS:
         found = [(match.start(), match.end(), match[1]) for match in _HASH.finditer(text)]
     elif file.path.suffix == ".json":

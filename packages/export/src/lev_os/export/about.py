@@ -17,6 +17,7 @@ from lev_os.core import Package
 __all__ = ["About", "Person", "about"]
 
 _LINE = re.compile(r"^([A-Za-z-]+): ?(.*)$")
+_LICENCES = ("LICENSE", "LICENSE.md", "LICENSE.txt", "LICENCE", "LICENCE.md", "LICENCE.txt", "COPYING")
 _MCP_NAME = re.compile(r"mcp-name:\s*([a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+)")
 
 
@@ -28,7 +29,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """`distribution` is what is installed. `urls` has lower-case labels. `mcp_name` stands in the README."""
+    """`distribution` is what is installed. `urls` has lower-case labels. `mcp_name` stands in the README.
+
+    `requires` are requirements as they are written, those of extras too; `license_text` is the licence's file.
+    """
 
     distribution: str
     version: str | None
@@ -39,6 +43,8 @@ class About:
     urls: Mapping[str, str] | None = None
     mcp_name: str | None = None
     scripts: frozenset[str] = frozenset()
+    requires: tuple[str, ...] = ()
+    license_text: bytes | None = None
 
     @property
     def homepage(self) -> str:
@@ -71,6 +77,8 @@ def about(package: Package) -> About:
         found.urls,
         found.mcp_name,
         found.scripts,
+        found.requires,
+        found.license_text,
     )
 
 
@@ -104,7 +112,23 @@ def _from_project(project: Mapping[str, Any], folder: Path) -> About:
         {label.lower(): url for label, url in project.get("urls", {}).items()},
         _mcp_name(folder / readme) if readme else None,
         frozenset(project.get("scripts", {})),
+        _requirements(project),
+        _licence_text(folder),
     )
+
+
+def _requirements(project: Mapping[str, Any]) -> tuple[str, ...]:
+    listed = [project.get("dependencies", ()), *project.get("optional-dependencies", {}).values()]
+    return tuple(item for items in listed for item in items if isinstance(item, str))
+
+
+def _licence_text(folder: Path) -> bytes | None:
+    for name in _LICENCES:
+        try:
+            return (folder / name).read_bytes()
+        except OSError:
+            continue
+    return None
 
 
 def _mcp_name(readme: Path) -> str | None:
@@ -162,6 +186,8 @@ def _from_metadata(text: str, folder: Path) -> About:
         urls,
         found_name[1] if found_name else None,
         _scripts(folder / "entry_points.txt"),
+        tuple(fields.get("requires-dist", ())),
+        _licence_text(folder / "licenses"),
     )
 
 

@@ -70,6 +70,7 @@ TARGETS: Mapping[str, str] = {
     "well-known": "targets.well_known",
     "openai-tools": "targets.openai_tools",
     "anthropic-tools": "targets.anthropic_tools",
+    "npm": "npm",
 }
 """Targets by name: the module of this package whose `TARGET` it is, imported when it is asked for."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .listen import Listen, read_token
+from lev_os.core.listening import Listen, read_token
 
 if TYPE_CHECKING:
     from .desk import Desk

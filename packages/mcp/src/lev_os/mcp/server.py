@@ -13,6 +13,7 @@ from typing import Any
 
 import mcp_types as wire
 from lev_os.core.errors import LevError
+from lev_os.core.listening import Listen
 
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.server import Server
@@ -24,7 +25,6 @@ from .arguments import FLOW_CALLS, read_arguments
 from .catalog import Catalog, Offered, nearest
 from .desk import Desk, summary
 from .hosted import Hosted, undo
-from .listen import Listen
 from .progress import watched
 from .reading import Reading
 from .refusals import Refusing

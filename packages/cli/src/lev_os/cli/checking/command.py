@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterable
@@ -146,6 +145,8 @@ def _print(report: Report, options: Options) -> None:
 
         _lines(github.lines(report))
     elif sys.stdout.isatty():
+        import shutil
+
         _lines(text.lines(report, sources, click.style, shutil.get_terminal_size().columns))
     else:
         _lines(text.lines(report))

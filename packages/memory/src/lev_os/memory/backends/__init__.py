@@ -108,8 +108,11 @@ BACKENDS: Mapping[str, tuple[str, str]] = {
     "files": ("files", "files:///memory"),
     "postgresql": ("postgres", "postgresql://user@host/database"),
     "memory": ("sqlite", "memory://"),
+    "graphiti+kuzu": ("graphiti", "graphiti+kuzu:///folder"),
     "mastra+http": ("mastra", "mastra+http://127.0.0.1:4111"),
     "mastra+https": ("mastra", "mastra+https://host"),
+    "mastra+sqlite": ("mastra", "mastra+sqlite:///mastra.db"),
+    "mastra+postgresql": ("mastra", "mastra+postgresql://host/database"),
 }
 """Schemes: the module in this folder whose `connect(url, embedder)` opens it, and how its URLs look."""
 

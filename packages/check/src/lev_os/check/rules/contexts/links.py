@@ -15,23 +15,25 @@ from lev_os.core.documents import nearest
 
 from ...facts import fact
 from ...files import File
+from ...patterns import Pattern
 from ...project import Project
 from ...rule import Example, Finding, rule
 from .names import VERIFIED
 
 LINKING = frozenset({"skill", "resource", "instructions", "command", "agent", "context"})
-_NO_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|/|~|$")
+_NO_PATH = Pattern(r"[A-Za-z][A-Za-z0-9+.-]*:|//|/|~|$")
 _MATERIAL = frozenset(
     {"evals", "eval", "fixtures", "tests", "test", "assets", "templates", "template", "examples", "runs"}
 )
 """Folders of a skill whose pages are used, not read: their links are about other places."""
-_PLACEHOLDER = re.compile(r"[<>{}$*`|]|^[^/]*@|\.\.\.|\bpath/to\b|\bfoo\b|^(?:url|link|href)$", re.IGNORECASE)
+_PLACEHOLDER = Pattern(r"[<>{}$*`|]|^[^/]*@|\.\.\.|\bpath/to\b|\bfoo\b|^(?:url|link|href)$", re.IGNORECASE)
 _MANY = 300
 """Headings from which none is proposed: comparing takes longer than all else."""
-_OWN = re.compile(r"(?:\./)?(?!\.\./).*\.(?:md|py|sh|js|ts|json|ya?ml|txt|toml|html)")
-_ID = re.compile(r"\{#[\w.:-]+\}\s*$")
-_PUNCTUATION = re.compile(r"[^a-z0-9_ -]")
-_EXPLICIT = re.compile(r"\{#([\w.:-]+)\}|<a\s(?:[^<>]*\s)?(?:id|name)=[\"']([^\"'>]+)|\sid=[\"']([^\"'>]+)")
+_OWN = Pattern(r"(?:\./)?(?!\.\./).*\.(?:md|py|sh|js|ts|json|ya?ml|txt|toml|html)")
+_ID = Pattern(r"\{#[\w.:-]+\}\s*$")
+_SLUG = {**dict.fromkeys(range(128)), **{ord(c): c for c in "abcdefghijklmnopqrstuvwxyz0123456789_-"}, 32: "-"}
+"""What becomes of the ASCII characters of a heading."""
+_EXPLICIT = Pattern(r"\{#([\w.:-]+)\}|<a\s(?:[^<>]*\s)?(?:id|name)=[\"']([^\"'>]+)|\sid=[\"']([^\"'>]+)")
 
 
 class Reference(msgspec.Struct, frozen=True, array_like=True):
@@ -79,9 +81,9 @@ def _anchors(file: File) -> frozenset[str]:
 
 
 def _slug(text: str) -> str:
-    lowered = _ID.sub("", text).strip().lower()
+    lowered = (_ID.sub("", text) if "{#" in text else text).strip().lower()
     if lowered.isascii():
-        return _PUNCTUATION.sub("", lowered).replace(" ", "-")
+        return lowered.translate(_SLUG)
     kept = (c for c in lowered if c in " -_" or unicodedata.category(c)[0] in "LNM")
     return "".join(kept).replace(" ", "-")
 
@@ -164,7 +166,7 @@ def link_broken(project: Project) -> Iterator[Finding]:
 def _target(file: File, link: Reference) -> str | None:
     """The path that a link names; None for an anchor of the same page."""
     shown = unquote(link.target.partition("#")[0].partition("?")[0])
-    return os.path.normpath(os.path.join(file.path.parent, shown)) if shown else None
+    return os.path.normpath(os.path.join(os.path.dirname(file.path), shown)) if shown else None
 
 
 def _exists(path: str) -> bool:

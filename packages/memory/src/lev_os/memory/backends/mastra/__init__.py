@@ -1,4 +1,4 @@
-"""Memory in a Mastra server: `mastra+http://127.0.0.1:4111`, over its HTTP interface.
+"""Memory in Mastra: of a server, `mastra+http://127.0.0.1:4111`, or in its tables, `mastra+sqlite:///memory.db`.
 
 Scopes are resources, sessions threads and records messages, so that Mastra's agents read what we remember; what they
 say in those threads is remembered in turn. Mastra's own text search does not search: it answers with recent messages.
@@ -7,14 +7,17 @@ So a tenant's records are read once, and searched here with the ranking that eve
 
 from __future__ import annotations
 
+import asyncio
 import os
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from lev_os.core.errors import LevError
 
 from ..logged import LoggedBackend
+from ..sqlite.schema import path_of
 from .client import Client
 from .log import MastraLog
+from .tables import Database, PostgresTables, SqliteTables, TableClient
 
 TOKEN = "LEV_MASTRA_TOKEN"
 
@@ -24,7 +27,13 @@ class MastraBackend(LoggedBackend):
 
 
 async def connect(url: str, embedder: str | None) -> MastraBackend:
-    """Open `mastra+http://[TOKEN@]host[:port][/?agent=NAME]`, or `mastra+https://…`; see `backends.open_backend`."""
+    """Open `mastra+http://[TOKEN@]host[:port][/?agent=NAME]`, `mastra+https://…`, `mastra+sqlite:///file` or
+    `mastra+postgresql://…`; see `backends.open_backend`.
+    """
+    scheme = url.partition("://")[0].removeprefix("mastra+")
+    if scheme in ("sqlite", "postgresql"):
+        database = await asyncio.to_thread(tables_of, url)
+        return MastraBackend(MastraLog(TableClient(database)), embedder)
     client = client_of(url)
     try:
         await client.choose_agent()
@@ -32,6 +41,14 @@ async def connect(url: str, embedder: str | None) -> MastraBackend:
         await client.close()
         raise
     return MastraBackend(MastraLog(client), embedder)
+
+
+def tables_of(url: str) -> Database:
+    """The tables that `mastra+sqlite:///file` or `mastra+postgresql://…` name, made if there are none."""
+    plain = url.removeprefix("mastra+")
+    if plain.startswith("postgresql://"):
+        return PostgresTables(plain)
+    return SqliteTables(path_of(plain))
 
 
 def client_of(url: str) -> Client:

@@ -7,9 +7,10 @@ left out; a message that is not ours, in a thread that is, was said there by an 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
 
 import msgspec
 
@@ -17,7 +18,6 @@ from ...tools import TRUST
 from ...types import Change, Scope
 from .. import Capability
 from . import naming
-from .client import Client
 from .messages import (
     Entries,
     Kept,
@@ -49,6 +49,30 @@ class _Thread:
     latest: datetime = _EARLIEST
 
 
+class Memory(Protocol):
+    """Threads and messages of Mastra's, over HTTP or in its tables."""
+
+    def threads(self, mark: str) -> AsyncIterator[Mapping[str, Any]]:
+        """Threads whose `levTenant` is the mark, those that changed last first."""
+        ...
+
+    def messages(self, thread: str, resource: str) -> AsyncIterator[tuple[Message, int]]:
+        """Every message of a thread, the newest first, and how many there are."""
+        ...
+
+    async def create_thread(self, thread: str, resource: str, title: str, metadata: Mapping[str, str]) -> None:
+        """Make a thread; one that is there gets this title and metadata."""
+        ...
+
+    async def save(self, messages: Sequence[Message]) -> None:
+        """Save messages of one thread; those with an id that is there take its place."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
 class MastraLog:
     """See `Log`."""
 
@@ -56,7 +80,7 @@ class MastraLog:
     # Not `erase`: what a server's database still holds of deleted rows cannot be seen from here, let alone destroyed.
     # Not `concurrent`: there is no way to save a message only if nobody else has saved one.
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Memory) -> None:
         self._client = client
         self._tenants: dict[str, dict[str, _Thread]] = {}
 
@@ -149,7 +173,7 @@ class MastraLog:
 
     async def _save_records(self, tenant: str, scope: Scope, batch: str, puts: Sequence[Change]) -> None:
         id, resource = naming.thread_of(scope), naming.resource_of(scope)
-        thread = await self._thread(tenant, id, scope, scope.session or "(no session)")
+        thread = await self._thread(tenant, id, scope, (scope.session or "(no session)").replace("\0", "\ufffd"))
         waiting: list[Message] = []
         size = 0
         for change in puts:

@@ -8,7 +8,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from lev_os.core.errors import LevError
+from ..errors import LevError
 
 SHORTEST_TOKEN = 16
 """Characters that a token has at least."""
