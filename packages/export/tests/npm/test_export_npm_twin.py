@@ -62,10 +62,10 @@ def test_what_is_in_it(make_package: MakePackage) -> None:
     assert {(lost.specifier, lost.what.split(":")[0].split(",")[0]) for lost in made.lost} == {
         ("acme", "names no repository in [project.urls]"),
         ("acme/code", "is Python code"),
-        ("acme/flows/go", "is data"),
+        ("acme", "its flows are data"),
+        ("acme", "its tools are schemas"),
         ("acme/notes/picture.png", "is no text"),
         ("acme/tools/Thing", "is Python code"),
-        ("acme/tools/find", "is its schemas"),
     }
 
 
