@@ -54,6 +54,7 @@ def test_what_is_in_it(make_package: MakePackage) -> None:
     assert list(whole["exports"]) == [
         ".", "./contexts/tone", "./flows/go", "./lev.toml", "./notes/plain.txt", "./tools/find", "./package.json",
     ]  # fmt: skip
+    assert b'name = "go"' in made.files["dist/flows/go.js"]
     for subpath, path in (("contexts/tone", "contexts/tone.md"), ("flows/go", "flows/go.yaml")):
         content = FILES[path]
         target = whole["exports"][f"./{subpath}"]["llm"]["default"].removeprefix("./")

@@ -115,6 +115,7 @@ def _read(export: Export, condition: str) -> _Read:
         context = parsed(export, condition)
         values = {
             **_head(export, context.description),
+            "name": context.name,
             "metadata": context.metadata,
             "priority": context.priority,
             "requires": list(context.requires),
@@ -139,6 +140,7 @@ def _flow(export: Export, condition: str) -> _Read:
     item = as_text(export, condition)
     values = {
         **_head(export, tree.description),
+        "name": tree.name,
         "inputSchema": tree.input_schema,
         "outputSchema": tree.output_schema,
         "definition": tree_to_data(tree),
