@@ -32,8 +32,6 @@ NAMES = (
     "tokens",
     "deliberation",
     "export_targets",
-    "export_targets",
-    "deliberation",
 )
 
 
