@@ -208,6 +208,18 @@ def test_two_packages_with_a_skill_of_one_name(make: Make) -> None:
             render(target, one, two)
 
 
+def test_a_bad_skill_of_somebody_else_stops_nothing(tmp_path: Path) -> None:
+    """A wheel that brings skills is not ours to mend: the good one is taken, the other told."""
+    for name, text in (("good", SKILL.format(name="good")), ("bad", SKILL.format(name="other"))):
+        (tmp_path / ".agents/skills" / name).mkdir(parents=True)
+        (tmp_path / ".agents/skills" / name / "SKILL.md").write_text(text)
+    rendered = render("skills", Package("theirs", tmp_path, "wheel-skills", "1.0", skills=("bad", "good")))
+    assert {path.split("/")[2] for path in rendered.files} == {"good"}
+    [item] = rendered.lost
+    assert item.specifier == "theirs/skills/bad"
+    assert "is left out: the skill" in item.what
+
+
 def test_package_names_that_become_one(make: Make) -> None:
     """`a_b` and `a__b` are different packages and one skill."""
     one, two = make({"contexts/x.md": "x"}, "a_b"), make({"contexts/x.md": "x"}, "a__b")

@@ -212,6 +212,13 @@ def test_folders_and_files_in_each_others_places(tmp_path: Path) -> None:
             write(tmp_path, wanted, force=True)
 
 
+def test_a_pipe_in_the_place_of_a_file(tmp_path: Path) -> None:
+    """It is neither read, which would never end, nor replaced."""
+    os.mkfifo(tmp_path / "a")
+    with pytest.raises(LevError, match="something that is no file is there"):
+        write(tmp_path, files(a="1"), force=True)
+
+
 def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     """Also with --force, and for blocks."""
     outside = tmp_path / "outside"

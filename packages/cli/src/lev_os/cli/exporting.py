@@ -81,6 +81,9 @@ def chosen(names: Sequence[str], python: str | None) -> list[Package]:
         root = project_root().resolve()
         own = [package for package in found.values() if source_paths() and _is_own(package, root)]
         packages = own or [package for package in found.values() if package.error is None]
+        for package in found.values():
+            if not own and package.error is not None:
+                note(f"{click.style('left out', fg='yellow')}: {package.name}: {package.error}")
     for package in packages:
         package.manifest  # noqa: B018  # raises what is wrong with it
     return packages

@@ -20,7 +20,7 @@ from lev_os.core.tools import ToolCard
 from ..target import Lost, Rendered
 from ._parts import GENERATED, Page, Parts, compact, example_of, kebab
 
-__all__ = ["FILE", "Skill", "files_below", "placed", "skills_of"]
+__all__ = ["FILE", "Shelf", "Skill", "files_below", "placed", "skills_of"]
 
 FILE = "SKILL.md"
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -44,36 +44,54 @@ class Skill:
     """Where contexts lie in it, by specifier."""
 
 
-def skills_of(every: Sequence[Parts]) -> tuple[Skill, ...]:
-    """The skills of all packages, sorted by name; raises `LevError` for names that hosts refuse, or that two share."""
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Skills sorted by name. `lost` is what of them cannot be expressed, and what of other people's is left out."""
+
+    skills: tuple[Skill, ...]
+    lost: tuple[Lost, ...]
+
+
+def skills_of(every: Sequence[Parts]) -> Shelf:
+    """The skills of all packages. Raises `LevError` for names that hosts refuse, or that two packages share.
+
+    A wheel that merely brings skills belongs to somebody else: what hosts would refuse of it is left out, and told.
+    """
     found: dict[str, Skill] = {}
+    lost: list[Lost] = []
     for parts in every:
-        for skill in _skills_of(parts):
+        for skill in _skills_of(parts, lost):
             other = found.setdefault(skill.name, skill)
             if other is not skill:
                 raise LevError(
                     f"{other.package} and {skill.package} both export a skill named {skill.name!r}",
                     help="hosts find skills by name alone: choose one of the packages with --package",
                 )
-    return tuple(found[name] for name in sorted(found))
+            lost += skill.lost
+    return Shelf(tuple(found[name] for name in sorted(found)), tuple(lost))
 
 
-def placed(skills: Sequence[Skill], *folders: str) -> Rendered:
+def placed(shelf: Shelf, *folders: str) -> Rendered:
     """The skills below each folder (`.agents/skills`)."""
     files: dict[str, bytes] = {}
     executable: set[str] = set()
     for folder in folders:
-        for skill in skills:
+        for skill in shelf.skills:
             files |= {f"{folder}/{skill.name}/{path}": data for path, data in skill.files.items()}
             executable |= {f"{folder}/{skill.name}/{path}" for path in skill.executable}
-    lost = tuple(item for skill in skills for item in skill.lost)
-    return Rendered(files, lost=lost, executable=frozenset(executable))
+    return Rendered(files, lost=shelf.lost, executable=frozenset(executable))
 
 
-def _skills_of(parts: Parts) -> Iterator[Skill]:
+def _skills_of(parts: Parts, lost: list[Lost]) -> Iterator[Skill]:
     names = set()
     for export, path in parts.skills:
-        skill = _copied(parts, export.specifier, path)
+        try:
+            skill = _copied(parts, export.specifier, path)
+        except LevError as error:
+            if parts.package.source != "wheel-skills":
+                raise
+            lost.append(Lost(export.specifier, f"is left out: {error.message}"))
+            continue
         names.add(skill.name)
         yield skill
     for page in parts.pages:
