@@ -15,6 +15,7 @@ NAMES = (
     "discovery",
     "listing",
     "imports",
+    "builds",
     "mcp_start",
     "steps",
     "journalled",
@@ -28,6 +29,10 @@ NAMES = (
     "check_flows",
     "recall",
     "remember",
+    "bundle",
+    "tokens",
+    "deliberation",
+    "export_targets",
 )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .agent import Agent as Agent
+    from .ceo_binding import Binding as Binding
     from .errors import AgentFailed as AgentFailed
     from .errors import Denied as Denied
     from .errors import LimitReached as LimitReached
@@ -20,6 +21,7 @@ _HOMES = {
     "Agent": "agent",
     "AgentFailed": "errors",
     "Answer": "events",
+    "Binding": "ceo_binding",
     "Denied": "errors",
     "LimitReached": "errors",
     "Thread": "threads",

@@ -25,7 +25,6 @@ import msgspec
 from ..errors import LevError
 from . import _threads, values
 from ._flights import Flights, now
-from ._resuming import current_version, linked_flow, refuse_changed_cards
 from ._streaming import Streams, gates_of
 from .effects import Effect, Failure, FailureKind, Outcome, Record, Step
 from .events import EffectFinished, EffectStarted, Event, RunResult, VerdictGiven
@@ -33,6 +32,7 @@ from .executor import Executor
 from .journal import Journal, JournalUnwritable
 from .places import files_folder, new_run
 from .replaying import rebuild, started
+from .resuming import current_version, linked_flow, refuse_changed_cards
 from .tracing import spans_of
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from .. import canonical
 from ..constitutional.constitution import Constitution
 from ..constitutional.gate import Gate
 from ..errors import LevError
-from ._resuming import LaterGate, added_since, stages
 from .effects import Failure, Outcome, Record, Step, Usage
 from .journal import Entry, JournalDamaged, is_busy, read_journal
+from .resuming import LaterGate, added_since, stages
 
 if TYPE_CHECKING:
     from ..flowmind.link import LinkedFlow

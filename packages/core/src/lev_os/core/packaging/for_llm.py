@@ -65,7 +65,7 @@ def package_for_llm(
     if not isinstance(conditions, str):
         conditions = "llm-first" if "llm-first" in conditions else "llm"
     if isinstance(package, PackageConfig):
-        loaded = _from_config(package)
+        loaded = package_of(package)
     else:
         loaded = package if isinstance(package, Package) else load_package(package)
     parts: dict[str, list[dict[str, Any]]] = {"contexts": [], "flows": [], "tools": []}
@@ -183,7 +183,7 @@ def _tokens(text: str) -> int:
     return count(text)
 
 
-def _from_config(config: PackageConfig) -> Package:
+def package_of(config: PackageConfig) -> Package:
     """A package whose export map covers the folders that a configuration names."""
     given = {
         "contexts_dir": config.contexts_dir,

@@ -35,25 +35,22 @@ class Passages(msgspec.Struct, frozen=True, array_like=True):
     parts: tuple[Passage, ...]
 
 
-def _digest(text: str) -> bytes:
-    """The same for texts that differ in white space alone."""
-    return blake2b(text.encode("utf-8", "replace").translate(None, _BLANK), digest_size=12).digest()
-
-
 @fact("passages", kinds=MARKDOWN_KINDS - {"resource"}, type=Passages)
 def passages(file: File) -> Passages:
-    """Paragraphs of at least 240 characters, below the frontmatter."""
+    """Paragraphs of at least 240 characters, below the frontmatter; their digests do not depend on white space."""
     text = file.text
     head = file.markdown.head
     at = head.span[1] if head else 0
     whole = at
     parts: list[Passage] = []
-    while at < len(text):
-        end = text.find("\n\n", at)
-        end = len(text) if end < 0 else end
+    for paragraph in text[at:].split("\n\n"):
+        end = at + len(paragraph)
         if end - at >= _LEAST:
-            parts.append(Passage(_digest(text[at:end]), at, end))
+            words = paragraph.encode("utf-8", "replace").translate(None, _BLANK)
+            parts.append(Passage(blake2b(words, digest_size=12).digest(), at, end))
         at = end + 2
+    if not parts:
+        return Passages(b"", ())
     body = text[whole:].strip().encode("utf-8", "replace")
     return Passages(blake2b(body, digest_size=12).digest(), tuple(parts))
 
