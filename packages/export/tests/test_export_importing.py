@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -220,13 +221,47 @@ def test_what_cannot_be_a_context_is_told(tmp_path: Path) -> None:
         "b/AGENTS.md": b"\xff\xfe",
         "c/AGENTS.md": "---\nname: [\n---\nx\n",
     }
-    taken = Taken("x")
-    with pytest.raises(LevError):
-        read("agents-md", lay(tmp_path, files))
-    (tmp_path / "b/AGENTS.md").unlink()
-    taken = read("agents-md", tmp_path)
+    taken = read("agents-md", lay(tmp_path, files))
     assert set(taken.contexts) == {"agents"}
-    assert sum("not taken" in note for note in taken.notes) == 2
+    assert sum("not taken" in note for note in taken.notes) == 3
+
+
+@pytest.mark.parametrize(
+    ("format", "place"),
+    [
+        ("skills", "s/SKILL.md"),
+        ("intent", "skills/s/SKILL.md"),
+        ("agents-md", "s/AGENTS.md"),
+        ("apm", ".apm/context/s.context.md"),
+        ("dotprompt", "s.prompt"),
+        ("prompty", "s.prompty"),
+        ("tile", "docs/s.md"),
+    ],
+)
+def test_links_and_pipes_are_not_read(format: str, place: str, tmp_path: Path) -> None:
+    """A link may lead anywhere, a pipe never ends."""
+    (tmp_path / "secret").write_text("---\nname: s\ndescription: Secret.\n---\nSecret.\n")
+    root = lay(
+        tmp_path / "root",
+        {
+            "apm.yml": "name: x\n",
+            "package.json": "{}",
+            "tile.json": '{"name": "a/b", "docs": "docs/index.md"}',
+            "docs/index.md": "x\n",
+        },
+    )
+    for make_it in (lambda file: file.symlink_to(tmp_path / "secret"), os.mkfifo):
+        file = root / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        make_it(file)
+        try:
+            taken = read(format, root)
+        except LevError:
+            taken = Taken("x")
+        assert b"Secret" not in b"".join(taken.contexts.values())
+        assert not taken.skills
+        assert not taken.flows
+        file.unlink()
 
 
 @pytest.mark.parametrize("format", FORMATS)

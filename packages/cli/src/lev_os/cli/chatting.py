@@ -28,6 +28,25 @@ Ctrl-C   stops an answer; nothing of it is kept"""
 _WIDTH = 300
 
 
+def open_agent(specifier: str, choice: ModelChoice, python: str | None) -> Agent:
+    """An agent with its model open; raises `UsageProblem` for what is no agent, `NoModel` when there is none."""
+    from lev_os.agents import Agent
+
+    export = export_of(specifier, python)
+    if export.kind != "agent":
+        raise UsageProblem(
+            f"{export.specifier} is a {export.kind}, not an agent", help="`lev list --kind agent` lists agents"
+        )
+    agent = Agent.from_package(
+        export.specifier,
+        model=choice.name,
+        allow_weak_decisions=choice.allow_weak_decisions,
+        root=project_root(),
+    )
+    agent.model  # noqa: B018  # opened now, so that its absence is said at once
+    return agent
+
+
 class Chat:
     """One agent and one thread."""
 
@@ -40,20 +59,9 @@ class Chat:
     @classmethod
     def open(cls, specifier: str, thread: str | None, choice: ModelChoice, python: str | None) -> Chat:
         """Raises `UsageProblem` for what is no agent, `NoModel` when there is none: before anything is typed."""
-        from lev_os.agents import Agent, Thread
+        from lev_os.agents import Thread
 
-        export = export_of(specifier, python)
-        if export.kind != "agent":
-            raise UsageProblem(
-                f"{export.specifier} is a {export.kind}, not an agent", help="`lev list --kind agent` lists agents"
-            )
-        agent = Agent.from_package(
-            export.specifier,
-            model=choice.name,
-            allow_weak_decisions=choice.allow_weak_decisions,
-            root=project_root(),
-        )
-        agent.model  # noqa: B018  # opened now, so that its absence is said at once
+        agent = open_agent(specifier, choice, python)
         return cls(agent, Thread() if thread is None else agent.thread(thread))
 
     # -- one answer ------------------------------------------------------------------------------------------

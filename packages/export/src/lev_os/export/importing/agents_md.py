@@ -25,11 +25,11 @@ def read(path: Path) -> Taken:
     seen: dict[str, str] = {}
     for file in [path] if path.is_file() else list(_files(root)):
         where = file.relative_to(root).as_posix()
-        if split(file.read_bytes(), where).block is not None:
-            taken.note(where, "the block of `lev export` in it is not taken")
         head = head_of(file, taken, where)
         if head is None:
             continue
+        if split(file.read_bytes(), where).block is not None:
+            taken.note(where, "the block of `lev export` in it is not taken")
         body = re.sub(r"(?ms)^<!-- lev export: begin\b.*?^<!-- lev export: end\b[^\n]*-->\n?", "", head.body)
         if not body.strip():
             continue
@@ -54,7 +54,7 @@ def _files(root: Path) -> Iterator[Path]:
         )
         for name in sorted(files):
             place = Path(folder, name)
-            if (name in _NAMES or name.endswith(_ENDS)) and not place.is_symlink():
+            if (name in _NAMES or name.endswith(_ENDS)) and place.is_file() and not place.is_symlink():
                 yield place
 
 

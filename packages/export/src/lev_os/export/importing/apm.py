@@ -16,7 +16,7 @@ from lev_os.core.documents import read_yaml
 from lev_os.core.errors import LevError
 
 from ._prompts import Prompt, take
-from .taken import Head, Taken, head_of, text_of
+from .taken import Head, Taken, files_named, head_of, text_of
 
 __all__ = ["read"]
 
@@ -33,11 +33,11 @@ def read(path: Path) -> Taken:
     taken = _manifest(root)
     for folder in (root / ".apm", root / ".github"):
         for pattern in _TEXTS:
-            for file in _found(folder, pattern):
+            for file in files_named(folder, pattern):
                 _text(file, root, taken)
-        for file in _found(folder, "*.prompt.md"):
+        for file in files_named(folder, "*.prompt.md"):
             _prompt(file, root, taken)
-        for file in _found(folder, "SKILL.md"):
+        for file in files_named(folder, "SKILL.md"):
             taken.skill(file.parent, _where(file, root))
     if (root / "SKILL.md").is_file():
         taken.skill(root, "SKILL.md", name=taken.name)
@@ -74,10 +74,6 @@ def _dependencies(data: Mapping[str, Any]) -> Iterator[str]:
         for items in groups.values() if isinstance(groups, Mapping) else ():
             for item in items if isinstance(items, list) else ():
                 yield item if isinstance(item, str) else str(item.get("name") or item.get("git") or item)
-
-
-def _found(folder: Path, pattern: str) -> list[Path]:
-    return sorted(file for file in folder.rglob(pattern) if file.is_file() and not file.is_symlink())
 
 
 def _where(file: Path, root: Path) -> str:

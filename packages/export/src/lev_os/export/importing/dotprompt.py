@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ._prompts import Prompt, object_of, take
-from .taken import Taken, head_of
+from .taken import Taken, files_named, head_of
 
 __all__ = ["picoschema", "read"]
 
@@ -28,7 +28,7 @@ def read(path: Path) -> Taken:
     """Every prompt at or below `path`."""
     root = path if path.is_dir() else path.parent
     taken = Taken(root.resolve().name)
-    for file in sorted(root.rglob("*.prompt")) if path.is_dir() else [path]:
+    for file in files_named(root, "*.prompt") if path.is_dir() else [path]:
         where = file.relative_to(root).as_posix()
         if file.name.startswith("_"):
             taken.note(where, "not taken: it is a part of other prompts")

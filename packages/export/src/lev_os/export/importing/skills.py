@@ -35,5 +35,6 @@ def skill_folders(root: Path) -> Iterator[Path]:
         folders[:] = sorted(
             name for name in folders if name not in _SKIPPED and not os.path.islink(os.path.join(folder, name))
         )
-        if "SKILL.md" in files:
+        skill = os.path.join(folder, "SKILL.md")
+        if "SKILL.md" in files and os.path.isfile(skill) and not os.path.islink(skill):
             yield Path(folder)

@@ -16,7 +16,7 @@ from lev_os.core.errors import LevError
 
 from ..targets._parts import kebab
 
-__all__ = ["Head", "Taken", "head_of", "text_of"]
+__all__ = ["Head", "Taken", "files_named", "head_of", "text_of"]
 
 _SKILL = "SKILL.md"
 _SKILL_KEYS = ("name", "description", "license", "compatibility", "allowed-tools", "metadata")
@@ -63,6 +63,9 @@ class Taken:
     def skill(self, folder: Path, where: str, *, name: str | None = None) -> None:
         """Take a folder with a SKILL.md, byte for byte where its head is as the format wants it."""
         files = {path: (folder / path).read_bytes() for path in _below(folder)}
+        if _SKILL not in files:
+            self.note(where, f"not taken: there is no {_SKILL} in its folder")
+            return
         wanted = kebab(name or folder.resolve().name)[:_MOST_NAME].strip("-")
         try:
             head = read_frontmatter(_text(files[_SKILL]), path=where)
@@ -122,8 +125,15 @@ def head_of(path: Path, taken: Taken, where: str) -> Frontmatter | None:
         return None
 
 
+def files_named(folder: Path, pattern: str) -> list[Path]:
+    """Regular files below a folder, in order; links are not followed."""
+    return sorted(file for file in folder.rglob(pattern) if file.is_file() and not file.is_symlink())
+
+
 def text_of(path: Path) -> str:
-    """The characters of a file, with `\\n` line ends and no byte order mark; raises `LevError`."""
+    """The characters of a regular file, with `\\n` line ends and no byte order mark; raises `LevError`."""
+    if not path.is_file():  # a pipe would never end
+        raise LevError(f"{path} is not a regular file")
     try:
         return _text(path.read_bytes())
     except OSError as error:

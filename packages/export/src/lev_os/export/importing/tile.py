@@ -9,7 +9,7 @@ from typing import Any
 
 from lev_os.core.errors import LevError
 
-from .taken import Head, Taken, head_of, text_of
+from .taken import Head, Taken, files_named, head_of, text_of
 
 __all__ = ["read"]
 
@@ -69,7 +69,7 @@ def _docs(root: Path, entry: str, taken: Taken) -> None:
     if first is None:
         return
     # In this order, so that the entry page keeps its name where another is called the same.
-    pages = [first, *sorted(page for page in first.parent.rglob("*.md") if page.resolve() != first)]
+    pages = [first, *(page for page in files_named(first.parent, "*.md") if page != first)]
     for page in pages:
         where = page.resolve().relative_to(root.resolve()).as_posix()
         if page.name == "SKILL.md" or (head := head_of(page, taken, where)) is None:
