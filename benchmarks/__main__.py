@@ -22,13 +22,17 @@ NAMES = (
     "tracing",
     "growth",
     "gate",
+    "agents",
     "judgement",
     "check",
     "drift",
     "check_flows",
     "recall",
     "remember",
+    "bundle",
+    "tokens",
     "deliberation",
+    "export_targets",
 )
 
 

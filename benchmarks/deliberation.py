@@ -22,7 +22,7 @@ def measure(_rounds: int) -> list[Row]:
     except CannotMeasure as error:
         return [Row("deliberation", None, "", met=None, note=f"not measured: {error}")]
     count, right, tokens = found["count"], found["right"], found["tokens"]
-    note = f"{count} decisions, {found['lenses']:.1f} lenses each; chance is 0.5"
+    note = f"{count} decisions, {found['lenses']:.1f} lenses each, {found['undecided']} undecided; chance is 0.5"
     return [
         Row("right decisions by lenses", right["lenses"] / count, "", "one prompt", right["one"] / count, note=note),
         Row("the same, for the same tokens", right["lenses"] / count, "", "samples of it", right["samples"] / count),

@@ -18,6 +18,7 @@ from lev_os.core import Flow
 from lev_os.core.bidirectional import run
 from lev_os.core.flowmind.build import ask, return_
 from lev_os.core.llm_runtime import open_model
+from lev_os.core.personalities.tools import UNDECIDED
 
 ONE = Flow.build(
     "decide",
@@ -64,7 +65,7 @@ async def main(path: str, count: int) -> None:
     items = json.loads(Path(path).read_text(encoding="utf-8"))[:count]
     right: Counter[str] = Counter()
     tokens: Counter[str] = Counter()
-    asked = 0
+    asked = undecided = 0
     for item in items:
         choice, used = await _once(item, model)
         right["one"] += choice == item["right"]
@@ -72,6 +73,7 @@ async def main(path: str, count: int) -> None:
         found = await deliberate(item["question"], item["options"], model=model, judge=False, at_most=4)
         budget = sum(map(_tokens, found.usage))
         right["lenses"] += found.decision == item["options"][item["right"]]
+        undecided += found.decision == UNDECIDED
         tokens["lenses"] += budget
         asked += sum(len(each.asked) for each in found.rounds)
         votes: list[int] = []
@@ -82,7 +84,17 @@ async def main(path: str, count: int) -> None:
             spent += used
         right["samples"] += Counter(votes).most_common(1)[0][0] == item["right"]
         tokens["samples"] += spent
-    print(json.dumps({"count": len(items), "right": right, "tokens": tokens, "lenses": asked / len(items)}))
+    print(
+        json.dumps(
+            {
+                "count": len(items),
+                "right": right,
+                "tokens": tokens,
+                "lenses": asked / len(items),
+                "undecided": undecided,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

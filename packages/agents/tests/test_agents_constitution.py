@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agent_doubles import MEND, NO_SECRET, answers, law, rule, talks
+from agent_doubles import MEND, NO_SECRET, Steady, answers, law, rule, talks
 from lev_os.agents import Denied, capabilities
 from lev_os.core import Constitution, InvalidInput, LevError, canonical, tool
 from pydantic import BaseModel
@@ -19,7 +19,7 @@ BASELINE = Constitution.baseline()
 
 def gated(model: Any, law: Any, **more: Any) -> Agent[None, Any]:
     given = {name: more.pop(name) for name in ("effects", "prompts", "history", "audit") if name in more}
-    return Agent(model, capabilities=[capabilities.constitution(law, **given)], **more)
+    return Steady(model, capabilities=[capabilities.constitution(law, **given)], **more)
 
 
 def rulings(run: Any) -> list[tuple[str, str]]:
@@ -28,7 +28,7 @@ def rulings(run: Any) -> list[tuple[str, str]]:
 
 def test_a_plain_agent_holds_to_a_package() -> None:
     """What nothing objects to passes, and every verdict is in the trail."""
-    agent = Agent(TestModel(custom_output_text="Hello."), capabilities=[capabilities.constitution("acme_support")])
+    agent = Steady(TestModel(custom_output_text="Hello."), capabilities=[capabilities.constitution("acme_support")])
     result = agent.run_sync("hi")
     assert result.output == "Hello."
     assert rulings(result) == [("pre", "allow"), ("post", "allow")]
@@ -120,7 +120,7 @@ def test_declared_effects_are_known_and_pure_tools_just_run() -> None:
 def test_what_costs_money_waits_for_a_person() -> None:
     """An ask becomes a deferred tool call with the reason; the approval lets exactly this call out, once."""
     model = answers(ModelResponse([ToolCallPart("pay", {"cents": 5}, "c1")]), ModelResponse([TextPart("done")]))
-    agent: Agent[None, Any] = gated(model, BASELINE, tools=[pay], output_type=[str, DeferredToolRequests])
+    agent = gated(model, BASELINE, tools=[pay], output_type=[str, DeferredToolRequests])
     waiting = agent.run_sync("pay")
     assert isinstance(waiting.output, DeferredToolRequests)
     (call,) = waiting.output.approvals
@@ -135,7 +135,7 @@ def test_what_costs_money_waits_for_a_person() -> None:
 def test_a_refusal_of_a_person_keeps_the_tool_from_running() -> None:
     """The model hears that it was refused."""
     model = answers(ModelResponse([ToolCallPart("pay", {"cents": 5}, "c1")]), ModelResponse([TextPart("all right")]))
-    agent: Agent[None, Any] = gated(model, BASELINE, tools=[pay], output_type=[str, DeferredToolRequests])
+    agent = gated(model, BASELINE, tools=[pay], output_type=[str, DeferredToolRequests])
     waiting = agent.run_sync("pay")
     refused = DeferredToolResults(approvals={"c1": False})
     done = agent.run_sync(message_history=waiting.all_messages(), deferred_tool_results=refused)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from lev_os.core import Constitution
 from lev_os.core.constitutional import Check, JudgeSpec, Principle
 from lev_os.core.constitutional.model import Mode, OnViolation
+from pydantic_ai import Agent
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ThinkingPart, ToolCallPart
 from pydantic_ai.models.function import (
     AgentInfo,
@@ -49,6 +51,13 @@ MEND = law(
         "T-MEND", "revise", phases=("post",), regex={"pattern": "promise", "fields": ["result.answer"], "max_match": 7}
     )
 )
+
+
+class Steady(Agent[Any, Any]):
+    """An agent whose `run_sync` leaves no event loop behind, as Pydantic AI's does."""
+
+    def run_sync(self, *given: Any, **options: Any) -> Any:
+        return asyncio.run(self.run(*given, **options))
 
 
 class Scripted(FunctionModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from functools import cached_property
@@ -18,6 +18,7 @@ from lev_os.core.agents import AgentDeclaration, AgentLinks
 from lev_os.core.bidirectional.places import project_root, runs_folder
 from lev_os.core.constitutional import Gate
 from lev_os.core.packaging import Package, find
+from lev_os.core.packaging.deps import deps_of
 from lev_os.core.packaging.for_llm import parsed
 from lev_os.memory import MemoryManager
 from pydantic_ai import DeferredToolRequests, DeferredToolResults, StructuredDict, UsageLimits
@@ -45,7 +46,6 @@ from .gating.run import labels_of
 from .models import agent_model
 from .threads import Thread
 from .toolsets import FlowToolset, PackageToolset, World
-from .toolsets.world import deps_of
 
 Approve = Callable[[ToAsk], bool | Awaitable[bool]]
 """Asks a person; the answer is a person's."""
@@ -159,7 +159,7 @@ class Agent:
         thread: Thread | str | None = None,
         approve: Approve | None = None,
         approvals: Mapping[str, bool] | None = None,
-    ) -> AsyncIterator[AgentEvent]:
+    ) -> AsyncGenerator[AgentEvent]:
         """`run`, seen as it happens; the last event is `Finished`. Closing the iterator stops the run."""
         events = self._events(prompt, thread, approve, approvals, streaming=True)
         async with contextlib.aclosing(events):

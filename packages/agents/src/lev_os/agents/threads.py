@@ -96,7 +96,7 @@ class Thread:
         except (msgspec.DecodeError, ValidationError, KeyError, TypeError) as error:
             at = Location(None if self.path is None else str(self.path), number)
             message = f"this line of the thread cannot be read: {str(error).splitlines()[0]}"
-            raise InvalidInput([Problem("AGT301", message, at, "move the file away to begin a new thread")]) from None
+            raise InvalidInput([Problem("THR101", message, at, "move the file away to begin a new thread")]) from None
         self.messages += messages
         self.labels |= labels
 

@@ -30,7 +30,7 @@ _HASH = Pattern(r"(?:^|(?<=\s))#[ \t]*lev-ignore\b([^\n]*)")
 _CODES = Pattern(r"[\s:]*([A-Z]{3}\d{0,3}(?:[,\s]+[A-Z]{3}\d{0,3})*)[ \t]*(?::(.*))?\Z", re.DOTALL)
 _BLANK = Pattern(r"\s*")
 _UNTIL = Pattern(r"\(until\s+(\d[^)]*)\)", re.IGNORECASE)
-_HASH_KINDS = frozenset({"flow", "constitution", "manifest", "document"})
+_HASH_KINDS = frozenset({"flow", "constitution", "declared-agent", "manifest", "document"})
 
 
 class Suppression(msgspec.Struct, array_like=True, frozen=True):

@@ -20,4 +20,4 @@ def serve_http(server: Server[Any], listen: Listen) -> None:
     # The guard has looked at Host and Origin before.
     settings = TransportSecuritySettings(enable_dns_rebinding_protection=False)
     app = server.streamable_http_app(streamable_http_path=PATH, transport_security=settings)
-    serve(app, listen, name="lev mcp", path=PATH)
+    serve(lambda _: app, listen, name="lev mcp", path=PATH)

@@ -42,7 +42,7 @@ def serve(
     all_tools: bool = False,
     tools: tuple[str, ...] | None = None,
     http: Listen | None = None,
-    lent: Lent = Lent(),
+    lent: Lent | None = None,
 ) -> None:
     """Serve packages (import names or folders): over stdin and stdout until the host closes them, or over HTTP.
 

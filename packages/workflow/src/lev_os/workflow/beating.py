@@ -215,6 +215,13 @@ class Beat:
                 rows.wake(self._client, row.workflow_id)
 
 
+def is_served(database: Database, queue: str) -> bool:
+    """Whether a living worker takes runs from a queue."""
+    with database.begin() as connection:
+        alive = connection.execute(sa.select(workers.c.queues).where(workers.c.seen > database.clock - DEAD)).scalars()
+        return any(queue in queues for queues in alive)
+
+
 _OURS = frozenset({names.RUN, names.EFFECT, names.ANSWER, names.ALARM})
 
 

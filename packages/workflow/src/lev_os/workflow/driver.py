@@ -13,21 +13,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
 
 import msgspec
 from dbos import DBOS, SetWorkflowAttributes, SetWorkflowID
 from lev_os.core.bidirectional.effects import Effect, Outcome, Step
+from lev_os.core.bidirectional.tracing import spans_of
 from lev_os.core.constitutional.gate import Gate
 
 from . import names, tracing
 from .course import Arrival, Course, Order, is_input, later_gate, stages
-from .host import Host, name_of, now, timed_out
+from .host import Host, now, timed_out
+from .places import name_of
 
 if TYPE_CHECKING:
     from dbos import WorkflowHandleAsync
     from lev_os.core.bidirectional.executor import Executor
+    from lev_os.core.bidirectional.tracing import Spans
     from lev_os.core.constitutional import Constitution
 
 _BRIEF = 5.0
@@ -119,6 +123,9 @@ class Drive:
         self._beside: dict[str, Effect] = {}
         """Open effects that were handed over, by the ids that their results come under."""
         self._signals: dict[str, int] = {}
+        self._spans: Spans | None = None
+        self._live = False
+        """Whether what was recorded has been read out, and steps are carried out."""
 
     @property
     def course(self) -> Course:
@@ -131,6 +138,8 @@ class Drive:
             try:
                 return await self._to_the_end()
             finally:
+                if self._spans is not None:
+                    self._spans.close(now())
                 self._executor.close()
 
     async def _to_the_end(self) -> dict[str, Any]:
@@ -144,7 +153,7 @@ class Drive:
             effect = self._alone()
             arrival: Arrival
             if effect is not None:
-                arrival = await DBOS.run_step_async({"name": name_of(effect)}, self._carry, effect)
+                arrival = await DBOS.run_step_async({"name": name_of(self._linked, effect)}, self._carry, effect)
             else:
                 await self._hand_over()
                 arrival = await self._first()
@@ -163,11 +172,15 @@ class Drive:
         added = self._host.added(self._linked, [])
         gate = Gate(*added).pinned if added else None
         self._course = Course(self._order, self._linked, gate=gate)
+        self._spans = spans_of(self.course.machine, self._executor)
+        self._live = True
         began = now()
         self._steps(self.course.begin(began))
         noted: Arrival = {"began": began} | ({"gate": gate} if gate else {})
         effect = self._alone()
-        return noted if effect is None else {**noted, "step": name_of(effect), **await self._carry(effect)}
+        return (
+            noted if effect is None else {**noted, "step": name_of(self._linked, effect), **await self._carry(effect)}
+        )
 
     async def _again(self, first: Arrival) -> None:
         """Another execution has begun this run; what it recorded is fed to a new machine as DBOS reads it out."""
@@ -176,7 +189,15 @@ class Drive:
         self._added = self._host.added(self._linked, known)
         later = later_gate([*known, self._added] if self._added else known)
         self._course = Course(self._order, self._linked, gate=first.get("gate"), later=later)
+        self._spans = spans_of(self.course.machine, self._executor)
         self._steps(self.course.begin(first["began"]))
+
+    def _going_on(self) -> None:
+        """From here on nothing is recorded yet."""
+        if not self._live:
+            self._live = True
+            if self._spans is not None:
+                self._spans.going_on(self.course.machine.effects, now())
 
     def _take(self, arrival: Arrival) -> None:
         key = arrival.get("key")
@@ -189,6 +210,9 @@ class Drive:
 
     def _steps(self, taken: list[Step]) -> None:
         """Drop what a step does not want any more."""
+        if self._live and self._spans is not None:
+            for step in taken:
+                self._spans.step(step)
         dropped = {token for step in taken for token in step.cancelled}
         if not dropped:
             return
@@ -216,16 +240,20 @@ class Drive:
     async def _carry(self, effect: Effect) -> Arrival:
         """The body of a step: carried out now, or stopped because the run is to end."""
         await self._may_go_on()
-        after = self.course.after
-        noted: Arrival = {"after": after}
+        self._going_on()
+        noted: Arrival = {"after": self.course.after}
         if self._added:
             noted["added"] = [constitution.pinned() for constitution in self._added]
             self._added = []
         since = self.course.machine.now
-        arrival = await self._unless_ended(self._host.carry_out(effect, self._executor, self._run, since=since))
-        return {**noted, **arrival}
+        carry_out: Callable[[], Awaitable[Arrival]] = partial(
+            self._host.carry_out, effect, self._executor, self._run, since=since
+        )
+        if self._spans is not None:
+            carry_out = self._spans.around(effect, carry_out)
+        return {**noted, **await self._unless_ended(carry_out())}
 
-    async def _unless_ended(self, work: Coroutine[Any, Any, Arrival]) -> Arrival:
+    async def _unless_ended(self, work: Awaitable[Arrival]) -> Arrival:
         """What comes of `work`, or that the run is to end, whichever is first."""
         task = asyncio.ensure_future(work)
         waking = asyncio.ensure_future(self._woken.wait())
@@ -248,7 +276,7 @@ class Drive:
             await self._hand_back()
         changed = self._host.changed_tools(self._linked)
         if changed and not await self._host.accepted(self._run, changed):
-            await self._host.hold(self._run, f"tools have changed since the run began: {', '.join(changed)}")
+            await self._host.hold(self._run, changed)
             _leave()
 
     async def _hand_back(self) -> NoReturn:
@@ -308,6 +336,7 @@ class Drive:
 
     async def _arrived(self, expected: dict[str, Effect | None]) -> Arrival:
         """The body of a step: wait for the first of several, and say what came of it."""
+        self._going_on()
         handles: list[WorkflowHandleAsync[Any]] = [
             await DBOS.retrieve_workflow_async(name, existing_workflow=False) for name in expected
         ]

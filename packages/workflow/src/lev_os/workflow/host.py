@@ -7,7 +7,7 @@ import contextlib
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,11 +130,13 @@ class Host:
             if await asyncio.to_thread(rows.begun, self.client, expected):
                 await self.wake(run)
 
-    async def hold(self, run: str, reason: str) -> None:
-        """Take a run out of the worker until a person says that it may go on."""
+    async def hold(self, run: str, changed: dict[str, str]) -> None:
+        """Take a run out of the worker until a person accepts that its tools have changed."""
+        reason = f"tools have changed since the run began: {', '.join(changed)}"
         log.warning("run %s is held: %s", run, reason)
         if await self.owns(run):
-            await asyncio.to_thread(self._cancel, run, {"waits": [], "expects": [], "held": reason})
+            held = {"waits": [], "expects": [], "held": reason, "changed": changed}
+            await asyncio.to_thread(self._cancel, run, held)
 
     def drop(self, own: str) -> None:
         """An effect is not wanted any more, wherever it is under way."""
@@ -202,20 +204,23 @@ class Host:
         """The constitutions that hold now and that the run does not know."""
         return added_since(linked, self.latest(linked), known)
 
-    def changed_tools(self, linked: LinkedFlow) -> list[str]:
-        """The tools of a run that are declared otherwise now."""
+    def changed_tools(self, linked: LinkedFlow) -> dict[str, str]:
+        """The tools of a run that are declared otherwise now, with the digests of their cards as they are now."""
         latest = self.latest(linked)
         if latest is None or latest.digest == linked.digest:
-            return []
+            return {}
         present = cards(latest)
-        return sorted(
-            name for name, card in cards(linked).items() if name in present and present[name].digest != card.digest
-        )
+        return {
+            name: present[name].digest
+            for name, card in sorted(cards(linked).items())
+            if name in present and present[name].digest != card.digest
+        }
 
-    async def accepted(self, run: str, changed: list[str]) -> bool:
+    async def accepted(self, run: str, changed: dict[str, str]) -> bool:
         """Whether a person has said that a run may go on with these tools as they are now."""
         found = await asyncio.to_thread(rows.row, self.client, run)
-        return set(changed) <= set((found.attributes or {}).get("accepted", ()))
+        known = (found.attributes or {}).get("accepted") or {}
+        return all(known.get(name) == digest for name, digest in changed.items())
 
     # -- effects -------------------------------------------------------------------------------------------
 
@@ -266,9 +271,3 @@ async def _in_time(effect: Effect, executor: Executor, since: float) -> Any:
 def timed_out(effect: Effect) -> Failure:
     """What a machine is told of an effect whose time is over."""
     return Failure(kind="timeout", message=f"no result in time from {effect.request.get('name') or effect.kind}")
-
-
-def name_of(effect: Effect) -> str:
-    """What a step is called in lists: its kind and its place."""
-    request: Mapping[str, Any] = effect.request
-    return f"{effect.kind} {request.get('step') or request.get('name') or effect.path}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,10 +136,11 @@ def list_states(
         if len(read) < page or (limit is not None and len(found) >= limit):
             break
     found = found[:limit]
-    return [_with_step(database, state) for state in found] if steps else found
+    return [with_step(database, state) for state in found] if steps else found
 
 
-def _with_step(database: Database, state: RunState) -> RunState:
+def with_step(database: Database, state: RunState) -> RunState:
+    """The same, with the step that the run came to last."""
     return msgspec.structs.replace(state, step=_step(database, state))
 
 
@@ -184,6 +186,16 @@ def dead_letters(database: Database, *, limit: int | None = None) -> list[RunSta
     kinds = ("failed", "denied", "dead")
     found = [state for kind in kinds for state in list_states(database, status=kind, limit=limit, steps=True)]
     return sorted(found, key=lambda state: state.started, reverse=True)[:limit]
+
+
+def ended_before(database: Database, at: float) -> list[str]:
+    """The runs that were over at a time, in seconds since the epoch."""
+    before = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+    over = ["SUCCESS", "ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+    found = database.client.list_workflows(
+        name=names.RUN, status=over, completed_before=before, load_input=False, load_output=False
+    )
+    return [row.workflow_id for row in found]
 
 
 def delete(database: Database, runs: Iterable[str]) -> int:

@@ -22,7 +22,7 @@ from .fences import Statement, read_fence
 from .shell import SHELL, Command, commands_in, commands_of, words_of
 
 PYTHON = frozenset({"python", "py", "python3", "py3", "pycon", "ipython", "{.python", "{.py"})
-_SPAN = Pattern(r"@?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(.*\))?")
+_SPAN = Pattern(r"@?([A-Za-z_]\w*)(?:\.[A-Za-z_]\w*)*(?:\(.*\))?")
 _IMPORT = Pattern(r"(?:^|[;:>.])[ \t]*(?:from[ \t]+(\w[\w.]*)|import[ \t]+(\w[\w., \t]*))", re.MULTILINE)
 FIRST = Pattern(r"@?([A-Za-z_]\w*)")
 AS_MODULE = Pattern(r"\s-m\s")
@@ -85,16 +85,17 @@ class Mentions(msgspec.Struct, frozen=True, array_like=True):
 @fact("drift-mentions", kinds=MARKDOWN_KINDS, type=Mentions)
 def mentions(file: File) -> Mentions:
     """Everything in a document that could be looked up in an API."""
-    return mentions_of(file)
+    return mentions_of(file)[0]
 
 
 @lru_cache(maxsize=1)
-def mentions_of(file: File) -> Mentions:
-    """As `mentions`, for those who look at one file after another."""
+def mentions_of(file: File) -> tuple[Mentions, list[str]]:
+    """`mentions`, for those who look at one file after another; with the first names of the spans."""
     if "`" not in file.text and "    " not in file.text:
-        return Mentions()
+        return Mentions(), []
     fences: list[Fence] = []
     spans: list[Spoken] = []
+    names: list[str] = []
     shells: list[Shell] = []
     commands: list[Command] = []
     old = is_history(file)
@@ -114,13 +115,15 @@ def mentions_of(file: File) -> Mentions:
         elif code.form == "span" and "\n" not in code.text:
             if old:
                 continue
-            if ("." in code.text or "(" in code.text) and len(code.text) <= 400 and _SPAN.fullmatch(code.text):
+            likely = ("." in code.text or "(" in code.text) and len(code.text) <= 400
+            if likely and (match := _SPAN.fullmatch(code.text)):
                 spans.append(Spoken(code.text, code.inside[0], code.span))
+                names.append(match[1])
             elif " " in code.text:
                 found = tuple(commands_of(words_of(code.text, code.inside[0])))
                 if found and not span_denied(file, code.span):
                     commands += found
-    return Mentions(tuple(fences), tuple(spans), tuple(shells), tuple(commands), tuple(pins))
+    return Mentions(tuple(fences), tuple(spans), tuple(shells), tuple(commands), tuple(pins)), names
 
 
 class About(msgspec.Struct, frozen=True, array_like=True):
@@ -131,24 +134,25 @@ class About(msgspec.Struct, frozen=True, array_like=True):
     """
 
     surely: bool
-    names: frozenset[str]
+    names: str
+    """With blanks between them: to read one text takes less than to read many."""
 
 
 @fact("drift-about", kinds=MARKDOWN_KINDS, type=About)
 def about(file: File) -> About:
     """What to compare with the names of all that is installed."""
-    named = mentions_of(file)
-    names = {match[1] for spoken in named.spans if (match := FIRST.match(spoken.text))}
+    named, firsts = mentions_of(file)
+    names = [*firsts]
     for shell in named.shells:
-        names.update(PROGRAM.findall(shell.text))
-    names.update(command.program for command in named.commands)
-    names.update(normalised(pin.name) for pin in named.pins)
+        names += PROGRAM.findall(shell.text)
+    names += [command.program for command in named.commands]
+    names += [normalised(pin.name) for pin in named.pins]
     surely = (
         any(name not in sys.stdlib_module_names for fence in named.fences for name in fence.imports)
         or any(AS_MODULE.search(shell.text) for shell in named.shells)
         or any(command.module for command in named.commands)
     )
-    return About(surely, frozenset(names))
+    return About(surely, " ".join(dict.fromkeys(names)))
 
 
 def _imports(code: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,12 +89,23 @@ def command(
 def _made(
     specs: tuple[str, ...], budget: int, task: str | None, form: Format, words: bool, python: str | None
 ) -> Bundle:
+    embedder = None if words or not (task or "").strip() else _embedder()
+    if specs and all(_is_folder(spec) for spec in specs):
+        from lev_os.export.bundling.remembered import bundle_folders
+
+        return bundle_folders(specs, budget=budget, task=task, form=form, embedder=embedder)
     from lev_os.export import bundle
 
-    embedder = None if words or not (task or "").strip() else _embedder()
     sources = [_source(spec, python) for spec in specs]
     installed = None if specs else _installed(python)
-    return bundle(*sources, budget=budget, task=task, form=form, embedder=embedder, installed=installed)
+    opened = None if embedder is None else _open(embedder)
+    return bundle(*sources, budget=budget, task=task, form=form, embedder=opened, installed=installed)
+
+
+def _is_folder(spec: str) -> bool:
+    """Whether a path is meant that holds no package."""
+    written_as_path = "/" in spec.removeprefix("lev://") or spec in {".", ".."}
+    return written_as_path and os.path.exists(spec) and not os.path.exists(os.path.join(spec, "lev.toml"))
 
 
 def _again(
@@ -139,8 +151,13 @@ def _source(spec: str, python: str | None) -> Source:
     return package if plain else package.export(subpath)
 
 
-def _embedder() -> Embedder | None:
-    from lev_os.core.llm_runtime.embedding import chosen_embedder, open_embedder
+def _embedder() -> str | None:
+    from lev_os.core.llm_runtime.embedding import chosen_embedder
 
-    name = chosen_embedder()
-    return None if name is None else open_embedder(name)
+    return chosen_embedder()
+
+
+def _open(name: str) -> Embedder:
+    from lev_os.core.llm_runtime.embedding import open_embedder
+
+    return open_embedder(name)

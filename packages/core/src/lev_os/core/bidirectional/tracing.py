@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
-    from ._spans import Spans
+    from ._spans import Spans as Spans
     from .executor import Executor
     from .machine import Machine
 
@@ -28,7 +28,7 @@ def spans_of(machine: Machine, executor: Executor) -> Spans | None:
     provider = _provider()
     if provider is None:
         return None
-    from ._spans import Spans
+    from ._spans import Spans as Spans
 
     return Spans(provider, machine, executor)
 

@@ -2,7 +2,7 @@
 
     from lev_os.core.listening.serving import serve
 
-    serve(app, Listen(port=8765), name="lev mcp")
+    serve(lambda address: app, Listen(port=8765), name="lev mcp")
 
 The server is uvicorn, which the packages that serve bring.
 """

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -17,10 +18,11 @@ _SHUTDOWN = 2
 """Seconds that open requests get when the server is told to stop."""
 
 
-def serve(app: ASGIApp, listen: Listen, *, name: str, path: str = "") -> None:
-    """Serve until interrupted; `name` and `path` are for the address that goes to stderr.
+def serve(make: Callable[[str], ASGIApp], listen: Listen, *, name: str, path: str = "") -> None:
+    """Serve until interrupted what `make` makes for an address (`http://127.0.0.1:8765`).
 
-    A token that was made up is told there too, once. Raises `LevError` when it may not or cannot listen there.
+    The address goes to stderr, after `name` and with `path`, and a token that was made up, once. Raises `LevError` when
+    it may not or cannot listen there.
     """
     if listen.token is None and not is_loopback(listen.host):
         raise LevError(
@@ -30,7 +32,9 @@ def serve(app: ASGIApp, listen: Listen, *, name: str, path: str = "") -> None:
     token = listen.token if listen.token is not None else secrets.token_urlsafe(24)
     with closing(_bound(listen)) as place:
         port = place.getsockname()[1]
-        said = [f"{name}: http://{_bracketed(listen.host)}:{port}{path}"]
+        address = f"http://{_bracketed(listen.host)}:{port}"
+        app = make(address)
+        said = [f"{name}: {address}{path}"]
         if listen.token is None:
             said.append(f"{name}: Authorization: Bearer {token}")
         print("\n".join(said), file=sys.stderr, flush=True)

@@ -36,8 +36,9 @@ def bundle(
 
     Without sources: of `installed`, else of every package that is installed. What the export map of a named package
     offers `llm-first` must be in it, with all that is required; then come passages by relevance (words, and meaning
-    with an `embedder`) and priority, or without a task by priority. The same input gives the same bytes. Raises
-    `LevError` for sources that are not there, and when the budget does not hold what must be in.
+    with an `embedder`) and priority, or without a task by priority. What nobody named and has nothing to do with the
+    task stays out. The same input gives the same bytes. Raises `LevError` for sources that are not there, and when the
+    budget does not hold what must be in.
     """
     if budget < 1:
         raise LevError(f"a budget of {budget:,} tokens holds nothing", help="4000 to 16000 is usual")
@@ -47,9 +48,11 @@ def bundle(
     sizes = sizes_of(found.texts.values())
     selection = Selection(found.texts, found.absent, budget - _FRAME[form], form)
     selection.require([text for text in usable if text.up_front])
-    if task is not None and task.strip():
-        selection.fill(_by_task(usable, task, embedder, sizes), loose=True)
-    selection.fill(_by_priority(usable, sizes), loose=False)
+    asked = task.strip() if task is not None else ""
+    if asked:
+        selection.fill(_by_task(usable, asked, embedder, sizes), loose=True)
+    if sources or not asked:
+        selection.fill(_by_priority(usable, sizes), loose=False)
     return finished(selection, budget, form, [*found.texts.values()], sizes)
 
 
@@ -109,7 +112,8 @@ def finished(selection: Selection, budget: int, form: Format, texts: Sequence[Te
         repeats = parts[name].repeats if name in parts else ()
         if parts.get(name):
             state: State = "in" if len(chosen) == of else "cut"
-            said.append(Part(name, one.digest, counts[name], state, selection.why[name], chosen, of, repeats))
+            why = selection.why[name] if state == "in" else f"{selection.why[name]}; the rest did not fit"
+            said.append(Part(name, one.digest, counts[name], state, why, chosen, of, repeats))
         else:
             why = _why_out(one, selection, repeats)
             said.append(Part(name, one.digest, sum(sizes[name]), "out", why, (), of, repeats))
@@ -125,5 +129,4 @@ def _why_out(text: Text, selection: Selection, repeats: Sequence[str]) -> str:
         return "it is empty"
     if repeats:
         return f"all of it is in {', '.join(repeats)}"
-    refused = selection.refused(text.specifier)
-    return refused or "the budget went to what comes first"
+    return selection.refused(text.specifier) or "the budget went to what comes first"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from posixpath import normpath
 from urllib.parse import unquote
@@ -14,11 +13,8 @@ from lev_os.core.contexts.source import MAX_BYTES, read
 from lev_os.core.errors import InvalidInput, LevError
 
 from .model import Text
+from .walking import files_below
 
-SUFFIXES = (".md", ".markdown", ".mdx", ".rst", ".txt")
-"""The files of a folder that are read; a file that is named itself may be any text."""
-
-_SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
 _CONTROL = bytes(byte for byte in range(32) if byte not in b"\t\n\r") + b"\x7f"
 _MOST = 50_000
 
@@ -31,48 +27,19 @@ def read_folder(path: Path) -> Iterator[Text]:
     """
     name = path.name if path.is_absolute() else normpath(path.as_posix())
     if path.is_file():
-        yield _text(str(path), name, {name: None})
+        yield read_file(str(path), name, resolver(name, (name,)))
         return
     prefix = "" if name == "." else f"{name}/"
-    found = sorted(_below(str(path), prefix, 0))
+    found = sorted((prefix + name, file) for name, file in files_below(str(path)))
     if len(found) > _MOST:
         raise LevError(f"{path} holds more than {_MOST:,} texts", help="name the folders in it that matter")
-    names = dict.fromkeys(specifier for specifier, _ in found)
+    names = frozenset(specifier for specifier, _ in found)
     for specifier, file in found:
-        yield _text(file, specifier, names)
+        yield read_file(file, specifier, resolver(specifier, names))
 
 
-def texts_below(path: str) -> Iterator[str]:
-    """The folders and files that `read_folder` rests on."""
-    if os.path.isfile(path):
-        yield path
-        return
-    yield path
-    for _, file in _below(path, "", 0):
-        yield file
-    for folder, folders, _ in os.walk(path):
-        folders[:] = [name for name in folders if not (name.startswith(".") or name in _SKIPPED)]
-        yield from (os.path.join(folder, name) for name in folders)
-
-
-def _below(folder: str, prefix: str, depth: int) -> Iterator[tuple[str, str]]:
-    try:
-        with os.scandir(folder) as entries:
-            listed = list(entries)
-    except OSError as error:
-        raise LevError(f"{folder} cannot be read: {error.strerror}") from None
-    for entry in listed:
-        name = entry.name
-        if name.startswith(".") or name in _SKIPPED:
-            continue
-        if name.endswith(SUFFIXES):
-            if entry.is_file():
-                yield prefix + name, entry.path
-        elif depth < 100 and entry.is_dir(follow_symlinks=False):
-            yield from _below(entry.path, f"{prefix}{name}/", depth + 1)
-
-
-def _text(file: str, specifier: str, names: dict[str, str | None]) -> Text:
+def read_file(file: str, specifier: str, links: Callable[[str], str | None]) -> Text:
+    """One file as a text, without its head; one that cannot be read has a `fault`."""
     try:
         with open(file, "rb", buffering=0) as stream:
             data = stream.read(MAX_BYTES + 1)
@@ -84,7 +51,7 @@ def _text(file: str, specifier: str, names: dict[str, str | None]) -> Text:
     head = _head(text)
     body = text if head is None else head.body
     if head is None:
-        return Text(specifier, body, digest_bytes(body.encode()), links=_resolver(specifier, names))
+        return Text(specifier, body, digest_bytes(body.encode()), links=links)
     return Text(
         specifier,
         body,
@@ -93,7 +60,7 @@ def _text(file: str, specifier: str, names: dict[str, str | None]) -> Text:
         tuple(_beside(specifier, ref) for ref in head.words("lev-requires")),
         tuple(_beside(specifier, ref) for ref in head.words("lev-conflicts")),
         " ".join(str(head.data[key]) for key in ("name", "title", "description") if head.data.get(key)),
-        links=_resolver(specifier, names),
+        links=links,
     )
 
 
@@ -119,7 +86,8 @@ def _beside(specifier: str, ref: str) -> str:
     return normpath(f"{specifier.rpartition('/')[0] or '.'}/{ref}") if ref.startswith(".") else ref
 
 
-def _resolver(specifier: str, names: dict[str, str | None]) -> Callable[[str], str | None]:
+def resolver(specifier: str, names: Collection[str]) -> Callable[[str], str | None]:
+    """What a link in `specifier` is in a bundle: the name of the file it leads to, if that is among `names`."""
     folder = specifier.rpartition("/")[0]
 
     def resolve(target: str) -> str | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-LONG = 2400
+LONG = 8000
 """Characters from which a section is divided between paragraphs."""
 
 _HEADING = re.compile(r"(#{1,6})(?:[ \t]+([^\n]*?))?(?:[ \t]+#+)?[ \t]*(?:\n|\Z)")

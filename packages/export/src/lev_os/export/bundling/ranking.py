@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lev_os.core.llm_runtime.embedding import Embedder
 
 K1, B = 1.2, 0.75
-LABEL, WHOLE, MEANING = 1.0, 0.5, 0.5
+LABEL, WHOLE, MEANING = 1.0, 0.2, 0.5
 """What headings and the whole text count beside a passage's own words, and vectors beside all words."""
 EMBEDDED = 128
 """Passages, the best by words, that are embedded."""

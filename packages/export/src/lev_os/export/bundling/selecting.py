@@ -39,6 +39,7 @@ class Selection:
     _repeated: Repeated = field(default_factory=Repeated)
     _refused: dict[str, str] = field(default_factory=dict)
     _digests: dict[str, str] = field(default_factory=dict)
+    _offered: set[str] = field(default_factory=set)
     _fixed: int = 0
 
     def require(self, wanted: Sequence[Text]) -> None:
@@ -53,7 +54,7 @@ class Selection:
                 why = "llm-first" if name == text.specifier else f"required by {text.specifier}"
                 self._add({name: range(len(self.texts[name].passages))}, {name: why})
         self._fixed = len(self.order)
-        if self.spent > self.budget:
+        if self.chosen and self.spent > self.budget:
             names = ", ".join(f"{name} ({self._costs[name]:,})" for name in self.chosen)
             raise TooSmall(
                 f"what must be in the bundle has {self.spent:,} tokens, and the budget is {self.budget:,}: {names}",
@@ -67,6 +68,7 @@ class Selection:
         """
         for name, number, size, why in ranked:
             has = self.chosen.get(name, set())
+            self._offered.add(name)
             if number in has or name in self._refused or self.spent + size > self.budget:
                 continue
             if not loose and number and number - 1 not in has:
@@ -95,8 +97,8 @@ class Selection:
         return True
 
     def refused(self, name: str) -> str | None:
-        """Why a text may not come whatever the budget is."""
-        return self._refused.get(name)
+        """Why a text stays out whatever the budget is."""
+        return self._refused.get(name) or (None if name in self._offered else "nothing in it is about the task")
 
     def _needs(self, name: str) -> list[str]:
         return [need for need in self._closure(name) if need != name and need not in self.chosen]
