@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lev_os.core.flowmind.link import LinkedFlow
 
 DEFAULT_QUEUE = "default"
-_POLLING = 0.2
+_POLLING, _RARELY = 0.2, 1.0
 _DRAIN = 30.0
 _WATCH = 1.0
 _PATIENCE = 5
@@ -105,7 +105,7 @@ async def worker(
                 each,
                 worker_concurrency=concurrency if ours else None,
                 limiter=limiter if ours else None,
-                polling_interval_sec=_POLLING,
+                polling_interval_sec=_RARELY if each.endswith(names.EFFECTS) else _POLLING,
                 on_conflict="always_update",
             )
         beat.start()
@@ -144,7 +144,7 @@ async def _until(stop: asyncio.Event, beat: Beat, host: Host) -> None:
 async def _hear(host: Host) -> None:
     active = [run for run in host.active if run not in host.wanted_end]
     if active:
-        for run, reason in (await asyncio.to_thread(rows.wanted_ends, host.client, active)).items():
+        for run, reason in (await asyncio.to_thread(rows.wanted_ends, host.database, active)).items():
             host.wants_end(run, reason)
 
 
