@@ -22,6 +22,7 @@ COMMANDS = {
     "run": (f"{_HERE}.run", "Run a flow once, or over a file of inputs."),
     "runs": (f"{_HERE}.runs", "Look at runs; answer what waits for a person."),
     "worker": (f"{_HERE}.worker", "Take durable runs from queues and drive them."),
+    "schedule": (f"{_HERE}.schedule", "Begin durable runs at given times."),
     "calibrate": (f"{_HERE}.calibrate", "How well conditions are judged, and which thresholds they need."),
     "memory": (f"{_HERE}.memory", "What is remembered: look, add, move, erase."),
     "mcp": (f"{_HERE}.mcp", "Serve packages and flows to an MCP host."),

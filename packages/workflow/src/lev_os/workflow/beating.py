@@ -222,7 +222,7 @@ def is_served(database: Database, queue: str) -> bool:
         return any(queue in queues for queues in alive)
 
 
-_OURS = frozenset({names.RUN, names.EFFECT, names.ANSWER, names.ALARM})
+_OURS = frozenset({names.RUN, names.EFFECT, names.ANSWER, names.ALARM, names.SCHEDULED})
 
 
 def _is_gone(holder: Any) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
 
@@ -104,6 +105,12 @@ async def _alarm(run: str) -> Arrival:
     """The end of a sleep or of a wait; it was enqueued with a delay."""
     await DBOS.run_step_async({"name": "lev.wake"}, _hosted().wake, run)
     return {"at": now(), "alarm": True}
+
+
+@DBOS.workflow(name=names.SCHEDULED)
+async def _scheduled(at: datetime, given: dict[str, Any]) -> str:
+    """The moment of a schedule: its flow, as the package has it now, goes into its queue. Once for each moment."""
+    return await DBOS.run_step_async({"name": "lev.start"}, _hosted().start_scheduled, at, given)
 
 
 class Drive:

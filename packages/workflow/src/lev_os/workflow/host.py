@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,6 +152,13 @@ class Host:
     def _cancel(self, run: str, attributes: dict[str, Any]) -> None:
         self.client.update_workflow_attributes(run, attributes, merge=True)
         self.client.cancel_workflow(run)
+
+    async def start_scheduled(self, at: datetime, given: dict[str, Any]) -> str:
+        """Begin the run of a schedule's moment."""
+        from .client import start
+
+        run = f"{given['schedule']}-{at:%Y%m%dT%H%M%S}"
+        return await start(given["flow"], given["input"], queue=given["queue"], run=run, database=self.database)
 
     # -- flows and their packages --------------------------------------------------------------------------
 
