@@ -365,6 +365,27 @@ def test_what_output_functions_and_validators_make_is_read() -> None:
     assert "swordfish" not in "".join(seen)
 
 
+def test_what_is_made_of_a_part_of_an_answer_waits_for_the_whole() -> None:
+    """A function that shortens or rewrites: its partial values are held back, its value is judged by itself."""
+    signed = law(rule("T-SIGNED", phases=("post",), require_phrase={"phrase": "Acme"}))
+
+    def shorter(text: str) -> str:
+        return text[:5]
+
+    with pytest.raises(Denied, match="T-SIGNED"):
+        gated(talks("Hello from Acme"), signed, output_type=TextOutput(shorter)).run_sync("hi")
+
+    def louder(text: str) -> str:
+        return text.upper()
+
+    async def main() -> list[str]:
+        agent = gated(talks("a text of many words, so that there are parts of it"), output_type=TextOutput(louder))
+        async with agent.run_stream("hi") as stream:
+            return [output async for output in stream.stream_output(debounce_by=None)]
+
+    assert set(asyncio.run(main())) == {"A TEXT OF MANY WORDS, SO THAT THERE ARE PARTS OF IT"}
+
+
 def agent_with_spelling() -> Agent[Any, Any]:
     def spell(text: str) -> str:
         return text.replace("-", "")
