@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lev_os.core import LevError, tool
 from lev_os.core.bidirectional import Run, list_runs, read_journal, replay, resume, run_sync
-from lev_os.core.bidirectional._resuming import ToolChanged
 from lev_os.core.bidirectional.effects import Failure, Record
 from lev_os.core.bidirectional.journal import Journal, JournalDamaged
 from lev_os.core.bidirectional.replaying import describe
+from lev_os.core.bidirectional.resuming import ToolChanged
 from lev_os.core.constitutional import Constitution, Gate
 from lev_os.core.traces import read_run
 from tempers import TOOLS

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import msgspec
 from lev_os.core.errors import InvalidInput, LevError, Location, Problem
+from lev_os.core.packaging import lock as locks
+from lev_os.core.packaging.lock import LOCK, lock_of
 
 from .facts import fact
 from .files import File
@@ -20,8 +22,6 @@ from .patterns import Pattern
 from .project import Project
 from .rule import Span
 
-LOCK = "lev.lock"
-_TABLE = Pattern(r"(?ms)^\[approved\][^\n]*\n.*?(?=^\[|\Z)")
 _DIGEST = Pattern(r"sha256:[0-9a-f]{64}")
 _EXTERNAL = Pattern(r"(?:lev://)?[A-Za-z_][\w.]*/(?:contexts|skills)/[\w./-]+")
 
@@ -119,36 +119,18 @@ def _is_installed(package: Path, root: Path) -> bool:
     return "site-packages" in parts or "dist-packages" in parts or not package.is_relative_to(root)
 
 
-def lock_of(folder: Path) -> Path:
-    """The `lev.lock` that holds for a folder: the nearest one upwards, else where it would be written."""
-    places = [above / LOCK for above in _up_to_root(folder)]
-    return next((lock for lock in places if lock.is_file()), places[-1])
-
-
-def _up_to_root(folder: Path) -> tuple[Path, ...]:
-    """A folder and those above it, up to the root of its project."""
-    from lev_os.core.bidirectional.places import project_root
-
-    above = (folder, *folder.parents)
-    return above[: above.index(project_root(folder)) + 1]
-
-
 def _decides(folder: Path) -> Iterator[Path]:
     """The paths by which it is decided which lock holds: a nearer one, or a nearer root, may come to be."""
-    for above in _up_to_root(folder):
-        yield from (above / LOCK, above / "pyproject.toml", above / ".git")
+    for lock in locks.lock_places(folder):
+        yield from (lock, lock.with_name("pyproject.toml"), lock.with_name(".git"))
 
 
 def read_lock(path: Path) -> Mapping[str, str]:
     """The digests under `[approved]`, by specifier; empty without the file. Raises `InvalidInput`."""
-    import tomllib
-
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise _unusable(path, str(error)) from None
+        data = locks.read_lock(path)
+    except LevError as error:
+        raise _unusable(path, error.message.removeprefix(f"{path}: ")) from None
     table = data.get("approved", {})
     if not isinstance(table, dict) or not all(isinstance(v, str) and _DIGEST.fullmatch(v) for v in table.values()):
         raise _unusable(path, "`[approved]` must map specifiers to `sha256:…` digests")
@@ -163,14 +145,7 @@ def _unusable(path: Path, reason: str) -> InvalidInput:
 
 def approve(path: Path, digests: Mapping[str, str]) -> None:
     """Add or replace approvals; the rest of the file stays as it is. Raises `InvalidInput`, `OSError`."""
-    from .writing import replace
-
     table = {**read_lock(path), **digests}
     lines = "".join(f'"{name}" = "{digest}"\n' for name, digest in sorted(table.items()))
-    section = f"[approved] # contexts of dependencies that a person has read; `lev approve` writes them\n{lines}"
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    if _TABLE.search(text):
-        text = _TABLE.sub(lambda old: section + ("\n" if text[old.end() :] else ""), text, count=1)
-    else:
-        text = f"{text.rstrip()}\n\n{section}" if text.strip() else section
-    replace(path, text.encode())
+    note = "contexts of dependencies that a person has read; `lev approve` writes them"
+    locks.replace_table(path, "approved", lines, note)

@@ -143,7 +143,7 @@ class Checker:
         named = root is not None and (kind == "manifest" or place in self._packages.kinds(root))
         if root is not None and named and not alone:
             found += self._packages.about_one(root, file, self._files, self.selection, self._locate)
-        elif kind in ("flow", "constitution"):
+        elif kind in ("flow", "constitution", "declared-agent"):
             found += self._packages.about_loose(file, self.selection, self._locate)
         if not alone:
             found += self._project_rules(self._project())
@@ -259,7 +259,7 @@ class Checker:
             self._unreadable[path] = str(problem)
             return None
         if kind is None:
-            self._unreadable[path] = "it is neither a flow nor a constitution"
+            self._unreadable[path] = "it is neither a flow, a constitution nor an agent"
         return kind
 
     def _about_package(self, root: str) -> tuple[Diagnostic, ...]:

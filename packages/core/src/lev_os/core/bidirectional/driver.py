@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import secrets as randomness
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -25,7 +25,6 @@ import msgspec
 from ..errors import LevError
 from . import _threads, values
 from ._flights import Flights, now
-from ._resuming import current_version, linked_flow, refuse_changed_cards
 from ._streaming import Streams, gates_of
 from .effects import Effect, Failure, FailureKind, Outcome, Record, Step
 from .events import EffectFinished, EffectStarted, Event, RunResult, VerdictGiven
@@ -33,6 +32,7 @@ from .executor import Executor
 from .journal import Journal, JournalUnwritable
 from .places import files_folder, new_run
 from .replaying import rebuild, started
+from .resuming import current_version, linked_flow, refuse_changed_cards
 from .tracing import spans_of
 
 if TYPE_CHECKING:
@@ -95,11 +95,12 @@ class Run:
         journal: Path | str | None = None,
         gate: Gate | None = None,
         secret: bytes | None = None,
+        taint: Collection[str] = (),
         fsync: bool = True,
         on_event: Callable[[Event], None] | None = None,
         **world: Unpack[World],
     ) -> Run:
-        """Begin a run; nothing is carried out before `advance`.
+        """Begin a run; nothing is carried out before `advance`. `taint` are labels of whoever begins it.
 
         `secret` signs the tokens: give it when somebody holds tokens beyond this process. `fsync=False` survives a
         killed process, but perhaps not a power cut. Raises `InvalidInput` for
@@ -115,7 +116,7 @@ class Run:
         machine = Machine(linked, gate=gate, run=run or new_run(), secret=secret or randomness.token_bytes(32))
         path = None if journal is None else Path(journal)
         executor = Executor(linked, machine.run, folder=files_folder(path) if path else None, **world)
-        step = machine.start(values.plain(dict(input or {}), executor.secrets), at=now())
+        step = machine.start(values.plain(dict(input or {}), executor.secrets), at=now(), taint=taint)
         file = Journal.create(path, fsync=fsync) if path else None
         self = cls(machine, executor, file, gates=(gate,) if gate else (), on_event=on_event)
         try:

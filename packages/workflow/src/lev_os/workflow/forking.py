@@ -1,0 +1,74 @@
+"""A run begun anew from the middle of another one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lev_os.core import canonical
+from lev_os.core.bidirectional.places import new_run
+from lev_os.core.errors import LevError
+from lev_os.core.flowmind.link import LinkedFlow
+
+from . import names, rows
+from .course import Arrival, Course, Order, is_input, later_gate, stages
+from .places import step_of
+
+if TYPE_CHECKING:
+    from .database import Database
+
+_OWN = frozenset({"key", "attempt", "at", "value", "failure", "signal"})
+
+
+def forked(database: Database, run: str, at: str, name: str | None, queue: str | None) -> Order:
+    """The order of a fork: the same flow and input, and what `run` has recorded before `at`, by the new run's keys."""
+    row = rows.row(database.client, run, whole=True)
+    order = rows.order_of(row)
+    arrivals = rows.arrivals(database.client, run)
+    if not arrivals:
+        raise LevError(f"run {run} has not begun", help="start a new run instead")
+    linked = LinkedFlow.from_pinned(canonical.decode(order["pinned"]))
+    new: Order = {**order, "run": names.checked_run(name or new_run()), "queue": queue or order["queue"], "of": run}
+    new.pop("prefix", None)
+    known = stages(arrivals)
+    old = Course(_bare(order), linked, gate=arrivals[0].get("gate"), later=later_gate(known))
+    twin = Course(new, linked, gate=arrivals[0].get("gate"), later=later_gate(stages(arrivals)))
+    for course in (old, twin):  # what `run` has itself taken over is taken over again
+        course.begin(arrivals[0]["began"])
+    prefix = [_renamed(arrival, old, twin) for arrival in order.get("prefix", ())]
+    inputs = [arrival for arrival in arrivals if is_input(arrival) and "cancel" not in arrival]
+    until = _place(old, twin, inputs, at, prefix)
+    if until is None:
+        raise LevError(f"run {run} has no step {at!r}", help=f"`lev runs show {run}` shows its steps")
+    new["prefix"] = prefix
+    return new
+
+
+def _bare(order: Order) -> Order:
+    copy: Order = {**order}
+    copy.pop("prefix", None)
+    return copy
+
+
+def _place(old: Course, twin: Course, inputs: list[Arrival], at: str, prefix: list[Arrival]) -> int | None:
+    """Take over inputs up to the place `at`; its number, or None when there is no such place."""
+    for number, arrival in enumerate(inputs, 1):
+        effect = old.effect(arrival)
+        if at in (str(number), step_of(old.machine.linked, effect), effect.path):
+            return number
+        prefix.append(_renamed(arrival, old, twin))
+    return None
+
+
+def _renamed(arrival: Arrival, old: Course, twin: Course) -> Arrival:
+    """Feed an arrival to both runs, the new one by its own keys, which come in the same order."""
+    place = [effect.key for effect in old.machine.effects].index(arrival["key"])
+    effect = twin.machine.effects[place]
+    renamed = {
+        **{name: value for name, value in arrival.items() if name in _OWN},
+        "key": effect.key,
+        "attempt": effect.attempt,
+    }
+    added = {"added": arrival["added"]} if "added" in arrival else {}
+    old.take({**arrival, **added})
+    twin.take({**renamed, **added})
+    return renamed
