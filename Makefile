@@ -20,6 +20,7 @@ install: .venv/bin/lev
 
 demo: .venv/bin/lev
 	@.venv/bin/lev demo $(if $(MESSAGE),-- "$$MESSAGE")
+	@.venv/bin/lev demo --durable
 
 test: lint
 	$(PYTEST) -n 2 -m "$(FAST)" --cov=lev_os.core --cov-branch --cov-report= $(ARGS)

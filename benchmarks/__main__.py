@@ -22,6 +22,7 @@ NAMES = (
     "tracing",
     "growth",
     "gate",
+    "agents",
     "judgement",
     "check",
     "drift",
@@ -31,6 +32,7 @@ NAMES = (
     "bundle",
     "tokens",
     "deliberation",
+    "export_targets",
 )
 
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lev_os.check import check, examining, session
+from lev_os.check import check, engine, examining, session
 from lev_os.check.cache import ABSENT, Cache
 from lev_os.check.engine import Checker
 from lev_os.check.rules.security.approved import DIGEST, PROJECT
@@ -78,6 +78,27 @@ def test_only_what_changed_is_read(write: Write, reads: list[str]) -> None:
     old(write("skills/two/SKILL.md", SKILL.format("two")), 5)
     assert run() == ["CTX401"]
     assert reads == ["skills/two/SKILL.md"]
+
+
+def test_folders_are_listed_again_when_one_has_changed(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that changed where it lies needs no look into any folder; one that came or went does."""
+    walks: list[tuple[str, ...]] = []
+    real = engine.walk
+    monkeypatch.setattr(engine, "walk", lambda given, *more: walks.append(given) or real(given, *more))
+    one = old(write("skills/one/SKILL.md", SKILL.format("ONE")))
+    old(write("skills/two/SKILL.md", SKILL.format("TWO")))
+    assert run() == ["CTX401", "CTX401"]
+    one.write_text(SKILL.format("one"))
+    assert run() == ["CTX401"]
+    assert len(walks) == 1
+    old(write("skills/three/SKILL.md", SKILL.format("THREE")), 5)
+    assert run() == ["CTX401", "CTX401"]
+    assert len(walks) == 2
+    one.unlink()
+    one.mkdir()
+    old(one / "SKILL.md", 9)
+    old(write("skills/one/SKILL.md/SKILL.md", SKILL.format("one")), 9)
+    assert run() == ["CTX402", "CTX401", "CTX401"]
 
 
 def test_a_file_written_just_now_is_read_again(write: Write, reads: list[str]) -> None:

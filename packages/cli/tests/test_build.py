@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,3 +86,26 @@ def test_a_failure(lev: Lev, billing: Path) -> None:
 def test_wrong_use(lev: Lev, billing: Path, arguments: tuple[str, ...]) -> None:
     """Options that contradict each other, a package that is not there."""
     assert lev("build", *arguments).code == 2
+
+
+@pytest.mark.slow
+def test_interrupted(lev: Lev, billing: Path) -> None:
+    """Ctrl-C while the backend works: the tree is as it was, and the exit code says so."""
+    project = billing.parent.parent
+    text = (project / "pyproject.toml").read_text().replace('requires = ["uv_build>=0.9,<0.14"]', "requires = []")
+    text = text.replace('build-backend = "uv_build"', 'build-backend = "slow"\nbackend-path = ["."]')
+    (project / "pyproject.toml").write_text(text)
+    (project / "slow.py").write_text("import time\ndef build_sdist(*_): open('begun', 'w').close(), time.sleep(60)\n")
+    before = sorted(os.walk(project / "src"))
+    command = [sys.executable, "-m", "lev_os.cli", "build"]
+    process = subprocess.Popen(command, cwd=project, start_new_session=True, stdout=subprocess.PIPE, stderr=-1)
+    for _ in range(300):
+        if (project / "begun").exists():
+            break
+        time.sleep(0.1)
+    assert (billing / "tools.json").exists()
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert sorted(os.walk(project / "src")) == before
+    assert not (project / "dist").exists()

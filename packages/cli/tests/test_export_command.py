@@ -93,7 +93,7 @@ def test_what_is_lost_is_told(lev: Lev) -> None:
     specifiers = {item["specifier"] for item in said.json["lost"]}
     assert {"acme_support/flows/refund", "acme_support/tools/refund"} <= specifiers
     said = lev("export", "--to", "openai-tools", "--out", "o", "--package", "acme_support")
-    assert "not expressed: acme_support/flows/refund: is no function" in said.err
+    assert "not expressed by openai-tools: acme_support/flows/refund: is no function" in said.err
 
 
 def test_targets_are_listed_and_completed(lev: Lev) -> None:

@@ -15,18 +15,10 @@ import pytest
 @pytest.mark.slow
 def test_an_agent_is_served(tmp_path: Path) -> None:
     """Address and token are told first; the agent answers, another token does not, and Ctrl-C ends it."""
-    command = [
-        sys.executable,
-        "-m",
-        "lev_os.cli",
-        "serve",
-        "acme_support/agents/desk",
-        "--port",
-        "0",
-        "--model",
-        "test",
-    ]
-    server = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    said = ["serve", "acme_support/agents/desk", "--port", "0", "--model", "test"]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "lev_os.cli", *said], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
     assert server.stderr is not None
     try:
         address = server.stderr.readline().split()[-1]

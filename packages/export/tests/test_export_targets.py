@@ -138,6 +138,16 @@ def test_an_index_is_the_text_of_the_skill(acme: Package) -> None:
     assert head["metadata"] == {"generated-by": "lev export", "package": "acme_support", "version": "0.1.0"}
 
 
+def test_a_broken_link_of_an_index_stays(make: Make) -> None:
+    """`lev check` tells of it; an anchor stays with its link."""
+    manifest = MANIFEST.format(name="pack") + '"." = { llm-first = "./contexts/index.md" }\n'
+    package = make({"lev.toml": manifest, "contexts/index.md": "[a](gone.md) [b](b.md#x)\n", "contexts/b.md": "# X\n"})
+    rendered = render("skills", package)
+    text = rendered.files[".agents/skills/pack/SKILL.md"].decode()
+    assert "[a](gone.md) [b](references/b.md#x)\n" in text
+    assert [item.what for item in rendered.lost] == ["the link to gone.md leads to a file that is not exported"]
+
+
 def test_an_exported_skill_is_copied_with_its_folder(make: Make) -> None:
     """Byte for byte, scripts still executable, links out of it left out."""
     package = make(
@@ -196,6 +206,18 @@ def test_two_packages_with_a_skill_of_one_name(make: Make) -> None:
             continue
         with pytest.raises(LevError, match="one and two both export a skill named 'tidy'"):
             render(target, one, two)
+
+
+def test_a_bad_skill_of_somebody_else_stops_nothing(tmp_path: Path) -> None:
+    """A wheel that brings skills is not ours to mend: the good one is taken, the other told."""
+    for name, text in (("good", SKILL.format(name="good")), ("bad", SKILL.format(name="other"))):
+        (tmp_path / ".agents/skills" / name).mkdir(parents=True)
+        (tmp_path / ".agents/skills" / name / "SKILL.md").write_text(text)
+    rendered = render("skills", Package("theirs", tmp_path, "wheel-skills", "1.0", skills=("bad", "good")))
+    assert {path.split("/")[2] for path in rendered.files} == {"good"}
+    [item] = rendered.lost
+    assert item.specifier == "theirs/skills/bad"
+    assert "is left out: the skill" in item.what
 
 
 def test_package_names_that_become_one(make: Make) -> None:
@@ -335,7 +357,7 @@ def test_a_project_that_says_who_it_is(make: Make) -> None:
     (project / "pyproject.toml").write_text(
         '[project]\nname = "pack"\nversion = "1.2.3"\nreadme = "README.md"\nlicense = "MIT"\nkeywords = ["k"]\n'
         'authors = [{name = "Ada", email = "ada@example.com"}]\nscripts = {pack = "lev_os.cli:main"}\n'
-        'urls = {Homepage = "https://example.com", Repository = "https://github.com/ada/pack"}\n'
+        'urls = {Homepage = "https://example.com", Repository = "https://github.com/ada/pack/tree/main/x"}\n'
     )
     (project / "README.md").write_text("<!-- mcp-name: io.github.ada/pack-server -->\n")
     rendered = render("mcp-server", package)
@@ -375,6 +397,14 @@ def test_llms_txt_links_lead_to_files(acme: Package) -> None:
     full = files["llms-full.txt"].decode()
     for name in ("tone", "executive", "refund-policy", "escalation", "index"):
         assert acme.export(f"./contexts/{name}").for_llm()["text"].strip() in full
+
+
+def test_a_package_of_skills_alone_has_no_server(make: Make) -> None:
+    """Its skills come along as files, each with its folder."""
+    package = make({"skills/tidy/SKILL.md": SKILL.format(name="tidy"), "skills/tidy/references/a.md": "A.\n"})
+    assert render("mcp-server", package).files == {}
+    assert "mcp.json" not in render("agent-plugin", package).files
+    assert "pack/skills/tidy/references/a.md" in render("llms-txt", package).files
 
 
 def test_tools_for_model_apis(acme: Package, make: Make) -> None:

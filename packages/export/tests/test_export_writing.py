@@ -6,17 +6,21 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lev_os.core.canonical import digest_bytes
 from lev_os.core.errors import InvalidInput, LevError
 from lev_os.export.target import Rendered
 from lev_os.export.writing import committing, plan, write
 from lev_os.export.writing.blocks import BEGIN, END
 from lev_os.export.writing.committing import STAGING, Operation, commit, recover
-from lev_os.export.writing.record import NAME
+from lev_os.export.writing.record import NAME, read_record
 
 
 def files(**contents: str) -> dict[str, Rendered]:
@@ -208,6 +212,13 @@ def test_folders_and_files_in_each_others_places(tmp_path: Path) -> None:
             write(tmp_path, wanted, force=True)
 
 
+def test_a_pipe_in_the_place_of_a_file(tmp_path: Path) -> None:
+    """It is neither read, which would never end, nor replaced."""
+    os.mkfifo(tmp_path / "a")
+    with pytest.raises(LevError, match="something that is no file is there"):
+        write(tmp_path, files(a="1"), force=True)
+
+
 def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     """Also with --force, and for blocks."""
     outside = tmp_path / "outside"
@@ -385,3 +396,48 @@ def test_scripts_may_be_run_and_modes_stay(tmp_path: Path) -> None:
     (tmp_path / "a").chmod(0o600)
     write(tmp_path, files(a="2"))
     assert os.stat(tmp_path / "a").st_mode & 0o777 == 0o600
+
+
+NAMES = st.sampled_from(["a", "d/b", "d/e/c"])
+TEXTS = st.sampled_from(["1", "2", "3"])
+WANTED = st.dictionaries(NAMES, TEXTS)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(WANTED, st.none() | WANTED, st.dictionaries(NAMES, TEXTS)), max_size=5))
+def test_whatever_happens_nothing_of_a_person_is_lost(
+    rounds: list[tuple[dict[str, str], dict[str, str] | None, dict[str, str]]],
+) -> None:
+    """Two targets and a person, in any order: an export is refused whole, or the person's bytes are still there."""
+    with tempfile.TemporaryDirectory() as made:
+        base = Path(made)
+        theirs: dict[str, str] = {}
+        for first, second, edits in rounds:
+            ours = read_record((base / NAME).read_bytes() if (base / NAME).exists() else None, NAME).files
+            for path, text in edits.items():
+                (base / path).parent.mkdir(parents=True, exist_ok=True)
+                (base / path).write_text(text)
+                theirs[path] = text
+            # What a person writes just as we had it cannot be told from ours.
+            for path in [path for path in theirs if path in ours and ours[path].digest == digest_of(theirs[path])]:
+                del theirs[path]
+            wanted = {"x": first} | ({"y": second} if second is not None else {})
+            before = tree(base)
+            try:
+                write(base, {name: Rendered(encoded(texts)) for name, texts in wanted.items()})
+            except LevError:
+                assert tree(base) == before
+            else:
+                assert all(encoded(texts).items() <= tree(base).items() for texts in wanted.values())
+                theirs = {
+                    path: text for path, text in theirs.items() if path not in first.keys() | (second or {}).keys()
+                }
+            assert encoded(theirs).items() <= tree(base).items()
+
+
+def encoded(texts: Mapping[str, str]) -> dict[str, bytes]:
+    return {path: text.encode() for path, text in texts.items()}
+
+
+def digest_of(text: str) -> str:
+    return digest_bytes(text.encode())

@@ -18,6 +18,7 @@ from lev_os.memory.sync import SyncMemory
 pytestmark = pytest.mark.slow
 
 FILE, FOLDER, SERVER = "sqlite:///{tmp}/m.db", "files:///{tmp}/folder", "postgresql"
+BOTH = "hybrid:sqlite:///{tmp}/m.db|files:///{tmp}/folder#deadline=10"
 
 
 @pytest.fixture
@@ -106,6 +107,25 @@ def test_what_was_acknowledged_survives_a_kill(url: str, ada: Scope, embedder: s
         assert all(record.superseded_by is not None for record in list(records.values())[:-1] if record)
         agrees(memory, ada)
         assert len(memory.query(Filter(subject="Ada"), scope=ada).records) == 1
+
+
+@pytest.mark.parametrize("acknowledged", [7, 40])
+@pytest.mark.parametrize("url", [BOTH], indirect=True)
+def test_a_hybrid_memory_survives_a_kill(url: str, ada: Scope, acknowledged: int) -> None:
+    """What its member had not got yet it gets from the outbox; then both hold the same."""
+    process = start(BUSY, url, ada, "none")
+    ids = lines_of(process, acknowledged)
+    kill(process)
+    primary, member = url.removeprefix("hybrid:").partition("#")[0].split("|")
+    with MemoryManager.open_sync(url) as memory:
+        memory.put([Record(text="tea again")], scope=ada)
+        agrees(memory, ada)
+        log = [(change.op, change.id, change.by) for change in memory.changes(scope=ada, limit=100_000)]
+        assert {*ids} <= {id for _, id, _ in log}
+    for one in (primary, member):
+        with MemoryManager.open_sync(one) as memory:
+            agrees(memory, ada)
+            assert [(c.op, c.id, c.by) for c in memory.changes(scope=ada, limit=100_000)] == log
 
 
 MIGRATION = """

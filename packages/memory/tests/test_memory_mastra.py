@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lev_os.core import LevError
-from lev_os.memory import MemoryManager, Record, Scope, StoreProblem
+from lev_os.memory import Filter, MemoryManager, Record, Scope, StoreProblem
 from lev_os.memory.backends.mastra import naming
 from lev_os.memory.conformance.suite import *  # noqa: F403  # the tests and their fixtures
 from mastra_server import AGENT, TOKEN, serving
@@ -97,6 +97,28 @@ def test_what_an_agent_says_is_remembered(server: str, api: httpx2.Client, scope
         assert memory.changes(scope=session)[: len(log)] == log
         assert [record.text for record in memory.query(scope=session).records] == ["Do I drink tea?", "And sencha."]
         assert memory.problems == []
+
+
+def test_working_memory_is_shown_beside_what_agents_wrote(server: str, api: httpx2.Client, scope: Scope) -> None:
+    """What holds is listed in a part of its own, and goes when it is retracted; the agents' text stays as it is."""
+    thread, resource = naming.thread_of(scope), naming.resource_of(scope)
+
+    def shown() -> str:
+        found = api.get(f"/memory/threads/{thread}/working-memory", params={"resourceId": resource}).json()
+        return str(found["workingMemory"])
+
+    with MemoryManager.open_sync(server, embedder=None, clock=lambda: MAY) as memory:
+        memory.put([Record(text="tea")], scope=scope)
+        theirs = {"workingMemory": "# User\n- **Name**: Ada", "resourceId": resource}
+        assert api.post(f"/memory/threads/{thread}/working-memory", json=theirs).is_success
+        first, _ = memory.put([Record(type="working", text=f"task {i}\n<!-- x -->") for i in range(2)], scope=scope)
+        assert shown().startswith("# User\n- **Name**: Ada\n\n<!-- remembered -->\n- task 0 <! -- x -->\n- task 1 ")
+    with MemoryManager.open_sync(server, embedder=None, clock=lambda: MAY) as memory:
+        memory.retract(first, scope=scope)
+        assert "task 0" not in shown()
+        assert "task 1" in shown()
+        memory.retract(memory.query(where=Filter(types=("working",)), scope=scope).records[0].id, scope=scope)
+        assert shown() == "# User\n- **Name**: Ada"
 
 
 def test_an_unfinished_write_does_not_count(server: str, api: httpx2.Client, scope: Scope) -> None:

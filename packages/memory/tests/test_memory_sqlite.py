@@ -44,6 +44,30 @@ def test_a_changed_embedder_is_noticed(tmp_path: Path) -> None:
         assert "meaning" in hit.parts
 
 
+def test_a_store_of_an_older_format_is_brought_to_this_one(tmp_path: Path) -> None:
+    """Its index is made again when it is opened; nothing else changes. A newer format is left alone."""
+    with MemoryManager.open_sync(f"sqlite:///{tmp_path}/m.db", embedder=None) as memory:
+        memory.put([Record(text=f"tea {i} {'milk' * (i % 3)}") for i in range(700)], scope=ADA)
+        expected = memory.search("tea milk", scope=ADA)
+    with sqlite3.connect(tmp_path / "m.db") as db:
+        db.execute("DROP TABLE posting")
+        db.execute("CREATE TABLE posting (space, term, chunk, body, PRIMARY KEY (space, term, chunk)) WITHOUT ROWID")
+        db.execute("INSERT INTO posting VALUES (1, 'tea', 0, x'00')")
+        db.execute("UPDATE meta SET value = 1 WHERE name = 'format'")
+    db.close()
+    for _ in range(2):
+        with MemoryManager.open_sync(f"sqlite:///{tmp_path}/m.db", embedder=None) as memory:
+            assert memory.search("tea milk", scope=ADA) == expected
+    with sqlite3.connect(tmp_path / "m.db") as db:
+        db.execute("UPDATE meta SET value = 99 WHERE name = 'format'")
+    db.close()
+    with (
+        pytest.raises(StoreProblem, match="upgrade"),
+        MemoryManager.open_sync(f"sqlite:///{tmp_path}/m.db", embedder=None),
+    ):
+        pass
+
+
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     """Something that is no store, or a store of something else, is refused with its path and a way out."""
     garbage, other = tmp_path / "garbage.db", tmp_path / "other.db"

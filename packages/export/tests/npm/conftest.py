@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # `npm_support` is a module besi
 from npm_support import MakePackage, Run, Twin, execute, rendered
 
 ROOT = Path(__file__).resolve().parents[4]
-GATES = ROOT / ".tools" / "npm-gates" / "node_modules" / ".bin"
+GATES = [ROOT / ".tools" / name / "node_modules" / ".bin" for name in ("npm-gates", "validators-node")]
 
 
 @pytest.fixture
@@ -83,9 +83,10 @@ def gate(app: Path) -> Run:
     """`gate("publint", …)` runs a tool that `.ci/run` installs, in the program's folder unless `cwd` is given."""
 
     def run(tool: str, *arguments: str, cwd: Path = app) -> subprocess.CompletedProcess[str]:
-        if not (GATES / tool).exists():
-            pytest.skip(f"{tool} is not in .tools/npm-gates, where .ci/run installs it")
+        place = next((folder / tool for folder in GATES if (folder / tool).exists()), None)
+        if place is None:
+            pytest.skip(f"{tool} is not in .tools, where .ci/run installs it")
         # Some of them need a newer Node than 20.
-        return execute([str(GATES / tool), *arguments], cwd, first=str(Path(_node(24)).parent))
+        return execute([str(place), *arguments], cwd, first=str(Path(_node(24)).parent))
 
     return run

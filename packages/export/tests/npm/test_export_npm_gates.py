@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lev_os.core import load_package, package_for_llm
-from npm_support import MakePackage, Run, Twin, execute
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from lev_os.core import Context, LevError, Package, load_package, package_for_llm
+from npm_support import MakePackage, Run, Twin, execute, rendered
 
 pytestmark = [pytest.mark.slow, pytest.mark.node]
 
@@ -111,6 +113,58 @@ def test_hostile_texts(node: str, app: Path, twin: Twin, make_package: MakePacka
     assert (folder / "llm/contexts/class.md").read_bytes() == data
 
 
+bodies = st.lists(
+    st.sampled_from(
+        [*HOSTILE, "*/", "</script>", "`", "${", "}", "\\", "\r\n", "\n", "---\n", "é", "😀", "[a](tone.md)"]
+    )
+    | st.text(st.characters(codec="utf-8"), max_size=6),
+    max_size=12,
+).map("".join)
+stems = st.text(st.sampled_from("abcXYZ019-_é日ß ."), min_size=1, max_size=8)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(files=st.dictionaries(stems, bodies, min_size=20, max_size=40))
+def test_any_context(node: str, tmp_path_factory: pytest.TempPathFactory, files: dict[str, str]) -> None:
+    """Every context that Python takes, under any name, is the same text by `import` and by `require`."""
+    root = tmp_path_factory.mktemp("any")
+    for stem, body in files.items():
+        if not stem.endswith((".", " ")) and is_context(body):
+            file = root / "acme" / "contexts" / f"{stem}.md"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(body.encode())
+    (root / "acme" / "__init__.py").touch()
+    (root / "acme" / "lev.toml").write_text(TOML)
+    package = Package("acme", root / "acme", version="1")
+    try:
+        wanted = {export.name: export.for_llm()["text"] for export in package.exports() if export.kind == "context"}
+    except LevError:  # two names that are one in Python
+        assume(False)
+    app = root / "app"
+    for path, data in rendered(package).files.items():
+        target = app / "node_modules" / "acme" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    program = f"""
+        import {{ createRequire }} from "node:module";
+        const require = createRequire(import.meta.url);
+        const found = {{}};
+        for (const name of {json.dumps(list(wanted))})
+          found["x" + name] = [(await import("acme/contexts/" + name)).text, require("acme/contexts/" + name).text];
+        console.log(JSON.stringify(found));
+    """
+    assert ask(node, app, program) == {f"x{name}": [text, text] for name, text in wanted.items()}
+
+
+def is_context(body: str) -> bool:
+    """Whether Python takes it: hidden characters, for one, are refused."""
+    try:
+        Context.parse(body.encode())
+    except LevError:
+        return False
+    return True
+
+
 def test_npm_packs_and_installs_it(tmp_path: Path, acme: Path) -> None:
     """As it is: every file is in the tarball, and installing it needs nothing else."""
     packed = execute(["npm", "pack", "--json", "--pack-destination", str(tmp_path)], acme)
@@ -128,6 +182,21 @@ def test_npm_packs_and_installs_it(tmp_path: Path, acme: Path) -> None:
     assert (home / "node_modules/acme-support/dist/index.js").is_file()
 
 
+def test_agents_find_its_skill(app: Path, twin: Twin, gate: Run, make_package: MakePackage) -> None:
+    """TanStack Intent lists the package among what is installed, with its skill."""
+    package = make_package(TOML, {"contexts/tone.md": "---\ndescription: How we write.\n---\nBe brief.\n"})
+    (package.root.parent / "pyproject.toml").write_text(
+        '[project]\nname = "acme"\n[project.urls]\nRepository = "https://example.org/acme"\n'
+    )
+    twin(package)
+    (app / "package.json").write_text('{"type": "module", "dependencies": {"acme": "1.2.0"}}')
+    said = gate("intent", "list", "--json")
+    assert said.returncode == 0, said.stderr
+    found = json.loads(said.stdout)
+    assert [(item["name"], item["version"]) for item in found["packages"]] == [("acme", "1.2.0")]
+    assert [item["use"] for item in found["skills"]] == ["acme#acme"], found["skills"]
+
+
 def test_publint(acme: Path, gate: Run) -> None:
     """Not even a suggestion; a target that is missing would be found."""
     said = gate("publint", "--strict", cwd=acme)
@@ -135,6 +204,20 @@ def test_publint(acme: Path, gate: Run) -> None:
     assert "All good!" in said.stdout
     (acme / "dist/index.cjs").unlink()
     assert gate("publint", "--strict", cwd=acme).returncode == 1
+
+
+ODD_TOML = TOML + '"./two" = { llm-first = "./contexts/a.md", llm = "./b.md", deprecated = "use ./contexts/a" }\n'
+
+
+def test_odd_names_pass_too(twin: Twin, gate: Run, make_package: MakePackage) -> None:
+    """Hyphens, reserved words, other scripts, spaces, two texts for one name, what is deprecated, a scope."""
+    names = ["a", "class", "refund-policy", "日本 é", "delete", "A-b", "x.y", "deep/er/tone"]
+    files = {f"contexts/{name}.md": f"# {name}\n" for name in names} | {"b.md": "b\n", "flows/odd.yaml": SCHEMAS}
+    folder = twin(make_package(ODD_TOML + '[npm]\nname = "@acme/odd"\n', files))
+    said = gate("publint", "--strict", cwd=folder)
+    assert said.returncode == 0, said.stdout
+    said = gate("attw", "--pack", ".", cwd=folder)
+    assert said.returncode == 0, said.stdout
 
 
 def test_are_the_types_wrong(acme: Path, gate: Run) -> None:

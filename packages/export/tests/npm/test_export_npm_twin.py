@@ -54,17 +54,19 @@ def test_what_is_in_it(make_package: MakePackage) -> None:
     assert list(whole["exports"]) == [
         ".", "./contexts/tone", "./flows/go", "./lev.toml", "./notes/plain.txt", "./tools/find", "./package.json",
     ]  # fmt: skip
+    assert b'name = "go"' in made.files["dist/flows/go.js"]
     for subpath, path in (("contexts/tone", "contexts/tone.md"), ("flows/go", "flows/go.yaml")):
         content = FILES[path]
         target = whole["exports"][f"./{subpath}"]["llm"]["default"].removeprefix("./")
         assert made.files[target] == (content if isinstance(content, bytes) else content.encode())
     assert whole["exports"]["."]["llm"]["default"] == "./llm/contexts/tone.md"
     assert {(lost.specifier, lost.what.split(":")[0].split(",")[0]) for lost in made.lost} == {
+        ("acme", "names no repository in [project.urls]"),
         ("acme/code", "is Python code"),
-        ("acme/flows/go", "is data"),
+        ("acme", "its flows are data"),
+        ("acme", "its tools are schemas"),
         ("acme/notes/picture.png", "is no text"),
         ("acme/tools/Thing", "is Python code"),
-        ("acme/tools/find", "is its schemas"),
     }
 
 
@@ -88,7 +90,7 @@ def test_every_target_is_there(make_package: MakePackage) -> None:
     made = rendered(make_package(TOML, FILES))
     targets = re.findall(r'"(\./(?:dist|llm)/[^"]+)"', made.files["package.json"].decode())
     assert {target.removeprefix("./") for target in targets} <= set(made.files)
-    assert all(path.startswith(("dist/", "llm/", "package.json", "README.md")) for path in made.files)
+    assert all(path.startswith(("dist/", "llm/", "skills/", "package.json", "README.md")) for path in made.files)
 
 
 def test_the_same_again(make_package: MakePackage) -> None:
@@ -132,6 +134,7 @@ def test_names_that_a_file_system_confuses(make_package: MakePackage) -> None:
         assert json.dumps(f"# {name}\n", ensure_ascii=False).encode() in made.files[module]
     listed = re.findall(r"default as (\S+) }", made.files["dist/index.js"].decode())
     assert len(set(listed)) == len(names) + 1
+    assert any("differ only in case" in lost.what for lost in made.lost)
     assert {"classContext", "aBContext", "日本Context", "deleteContext"} <= set(listed)
 
 
@@ -164,7 +167,7 @@ def test_what_npm_cannot_have(make_package: MakePackage) -> None:
     package = load_package(make_package("format = 1\n").root)
     made = rendered(package)
     assert described(made)["version"] == "0.0.0"
-    assert [lost.specifier for lost in made.lost] == ["acme"]
+    assert "its version is not known" in made.lost[0].what
 
 
 def test_a_broken_export(make_package: MakePackage) -> None:
@@ -224,4 +227,4 @@ def test_parameters_are_not_filled_in(make_package: MakePackage) -> None:
     text = "---\nmetadata: {lev-params: name}\n---\nHello ${name}.\n"
     made = rendered(make_package(toml, {"contexts/a.md": text}))
     assert b'"Hello ${name}.\\n"' in made.files["dist/contexts/a.js"]
-    assert [lost.specifier for lost in made.lost] == ["acme/contexts/a"]
+    assert "acme/contexts/a" in [lost.specifier for lost in made.lost]

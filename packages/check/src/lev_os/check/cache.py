@@ -55,11 +55,16 @@ class CachedProject(msgspec.Struct, array_like=True):
 
 
 class CachedRun(msgspec.Struct, array_like=True):
-    """A whole run: its report holds while all of `rests_on` has these states."""
+    """A whole run: its report holds while all of `rests_on` has these states. `walk`: what it looked at, packed."""
 
     given: tuple[str, ...]
     rests_on: dict[str, int]
     report: Report
+    walk: bytes
+
+    def changed(self) -> frozenset[str]:
+        """The paths that have another state now."""
+        return frozenset(path for path, before in self.rests_on.items() if state(path) != before)
 
 
 class Cache(msgspec.Struct, array_like=True):

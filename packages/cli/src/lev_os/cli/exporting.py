@@ -52,10 +52,10 @@ def list_targets(*, as_json: bool) -> int:
 def run(wish: Wish) -> int:
     """Carry it out; the exit code."""
     plans = []
-    lost: dict[Lost, None] = {}
+    lost: dict[tuple[str, Lost], None] = {}
     for base, wanted in _places(wish):
         plans.append(_carry_out(base, wanted, wish))
-        lost |= dict.fromkeys(item for rendered in wanted.values() for item in rendered.lost)
+        lost |= dict.fromkeys((name, item) for name, rendered in wanted.items() for item in rendered.lost)
     changed = any(plan.operations for plan in plans)
     if wish.as_json:
         print_json(_as_json(plans, list(lost), wish))
@@ -78,13 +78,20 @@ def chosen(names: Sequence[str], python: str | None) -> list[Package]:
                 raise unknown_package(name, python)
             packages.append(found[name] if name in found else load_package(Path(name)))
     else:
-        root = str(project_root().resolve())
-        own = [package for package in found.values() if source_paths() and str(package.root.resolve()).startswith(root)]
-        own = [package for package in own if ".venv" not in package.root.parts]
+        root = project_root().resolve()
+        own = [package for package in found.values() if source_paths() and _is_own(package, root)]
         packages = own or [package for package in found.values() if package.error is None]
+        for package in found.values():
+            if not own and package.error is not None:
+                note(f"{click.style('left out', fg='yellow')}: {package.name}: {package.error}")
     for package in packages:
         package.manifest  # noqa: B018  # raises what is wrong with it
     return packages
+
+
+def _is_own(package: Package, root: Path) -> bool:
+    """Whether it lies in the project, and is not installed there."""
+    return package.root.resolve().is_relative_to(root) and "site-packages" not in package.root.parts
 
 
 def _places(wish: Wish) -> Iterator[tuple[Path, dict[str, Rendered]]]:
@@ -112,7 +119,7 @@ def _carry_out(base: Path, wanted: dict[str, Rendered], wish: Wish) -> Plan:
     return plan(base, wanted)
 
 
-def _as_json(plans: Sequence[Plan], lost: Sequence[Lost], wish: Wish) -> dict[str, object]:
+def _as_json(plans: Sequence[Plan], lost: Sequence[tuple[str, Lost]], wish: Wish) -> dict[str, object]:
     changes = [(plan, change) for plan in plans for change in plan.changes]
 
     def named(*actions: str) -> list[str]:
@@ -127,7 +134,7 @@ def _as_json(plans: Sequence[Plan], lost: Sequence[Lost], wish: Wish) -> dict[st
         "kept": named("keep"),
         "unchanged": [_shown(plan, path, plans) for plan in plans for path in plan.same],
         "conflicts": [_shown(plan, path, plans) for plan in plans for path, _ in plan.conflicts],
-        "lost": [{"specifier": item.specifier, "what": item.what} for item in lost],
+        "lost": [{"target": name, "specifier": item.specifier, "what": item.what} for name, item in lost],
     }
 
 
@@ -135,7 +142,7 @@ def _shown(plan: Plan, path: str, plans: Sequence[Plan]) -> str:
     return path if len(plans) == 1 else str(plan.base / path)
 
 
-def _print(plans: Sequence[Plan], lost: Sequence[Lost], wish: Wish) -> None:
+def _print(plans: Sequence[Plan], lost: Sequence[tuple[str, Lost]], wish: Wish) -> None:
     for plan in plans:
         for change in plan.changes:
             sign, colour = _SIGNS[change.action]
@@ -143,8 +150,8 @@ def _print(plans: Sequence[Plan], lost: Sequence[Lost], wish: Wish) -> None:
         for path, why in plan.conflicts:
             if not wish.force:
                 note(f"{_shown(plan, path, plans)} {why}: it would need --force")
-    for item in lost:
-        note(f"{click.style('not expressed', fg='yellow')}: {item.specifier}: {item.what}")
+    for name, item in lost:
+        note(f"{click.style(f'not expressed by {name}', fg='yellow')}: {item.specifier}: {item.what}")
     same = sum(len(plan.same) for plan in plans)
     count = sum(len(plan.changes) for plan in plans)
     where = ", ".join(str(plan.base) for plan in plans)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from lev_os.core.bidirectional.places import new_run
 from lev_os.core.bidirectional.resuming import linked_flow
 from lev_os.core.errors import LevError
+from lev_os.core.flowmind.model import Wait
+from lev_os.core.flowmind.walk import walk
 
 from . import names, rows, tracing
 from .course import Course, Order
@@ -199,7 +201,7 @@ def _send(database: Database, run: str, name: str, value: Any, wait: str | None)
         raise NotSent(f"run {run} waits for several approvals", help="say which one by its key")
     at = time.time()
     if not fitting:
-        if wait is not None or name == "approval":
+        if wait is not None or name not in waits_of(course.machine.linked):
             raise NotSent(
                 f"run {run} does not wait for {wait or name}", help=f"`lev runs show {run}` shows what it waits for"
             )
@@ -209,6 +211,12 @@ def _send(database: Database, run: str, name: str, value: Any, wait: str | None)
     if attempt.reply == "invalid":
         raise NotSent(f"the answer does not fit: {'; '.join(attempt.problems)}", help="the wait is still open")
     return rows.answer(database.client, names.beside(run, effect.key, effect.attempt), run, value, at)
+
+
+def waits_of(linked: LinkedFlow) -> set[str]:
+    """The names of the waits of a flow, and of the flows it runs."""
+    own = {step.name for step in walk(linked.tree.steps) if isinstance(step, Wait)}
+    return own.union(*map(waits_of, linked.flows.values()))
 
 
 def _signal(database: Database, run: str, name: str, value: Any, at: float) -> bool:
@@ -222,7 +230,7 @@ def _cancel(database: Database, run: str, reason: str) -> bool:
     state = state_of(rows.row(database.client, run, whole=True))
     if state.is_over:
         return False
-    return rows.answer(database.client, names.cancel(run), run, reason, time.time())
+    return rows.want_end(database, run, reason)
 
 
 def _resume(database: Database, run: str, accept_change: bool) -> str:
@@ -232,22 +240,10 @@ def _resume(database: Database, run: str, accept_change: bool) -> str:
         return state.status
     attributes = found.attributes or {}
     if accept_change:
-        changes = {"accepted": changed_tools(database, found), "held": None}
+        changes = {"accepted": attributes.get("changed"), "held": None}
         database.client.update_workflow_attributes(run, changes, merge=True)
     elif attributes.get("held"):
         raise NotSent(f"run {run} is held: {attributes['held']}", help="look at it, then resume with --accept-change")
     if state.status in ("waiting", "sleeping", "held", "dead"):
         database.client.resume_workflow(run, queue_name=attributes["queue"])
     return state_of(rows.row(database.client, run, whole=True)).status
-
-
-def changed_tools(database: Database, found: Any) -> list[str]:
-    """The tools of a run that are declared otherwise now."""
-    from lev_os.core.bidirectional.executor import cards
-    from lev_os.core.bidirectional.resuming import current_version
-
-    course, _ = rebuild(database, found)
-    pinned = cards(course.machine.linked)
-    latest, _ = current_version(course.machine.linked.specifier, None, None, None)
-    present = {} if latest is None else cards(latest)
-    return sorted(name for name, card in pinned.items() if name in present and present[name].digest != card.digest)

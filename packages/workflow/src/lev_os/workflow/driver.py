@@ -12,22 +12,26 @@ Every step's output is an arrival (see `course`), so the run's journal can be ma
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
 
 import msgspec
 from dbos import DBOS, SetWorkflowAttributes, SetWorkflowID
 from lev_os.core.bidirectional.effects import Effect, Outcome, Step
+from lev_os.core.bidirectional.tracing import spans_of
 from lev_os.core.constitutional.gate import Gate
 
 from . import names, tracing
 from .course import Arrival, Course, Order, is_input, later_gate, stages
-from .host import Host, name_of, now, timed_out
+from .host import Host, now, timed_out
+from .places import name_of
 
 if TYPE_CHECKING:
     from dbos import WorkflowHandleAsync
     from lev_os.core.bidirectional.executor import Executor
+    from lev_os.core.bidirectional.tracing import Spans
     from lev_os.core.constitutional import Constitution
 
 _BRIEF = 5.0
@@ -68,8 +72,8 @@ def _hosted() -> Host:
 @DBOS.workflow(name=names.RUN)
 async def _run(order: Order) -> dict[str, Any]:
     host = _hosted()
-    with host.driving(order["run"]) as woken:
-        return await Drive(host, order, woken).to_the_end()
+    with host.driving(order["run"]):
+        return await Drive(host, order).to_the_end()
 
 
 @DBOS.workflow(name=names.EFFECT)
@@ -103,14 +107,19 @@ async def _alarm(run: str) -> Arrival:
     return {"at": now(), "alarm": True}
 
 
+@DBOS.workflow(name=names.SCHEDULED)
+async def _scheduled(at: datetime, given: dict[str, Any]) -> str:
+    """The moment of a schedule: its flow, as the package has it now, goes into its queue. Once for each moment."""
+    return await DBOS.run_step_async({"name": "lev.start"}, _hosted().start_scheduled, at, given)
+
+
 class Drive:
     """One execution of a run's workflow: from its beginning, or from where another execution was stopped."""
 
-    def __init__(self, host: Host, order: Order, woken: asyncio.Event) -> None:
+    def __init__(self, host: Host, order: Order) -> None:
         self._host = host
         self._order = order
         self._run = order["run"]
-        self._woken = woken
         self._linked = host.linked(order)
         self._executor: Executor = host.executor(self._linked, self._run)
         self._course: Course | None = None
@@ -119,6 +128,9 @@ class Drive:
         self._beside: dict[str, Effect] = {}
         """Open effects that were handed over, by the ids that their results come under."""
         self._signals: dict[str, int] = {}
+        self._spans: Spans | None = None
+        self._live = False
+        """Whether what was recorded has been read out, and steps are carried out."""
 
     @property
     def course(self) -> Course:
@@ -131,6 +143,8 @@ class Drive:
             try:
                 return await self._to_the_end()
             finally:
+                if self._spans is not None:
+                    self._spans.close(now())
                 self._executor.close()
 
     async def _to_the_end(self) -> dict[str, Any]:
@@ -144,7 +158,7 @@ class Drive:
             effect = self._alone()
             arrival: Arrival
             if effect is not None:
-                arrival = await DBOS.run_step_async({"name": name_of(effect)}, self._carry, effect)
+                arrival = await DBOS.run_step_async({"name": name_of(self._linked, effect)}, self._carry, effect)
             else:
                 await self._hand_over()
                 arrival = await self._first()
@@ -163,11 +177,15 @@ class Drive:
         added = self._host.added(self._linked, [])
         gate = Gate(*added).pinned if added else None
         self._course = Course(self._order, self._linked, gate=gate)
+        self._spans = spans_of(self.course.machine, self._executor)
+        self._live = True
         began = now()
         self._steps(self.course.begin(began))
         noted: Arrival = {"began": began} | ({"gate": gate} if gate else {})
         effect = self._alone()
-        return noted if effect is None else {**noted, "step": name_of(effect), **await self._carry(effect)}
+        return (
+            noted if effect is None else {**noted, "step": name_of(self._linked, effect), **await self._carry(effect)}
+        )
 
     async def _again(self, first: Arrival) -> None:
         """Another execution has begun this run; what it recorded is fed to a new machine as DBOS reads it out."""
@@ -176,7 +194,15 @@ class Drive:
         self._added = self._host.added(self._linked, known)
         later = later_gate([*known, self._added] if self._added else known)
         self._course = Course(self._order, self._linked, gate=first.get("gate"), later=later)
+        self._spans = spans_of(self.course.machine, self._executor)
         self._steps(self.course.begin(first["began"]))
+
+    def _going_on(self) -> None:
+        """From here on nothing is recorded yet."""
+        if not self._live:
+            self._live = True
+            if self._spans is not None:
+                self._spans.going_on(self.course.machine.effects, now())
 
     def _take(self, arrival: Arrival) -> None:
         key = arrival.get("key")
@@ -189,6 +215,9 @@ class Drive:
 
     def _steps(self, taken: list[Step]) -> None:
         """Drop what a step does not want any more."""
+        if self._live and self._spans is not None:
+            for step in taken:
+                self._spans.step(step)
         dropped = {token for step in taken for token in step.cancelled}
         if not dropped:
             return
@@ -216,31 +245,34 @@ class Drive:
     async def _carry(self, effect: Effect) -> Arrival:
         """The body of a step: carried out now, or stopped because the run is to end."""
         await self._may_go_on()
-        after = self.course.after
-        noted: Arrival = {"after": after}
+        self._going_on()
+        noted: Arrival = {"after": self.course.after}
         if self._added:
             noted["added"] = [constitution.pinned() for constitution in self._added]
             self._added = []
         since = self.course.machine.now
-        arrival = await self._unless_ended(self._host.carry_out(effect, self._executor, self._run, since=since))
-        return {**noted, **arrival}
+        carry_out: Callable[[], Awaitable[Arrival]] = partial(
+            self._host.carry_out, effect, self._executor, self._run, since=since
+        )
+        if self._spans is not None:
+            carry_out = self._spans.around(effect, carry_out)
+        if (reason := self._host.wanted_end.get(self._run)) is not None:
+            return {**noted, "at": now(), "cancel": reason}
+        return {**noted, **await self._unless_ended(carry_out())}
 
-    async def _unless_ended(self, work: Coroutine[Any, Any, Arrival]) -> Arrival:
+    async def _unless_ended(self, work: Awaitable[Arrival]) -> Arrival:
         """What comes of `work`, or that the run is to end, whichever is first."""
-        task = asyncio.ensure_future(work)
-        waking = asyncio.ensure_future(self._woken.wait())
-        try:
-            if not self._woken.is_set():
-                await asyncio.wait((task, waking), return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                return task.result()
-            return {"at": now(), "cancel": self._host.wanted_end[self._run]}
-        finally:
-            waking.cancel()
-            if not task.done():
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+        task = asyncio.current_task()
+        assert task is not None, "a step runs in a task"
+        with self._host.ends(self._run, task):
+            try:
+                return await work
+            except asyncio.CancelledError:
+                reason = self._host.wanted_end.get(self._run)
+                if reason is None:
+                    raise
+                task.uncancel()
+                return {"at": now(), "cancel": reason}
 
     async def _may_go_on(self) -> None:
         """Before anything leaves: not while this worker drains, and not with a tool that is not what it was."""
@@ -248,7 +280,7 @@ class Drive:
             await self._hand_back()
         changed = self._host.changed_tools(self._linked)
         if changed and not await self._host.accepted(self._run, changed):
-            await self._host.hold(self._run, f"tools have changed since the run began: {', '.join(changed)}")
+            await self._host.hold(self._run, changed)
             _leave()
 
     async def _hand_back(self) -> NoReturn:
@@ -308,6 +340,7 @@ class Drive:
 
     async def _arrived(self, expected: dict[str, Effect | None]) -> Arrival:
         """The body of a step: wait for the first of several, and say what came of it."""
+        self._going_on()
         handles: list[WorkflowHandleAsync[Any]] = [
             await DBOS.retrieve_workflow_async(name, existing_workflow=False) for name in expected
         ]

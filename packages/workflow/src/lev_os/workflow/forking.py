@@ -11,6 +11,7 @@ from lev_os.core.flowmind.link import LinkedFlow
 
 from . import names, rows
 from .course import Arrival, Course, Order, is_input, later_gate, stages
+from .places import step_of
 
 if TYPE_CHECKING:
     from .database import Database
@@ -52,8 +53,7 @@ def _place(old: Course, twin: Course, inputs: list[Arrival], at: str, prefix: li
     """Take over inputs up to the place `at`; its number, or None when there is no such place."""
     for number, arrival in enumerate(inputs, 1):
         effect = old.effect(arrival)
-        step = str(effect.request.get("step") or effect.request.get("name") or "")
-        if at in (str(number), step, effect.path):
+        if at in (str(number), step_of(old.machine.linked, effect), effect.path):
             return number
         prefix.append(_renamed(arrival, old, twin))
     return None

@@ -7,8 +7,9 @@ import contextlib
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +58,9 @@ class Host:
         self.draining = asyncio.Event()
         self.wanted_end: dict[str, str] = {}
         """Runs that somebody wants to end, with the reason."""
-        self.active: dict[str, asyncio.Event] = {}
-        """The runs that are driven here; the event wakes one whose end is wanted."""
+        self.active: dict[str, object] = {}
+        """The runs that are driven here, each by one execution."""
+        self._stoppable: dict[str, asyncio.Task[Any]] = {}
         self.effects: dict[str, asyncio.Task[Any]] = {}
         """Effects under way beside others, by their ids."""
         self.carried = 0
@@ -100,7 +102,7 @@ class Host:
 
     async def look_for_end(self, run: str) -> None:
         """Note whether somebody wants this run to end."""
-        for found, reason in (await asyncio.to_thread(rows.wanted_ends, self.client, [run])).items():
+        for found, reason in (await asyncio.to_thread(rows.wanted_ends, self.database, [run])).items():
             self.wants_end(found, reason)
 
     async def wake(self, run: str) -> None:
@@ -130,11 +132,13 @@ class Host:
             if await asyncio.to_thread(rows.begun, self.client, expected):
                 await self.wake(run)
 
-    async def hold(self, run: str, reason: str) -> None:
-        """Take a run out of the worker until a person says that it may go on."""
+    async def hold(self, run: str, changed: dict[str, str]) -> None:
+        """Take a run out of the worker until a person accepts that its tools have changed."""
+        reason = f"tools have changed since the run began: {', '.join(changed)}"
         log.warning("run %s is held: %s", run, reason)
         if await self.owns(run):
-            await asyncio.to_thread(self._cancel, run, {"waits": [], "expects": [], "held": reason})
+            held = {"waits": [], "expects": [], "held": reason, "changed": changed}
+            await asyncio.to_thread(self._cancel, run, held)
 
     def drop(self, own: str) -> None:
         """An effect is not wanted any more, wherever it is under way."""
@@ -148,6 +152,13 @@ class Host:
     def _cancel(self, run: str, attributes: dict[str, Any]) -> None:
         self.client.update_workflow_attributes(run, attributes, merge=True)
         self.client.cancel_workflow(run)
+
+    async def start_scheduled(self, at: datetime, given: dict[str, Any]) -> str:
+        """Begin the run of a schedule's moment."""
+        from .client import start
+
+        run = f"{given['schedule']}-{at:%Y%m%dT%H%M%S}"
+        return await start(given["flow"], given["input"], queue=given["queue"], run=run, database=self.database)
 
     # -- flows and their packages --------------------------------------------------------------------------
 
@@ -202,20 +213,23 @@ class Host:
         """The constitutions that hold now and that the run does not know."""
         return added_since(linked, self.latest(linked), known)
 
-    def changed_tools(self, linked: LinkedFlow) -> list[str]:
-        """The tools of a run that are declared otherwise now."""
+    def changed_tools(self, linked: LinkedFlow) -> dict[str, str]:
+        """The tools of a run that are declared otherwise now, with the digests of their cards as they are now."""
         latest = self.latest(linked)
         if latest is None or latest.digest == linked.digest:
-            return []
+            return {}
         present = cards(latest)
-        return sorted(
-            name for name, card in cards(linked).items() if name in present and present[name].digest != card.digest
-        )
+        return {
+            name: present[name].digest
+            for name, card in sorted(cards(linked).items())
+            if name in present and present[name].digest != card.digest
+        }
 
-    async def accepted(self, run: str, changed: list[str]) -> bool:
+    async def accepted(self, run: str, changed: dict[str, str]) -> bool:
         """Whether a person has said that a run may go on with these tools as they are now."""
         found = await asyncio.to_thread(rows.row, self.client, run)
-        return set(changed) <= set((found.attributes or {}).get("accepted", ()))
+        known = (found.attributes or {}).get("accepted") or {}
+        return all(known.get(name) == digest for name, digest in changed.items())
 
     # -- effects -------------------------------------------------------------------------------------------
 
@@ -231,21 +245,30 @@ class Host:
         return {**named, "value": value}
 
     def wants_end(self, run: str, reason: str) -> None:
-        """Somebody wants a run to end; the run hears of it if it is driven here."""
+        """Somebody wants a run to end; what it does here is stopped."""
         self.wanted_end[run] = reason
-        if (woken := self.active.get(run)) is not None:
-            woken.set()
+        if (task := self._stoppable.get(run)) is not None:
+            task.cancel()
 
     @contextlib.contextmanager
-    def driving(self, run: str) -> Iterator[asyncio.Event]:
-        """While a run is driven here."""
-        woken = self.active[run] = asyncio.Event()
+    def ends(self, run: str, task: asyncio.Task[Any]) -> Iterator[None]:
+        """While a step of a run may be stopped by cancelling this task."""
+        self._stoppable[run] = task
         try:
-            yield woken
+            yield
         finally:
-            if self.active.get(run) is woken:
+            self._stoppable.pop(run, None)
+
+    @contextlib.contextmanager
+    def driving(self, run: str) -> Iterator[None]:
+        """While a run is driven here."""
+        self.active[run] = mine = object()
+        try:
+            yield
+        finally:
+            if self.active.get(run) is mine:
                 del self.active[run]
-            self.wanted_end.pop(run, None)
+                self.wanted_end.pop(run, None)
 
 
 async def _in_time(effect: Effect, executor: Executor, since: float) -> Any:
@@ -266,9 +289,3 @@ async def _in_time(effect: Effect, executor: Executor, since: float) -> Any:
 def timed_out(effect: Effect) -> Failure:
     """What a machine is told of an effect whose time is over."""
     return Failure(kind="timeout", message=f"no result in time from {effect.request.get('name') or effect.kind}")
-
-
-def name_of(effect: Effect) -> str:
-    """What a step is called in lists: its kind and its place."""
-    request: Mapping[str, Any] = effect.request
-    return f"{effect.kind} {request.get('step') or request.get('name') or effect.path}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,10 +136,11 @@ def list_states(
         if len(read) < page or (limit is not None and len(found) >= limit):
             break
     found = found[:limit]
-    return [_with_step(database, state) for state in found] if steps else found
+    return [with_step(database, state) for state in found] if steps else found
 
 
-def _with_step(database: Database, state: RunState) -> RunState:
+def with_step(database: Database, state: RunState) -> RunState:
+    """The same, with the step that the run came to last."""
     return msgspec.structs.replace(state, step=_step(database, state))
 
 
@@ -186,11 +188,21 @@ def dead_letters(database: Database, *, limit: int | None = None) -> list[RunSta
     return sorted(found, key=lambda state: state.started, reverse=True)[:limit]
 
 
+def ended_before(database: Database, at: float) -> list[str]:
+    """The runs that were over at a time, in seconds since the epoch."""
+    before = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
+    over = ["SUCCESS", "ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+    found = database.client.list_workflows(
+        name=names.RUN, status=over, completed_before=before, load_input=False, load_output=False
+    )
+    return [row.workflow_id for row in found]
+
+
 def delete(database: Database, runs: Iterable[str]) -> int:
     """Delete runs that are over, with their effects, answers and files; returns how many there were."""
     import sqlalchemy as sa
 
-    from .database import files
+    from .database import files, wishes
 
     gone = [run for run in runs if look(database, run).is_over]
     for run in gone:
@@ -198,4 +210,5 @@ def delete(database: Database, runs: Iterable[str]) -> int:
         database.client.delete_workflows([*(row.workflow_id for row in own), run])
         with database.begin() as connection:
             connection.execute(sa.delete(files).where(files.c.run == run))
+            connection.execute(sa.delete(wishes).where(wishes.c.run == run))
     return len(gone)

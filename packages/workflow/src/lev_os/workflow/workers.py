@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from lev_os.core.bidirectional.driver import World
 from lev_os.core.errors import LevError
 
-from . import names
+from . import names, rows
 from .beating import Beat
 from .database import open_database
 from .driver import serve
@@ -28,9 +28,12 @@ if TYPE_CHECKING:
     from lev_os.core.flowmind.link import LinkedFlow
 
 DEFAULT_QUEUE = "default"
-_POLLING = 0.2
+_POLLING, _RARELY = 0.2, 1.0
 _DRAIN = 30.0
+_SCHEDULES = 5.0
+"""Seconds until a worker hears of a new schedule, at most."""
 _WATCH = 1.0
+_PATIENCE = 5
 _RATE = re.compile(r"(\d+)/(\d*)(s|m|h)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
@@ -90,7 +93,7 @@ async def worker(
             serializer=DBOSPortableJSONSerializer(),
             log_level="CRITICAL",
             enable_otlp=False,
-            notification_listener_polling_interval_sec=1.0,
+            scheduler_polling_interval_sec=_SCHEDULES,
         )
     )
     everything = [*queues, *map(names.effects_queue, queues), names.SYSTEM_QUEUE]
@@ -104,7 +107,7 @@ async def worker(
                 each,
                 worker_concurrency=concurrency if ours else None,
                 limiter=limiter if ours else None,
-                polling_interval_sec=_POLLING,
+                polling_interval_sec=_RARELY if each.endswith(names.EFFECTS) else _POLLING,
                 on_conflict="always_update",
             )
         beat.start()
@@ -125,20 +128,47 @@ async def worker(
 
 
 async def _until(stop: asyncio.Event, beat: Beat, host: Host) -> None:
-    """Until the worker is to stop; meanwhile runs hear that somebody wants them to end."""
-    from . import rows
-
+    """Until the worker is to stop. Meanwhile runs hear that somebody wants them to end, and none is left lying."""
+    fallen: set[str] = set()
+    look = 0
     while not stop.is_set() and not beat.replaced:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _WATCH)
-        active = [run for run in host.active if run not in host.wanted_end]
-        if not active:
-            continue
+        look += 1
         try:
-            for run, reason in (await asyncio.to_thread(rows.wanted_ends, host.client, active)).items():
-                host.wants_end(run, reason)
+            await _hear(host)
+            if look % _PATIENCE == 0:
+                fallen = await _pick_up(host, fallen)
         except Exception as error:  # whatever a database that has gone makes its driver say
-            log.warning("looking for runs to end: %s", error)
+            log.warning("looking after the runs: %s", error)
+
+
+async def _hear(host: Host) -> None:
+    active = [run for run in host.active if run not in host.wanted_end]
+    if active:
+        for run, reason in (await asyncio.to_thread(rows.wanted_ends, host.database, active)).items():
+            host.wants_end(run, reason)
+
+
+async def _pick_up(host: Host, before: set[str]) -> set[str]:
+    """Put back what is under way here by its row and not in fact, twice in a row: its last write has failed."""
+    mine = await asyncio.to_thread(
+        host.client.list_workflows,
+        status="PENDING",
+        executor_id=host.executor_id,
+        load_input=False,
+        load_output=False,
+    )
+    lost = {
+        row.workflow_id: row
+        for row in mine
+        if row.workflow_id not in host.active and row.workflow_id not in host.effects
+    }
+    again = before & lost.keys()
+    for name in again:
+        log.warning("%s is put back: it could not be written down", name)
+        await asyncio.to_thread(host.client.resume_workflow, name, queue_name=queue_of(lost[name]))
+    return lost.keys() - again
 
 
 async def _drained(host: Host, seconds: float) -> None:
@@ -148,7 +178,11 @@ async def _drained(host: Host, seconds: float) -> None:
     while (host.active or host.effects) and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(0.05)
     left = await asyncio.to_thread(
-        host.client.list_workflows, status="PENDING", executor_id=host.executor_id, load_output=False
+        host.client.list_workflows,
+        status="PENDING",
+        executor_id=host.executor_id,
+        load_input=False,
+        load_output=False,
     )
     for row in left:
         await asyncio.to_thread(host.client.resume_workflow, row.workflow_id, queue_name=queue_of(row))
@@ -158,6 +192,8 @@ def queue_of(row: Any) -> str:
     """The queue on which a workflow of ours is taken up again."""
     if row.name in (names.ANSWER, names.ALARM):
         return names.SYSTEM_QUEUE
+    if row.name == names.SCHEDULED:
+        return str(row.queue_name)
     queue: str = (row.attributes or {}).get("queue", DEFAULT_QUEUE)
     return names.effects_queue(queue) if row.name == names.EFFECT else queue
 

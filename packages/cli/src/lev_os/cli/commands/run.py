@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ..durable import database_option
 from ..errors import STATUS_CODES, UsageProblem
 from ..options import Specifier, json_option, model_options, python_option
 
@@ -22,6 +23,11 @@ from ..options import Specifier, json_option, model_options, python_option
 @click.option(
     "--concurrency", type=click.IntRange(1, 256), default=4, show_default=True, help="Inputs of a batch at a time."
 )
+@click.option("--durable", is_flag=True, help="Keep the run in a database and have a worker drive it.")
+@click.option("--queue", default="default", show_default=True, help="Where a durable run waits for a worker.")
+@click.option("--priority", type=click.IntRange(1), help="Of a durable run: 1 goes before 2.")
+@click.option("--detach", is_flag=True, help="Print the name of a durable run, and do not wait for it.")
+@database_option
 @model_options
 @python_option
 @json_option
@@ -32,6 +38,11 @@ def command(
     input_file: Path | None,
     out: Path | None,
     concurrency: int,
+    durable: bool,
+    queue: str,
+    priority: int | None,
+    detach: bool,
+    database: str | None,
     model: str | None,
     allow_weak_decisions: bool,
     python: str | None,
@@ -44,16 +55,24 @@ def command(
     given again; each input is answered exactly once. Given again later, it writes nothing and reports how things stand:
     a row that waited for a person counts as what its run has come to since.
 
+    A durable run outlives this process: it is kept in the database, and driven by the workers of its queue. Where none
+    is at work, this command is one until the run ends or waits for somebody.
+
     \b
     Examples:
       lev run acme_support/flows/triage --input '{"message": "Charged twice!"}'
       lev run ./flows/triage --input @message.json --model openai:gpt-5
       echo '{"name": "Ada"}' | lev run acme_billing/flows/greet --input - --json
+      lev run ./flows/triage --input @message.json --durable --database sqlite:///acme.db
       lev run ./flows/triage --input-file in.jsonl --out out.jsonl --concurrency 8
     """
     from ..driving import ModelChoice, load_flow, read_value
 
     choice = ModelChoice(model, allow_weak_decisions)
+    if detach and not durable:
+        raise UsageProblem("--detach is for durable runs", help="add --durable")
+    if durable and (journal is not None or input_file is not None):
+        raise UsageProblem("a durable run is kept in the database: no --journal, no --input-file")
     if input_file is not None or out is not None:
         if input_file is None or out is None:
             raise UsageProblem("a batch needs both --input-file and --out", help="see `lev run --help`")
@@ -71,6 +90,11 @@ def command(
     value = read_value(given, "--input")
     if not isinstance(value, dict):
         raise UsageProblem("--input is not a JSON object", help='write {"name": value, …} with the flow\'s inputs')
+    if durable:
+        from ..durable import run_durable
+
+        flow = load_flow(specifier, python)
+        return run_durable(flow, value, database, choice, queue, priority, detach=detach, as_json=as_json)
     return _once(load_flow(specifier, python), value, journal, choice, as_json)
 
 

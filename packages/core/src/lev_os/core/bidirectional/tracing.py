@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
-    from ._spans import Spans
+    from ._spans import Spans as Spans
     from .executor import Executor
     from .machine import Machine
 

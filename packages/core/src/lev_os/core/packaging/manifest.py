@@ -262,7 +262,7 @@ class _Reader:
         if value is None or (isinstance(value, str) and NPM_NAME.fullmatch(value)):
             return value
         said = repr(value)[:60] if isinstance(value, str) else _kind(value)
-        self.problem(("npm", "name"), "MAN106", f"{said} is no name on npm", "write `@scope/name`, in lower case")
+        self.problem(("npm", "name"), "MAN105", f"{said} is no name on npm", "write `@scope/name`, in lower case")
         return None
 
     def exports(self, data: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Whether a wheel holds what its package exports: it is unpacked and read as a package, and compared with the sources."""
+"""Whether a wheel holds what its package exports: unpacked and read as a package, it is compared with the sources."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check_wheel(package: Package, name: str, wheel: bytes, generated: Iterable[P
         more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         raise BuildFailed(
             f"{name} does not hold {', '.join(missing[:_SHOWN])}{more}",
-            help="tell the build backend to take the package's .toml, .md, .yaml, .json and .pyi files: `lev explain MAN524`",
+            help="have the build backend take .toml, .md, .yaml, .json and .pyi files too: `lev explain MAN524`",
         )
     return len(package.exports())
 
@@ -56,6 +56,10 @@ def _missing(package: Package, inside: Package) -> Iterator[str]:
 
 
 def _same(export: Export, found: Export) -> bool:
+    if found.kind != export.kind:
+        return False
+    if export.kind == "tool":
+        return export.package.card(export.subpath).digest == found.package.card(found.subpath).digest
     conditions = [name for name in export.conditions if export.package.target(export.subpath, name).path is not None]
     return all(
         export.package.read_data(export.subpath, condition) == found.package.read_data(export.subpath, condition)

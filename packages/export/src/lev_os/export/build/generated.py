@@ -1,4 +1,4 @@
-"""What is generated into a package: stubs, exact schemas of tools, lazy `__init__` files. Said here, written elsewhere."""
+"""What is generated into a package: stubs, exact schemas of tools, lazy `__init__` files. It is written elsewhere."""
 
 from __future__ import annotations
 

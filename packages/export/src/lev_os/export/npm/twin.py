@@ -10,6 +10,8 @@ from lev_os.core.errors import LevError
 
 from ..about import About, about
 from ..target import Lost, Rendered
+from ..targets._parts import Parts
+from ..targets._skill import placed, skills_of
 from .entries import Paths, entry, index_names
 from .modules import index_files, module_files, types_files
 from .names import npm_name, peers
@@ -42,6 +44,8 @@ def _twin(package: Package, beside: Sequence[Package]) -> Rendered:
     known = about(package)
     if known.version is None:
         lost.append(Lost(package.name, f"its version is not known: the twin has {_UNKNOWN}"))
+    if not known.repository:
+        lost.append(Lost(package.name, "names no repository in [project.urls]: TanStack Intent lists no skill of it"))
     paths = Paths()
     files = types_files()
     exports: dict[str, Any] = {}
@@ -54,6 +58,11 @@ def _twin(package: Package, beside: Sequence[Package]) -> Rendered:
     files |= index_files(names)
     whole = entry("dist/index", on_request=None, first=None, raw=_put(_root(package), paths, files))
     exports = {".": whole, **exports, "./package.json": "./package.json"}
+    skill = placed(skills_of([Parts(package)]), "skills").files  # where coding agents look in npm packages
+    if len({path.casefold() for path in skill}) == len(skill):
+        files |= skill
+    else:
+        lost.append(Lost(package.name, "has names that differ only in case: there is no skill with both"))
     described = _package_json(package, known, exports, modules, peers(package, known.requires, beside))
     files["package.json"] = (json.dumps(described, indent=2) + "\n").encode()
     files["README.md"] = _readme(package, described["name"], names, modules).encode("utf-8", "replace")
@@ -110,7 +119,7 @@ def _package_json(
             "*": {part.export.subpath.removeprefix("./"): [f"./{module}.d.cts"] for module, part in modules.items()}
         },
         "exports": exports,
-        "files": ["dist", "llm"],
+        "files": ["dist", "llm", "skills"],
         "peerDependencies": needs,
         # The twin is data and needs none of them to be read: what is there must fit, nothing is fetched for it.
         "peerDependenciesMeta": {name: {"optional": True} for name in needs},

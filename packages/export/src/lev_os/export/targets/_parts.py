@@ -7,14 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lev_os.core import Constitution, Context, Flow, Package
+from lev_os.core import Context, Package
 from lev_os.core.errors import LevError
 from lev_os.core.packaging import Export
-from lev_os.core.tools import ToolCard
 
 from ..about import About, about
+
+if TYPE_CHECKING:
+    from lev_os.core import Constitution, Flow
+    from lev_os.core.tools import ToolCard
 
 __all__ = ["GENERATED", "Page", "Parts", "example_of", "kebab"]
 
@@ -99,6 +102,8 @@ class Parts:
         found = []
         for export in self.exports:
             if export.kind == "flow" and (condition := _condition(export)) is not None:
+                from lev_os.core import Flow
+
                 text, path = self.package.read(export.subpath, condition)
                 flow = Flow.parse(text, package=self.package, path=str(path), specifier=export.specifier)
                 found.append((export, flow))
@@ -113,6 +118,8 @@ class Parts:
         path = self.package.constitution_path
         if path is None:
             return None
+        from lev_os.core import Constitution
+
         return Constitution.parse(path.read_bytes(), path=str(path), package=self.package)
 
     def has_more_than_skills(self) -> bool:

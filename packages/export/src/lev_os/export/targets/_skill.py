@@ -20,7 +20,7 @@ from lev_os.core.tools import ToolCard
 from ..target import Lost, Rendered
 from ._parts import GENERATED, Page, Parts, compact, example_of, kebab
 
-__all__ = ["FILE", "Skill", "placed", "skills_of"]
+__all__ = ["FILE", "Shelf", "Skill", "files_below", "placed", "skills_of"]
 
 FILE = "SKILL.md"
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -44,36 +44,54 @@ class Skill:
     """Where contexts lie in it, by specifier."""
 
 
-def skills_of(every: Sequence[Parts]) -> tuple[Skill, ...]:
-    """The skills of all packages, sorted by name; raises `LevError` for names that hosts refuse, or that two share."""
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Skills sorted by name. `lost` is what of them cannot be expressed, and what of other people's is left out."""
+
+    skills: tuple[Skill, ...]
+    lost: tuple[Lost, ...]
+
+
+def skills_of(every: Sequence[Parts]) -> Shelf:
+    """The skills of all packages. Raises `LevError` for names that hosts refuse, or that two packages share.
+
+    A wheel that merely brings skills belongs to somebody else: what hosts would refuse of it is left out, and told.
+    """
     found: dict[str, Skill] = {}
+    lost: list[Lost] = []
     for parts in every:
-        for skill in _skills_of(parts):
+        for skill in _skills_of(parts, lost):
             other = found.setdefault(skill.name, skill)
             if other is not skill:
                 raise LevError(
                     f"{other.package} and {skill.package} both export a skill named {skill.name!r}",
                     help="hosts find skills by name alone: choose one of the packages with --package",
                 )
-    return tuple(found[name] for name in sorted(found))
+            lost += skill.lost
+    return Shelf(tuple(found[name] for name in sorted(found)), tuple(lost))
 
 
-def placed(skills: Sequence[Skill], *folders: str) -> Rendered:
+def placed(shelf: Shelf, *folders: str) -> Rendered:
     """The skills below each folder (`.agents/skills`)."""
     files: dict[str, bytes] = {}
     executable: set[str] = set()
     for folder in folders:
-        for skill in skills:
+        for skill in shelf.skills:
             files |= {f"{folder}/{skill.name}/{path}": data for path, data in skill.files.items()}
             executable |= {f"{folder}/{skill.name}/{path}" for path in skill.executable}
-    lost = tuple(item for skill in skills for item in skill.lost)
-    return Rendered(files, lost=lost, executable=frozenset(executable))
+    return Rendered(files, lost=shelf.lost, executable=frozenset(executable))
 
 
-def _skills_of(parts: Parts) -> Iterator[Skill]:
+def _skills_of(parts: Parts, lost: list[Lost]) -> Iterator[Skill]:
     names = set()
     for export, path in parts.skills:
-        skill = _copied(parts, export.specifier, path)
+        try:
+            skill = _copied(parts, export.specifier, path)
+        except LevError as error:
+            if parts.package.source != "wheel-skills":
+                raise
+            lost.append(Lost(export.specifier, f"is left out: {error.message}"))
+            continue
         names.add(skill.name)
         yield skill
     for page in parts.pages:
@@ -91,7 +109,7 @@ def _copied(parts: Parts, specifier: str, path: Path) -> Skill:
     folder = path.parent
     files = {}
     executable = set()
-    for name in _walk(folder):
+    for name in files_below(folder):
         place = folder / name
         files[name] = place.read_bytes()
         if place.stat().st_mode & 0o111:
@@ -134,7 +152,7 @@ def _check(context: Context, folder: str, specifier: str) -> None:
         raise LevError(f"the description of {specifier} has more than {_MOST_DESCRIPTION:,} characters")
 
 
-def _walk(root: Path) -> Iterator[str]:
+def files_below(root: Path) -> Iterator[str]:
     """Regular files below a folder, in order; a link could lead out of the package, so none is followed."""
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(
@@ -246,10 +264,10 @@ def _relinked(page: Page, places: dict[str, str]) -> str:
     for link in page.context.references:
         if link.path is None or link.kind == "code":
             continue
-        for path, place in places.items():
-            if os.path.samefile(link.path, os.path.join(page.export.package.base, path)):
-                anchor = link.target.partition("#")[1:]
-                text = text.replace(f"]({link.target})", f"]({place}{''.join(anchor)})")
+        place = places.get(os.path.relpath(link.path, page.export.package.base))
+        if place is not None:
+            anchor = "".join(link.target.partition("#")[1:])
+            text = text.replace(f"]({link.target})", f"]({place}{anchor})")
     return text
 
 

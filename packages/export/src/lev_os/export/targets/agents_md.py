@@ -25,7 +25,7 @@ _MOST_WORDS = 160
 
 def _render(packages: Sequence[Package]) -> Rendered:
     every = [Parts(package) for package in packages]
-    skills = skills_of(every)
+    skills = skills_of(every).skills
     text = _text(every, skills)
     pointers = []
     files = {".cursor/rules/lev-packages.mdc": _rule("Packages that come with instructions", text, always=True)}

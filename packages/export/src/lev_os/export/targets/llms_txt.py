@@ -12,6 +12,7 @@ from lev_os.core import Package
 from ..target import Lost, Rendered, Target
 from ._json import pretty
 from ._parts import Page, Parts
+from ._skill import files_below
 
 __all__ = ["TARGET"]
 
@@ -22,8 +23,9 @@ def _render(packages: Sequence[Package]) -> Rendered:
     for parts in every:
         files |= {_place(parts, page.path): page.shown for page in _pages(parts)}
         for _, path in parts.skills:
-            name = path.relative_to(parts.package.base).as_posix()
-            files[_place(parts, name)] = path.read_bytes()
+            folder = path.parent.relative_to(parts.package.base).as_posix()
+            for name in files_below(path.parent):
+                files[_place(parts, f"{folder}/{name}")] = (path.parent / name).read_bytes()
         for export, flow in parts.flows:
             files[f"{parts.package.name}/{export.subpath[2:]}.yaml"] = flow.tree.text.encode()
         for export, card in parts.tools:

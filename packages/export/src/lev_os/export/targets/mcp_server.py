@@ -30,6 +30,9 @@ def _render(packages: Sequence[Package]) -> Rendered:
     lost: list[Lost] = []
     for package in packages:
         parts = Parts(package)
+        if not parts.has_more_than_skills():
+            lost.append(Lost(package.name, "has skills alone, which need no server; none is written for it"))
+            continue
         name = kebab(package.name)
         folder = "" if len(packages) == 1 else f"{name}/"
         files[f"{folder}server.json"] = pretty(_server(parts, name))
@@ -123,9 +126,14 @@ def _namespace(about: About) -> str:
 
 
 def _repository(about: About) -> dict[str, str] | None:
-    host = urlsplit(about.repository).hostname if about.repository else None
-    source = {"github.com": "github", "gitlab.com": "gitlab"}.get(host or "")
-    return {"url": about.repository, "source": source} if source else None
+    """Its address without what follows the repository's own path."""
+    url = urlsplit(about.repository)
+    source = {"github.com": "github", "gitlab.com": "gitlab"}.get(url.hostname or "")
+    owner, _, rest = url.path.strip("/").partition("/")
+    name = rest.partition("/")[0].removesuffix(".git")
+    if source is None or not name:
+        return None
+    return {"url": f"https://{url.hostname}/{owner}/{name}", "source": source}
 
 
 def _short(text: str) -> str:

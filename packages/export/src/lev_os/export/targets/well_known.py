@@ -22,10 +22,10 @@ _SCHEMA = "https://schemas.agentskills.io/discovery/0.2.0/schema.json"
 
 
 def _render(packages: Sequence[Package]) -> Rendered:
-    skills = skills_of([Parts(package) for package in packages])
+    shelf = skills_of([Parts(package) for package in packages])
     files = {}
     entries = []
-    for skill in skills:
+    for skill in shelf.skills:
         alone = len(skill.files) == 1
         url = f"{skill.name}/{FILE}" if alone else f"{skill.name}.zip"
         data = skill.files[FILE] if alone else archive(skill.files, skill.executable)
@@ -40,7 +40,7 @@ def _render(packages: Sequence[Package]) -> Rendered:
             }
         )
     files[f"{_FOLDER}/index.json"] = pretty({"$schema": _SCHEMA, "skills": entries})
-    return Rendered(files, lost=tuple(item for skill in skills for item in skill.lost))
+    return Rendered(files, lost=shelf.lost)
 
 
 TARGET = Target("well-known", "skills for a web site, with an index that agents discover", _render)

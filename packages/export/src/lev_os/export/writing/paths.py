@@ -65,8 +65,9 @@ class Tree:
             folder = place
             if number < len(names) and not os.path.isdir(place):
                 raise LevError(f"{path} cannot be written: {os.path.relpath(place, self.base)} is not a folder")
-        if os.path.isdir(folder):
-            raise LevError(f"{path} cannot be written: a folder is there")
+        if not os.path.isfile(folder):
+            what = "a folder" if os.path.isdir(folder) else "something that is no file"
+            raise LevError(f"{path} cannot be written: {what} is there")
 
     def _names(self, folder: str) -> dict[str, str]:
         """What a folder holds, by folded name; of several that fold alike, all but the last are forgotten."""

@@ -109,6 +109,7 @@ BACKENDS: Mapping[str, tuple[str, str]] = {
     "postgresql": ("postgres", "postgresql://user@host/database"),
     "memory": ("sqlite", "memory://"),
     "graphiti+kuzu": ("graphiti", "graphiti+kuzu:///folder"),
+    "graphiti+falkordb": ("graphiti", "graphiti+falkordb:///folder"),
     "mastra+http": ("mastra", "mastra+http://127.0.0.1:4111"),
     "mastra+https": ("mastra", "mastra+https://host"),
     "mastra+sqlite": ("mastra", "mastra+sqlite:///mastra.db"),

@@ -310,6 +310,44 @@ def test_time_does_not_go_backwards_in_the_log(memory: SyncMemory, scope: Scope,
     assert found.recorded_at == at[0]
 
 
+def test_a_clock_that_is_set_back_confuses_nothing(memory_url: str, scope: Scope, clock: Clock) -> None:
+    """Whatever is done while it runs backwards, and after a restart: what was said last is what holds."""
+    drinks = {"type": "semantic", "subject": "Ada", "predicate": "drinks"}
+    for durable in (False, True):
+        where = Scope(tenant=f"{scope.tenant}-{durable}")
+        with MemoryManager.open_sync(memory_url, clock=clock) as memory:
+            first, gone = memory.put([Record(text="tea", **drinks), Record(text="tea with milk")], scope=where)  # type: ignore[arg-type]
+            if not durable:
+                _set_back(memory, where, clock, first, gone)
+        if durable and "durable" in memory.capabilities:
+            clock.now -= 3 * DAY
+            with MemoryManager.open_sync(memory_url, clock=clock) as memory:
+                _set_back(memory, where, clock, first, gone)
+
+
+def _set_back(memory: SyncMemory, scope: Scope, clock: Clock, first: str, gone: str) -> None:
+    clock.now -= DAY
+    second = memory.supersede(first, Record(type="semantic", text="tea, green", subject="Ada"), scope=scope)
+    assert sorted(texts(memory, scope)) == ["tea with milk", "tea, green"]
+    clock.now -= DAY
+    memory.retract(gone, scope=scope)
+    assert [record.id for record in memory.query(scope=scope).records] == [second]
+    clock.now -= DAY
+    if "restore" in memory.capabilities:
+        memory.restore(gone, scope=scope)
+        memory.retract(gone, scope=scope)
+    (short,) = memory.put([Record(text="tea soon gone", ttl=60)], scope=scope)
+    clock.now -= DAY
+    assert sorted(texts(memory, scope)) == ["tea soon gone", "tea, green"]
+    memory.consolidate(scope=scope)
+    for id in (first, second, gone, short):
+        at = [change.at for change in memory.history(id, scope=scope)]
+        assert at == sorted(at)
+    if "erase" in memory.capabilities:
+        memory.erase(second, scope=scope)
+        assert texts(memory, scope) == ["tea soon gone"]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_search_query_and_get_see_the_same(memory: SyncMemory, scope: Scope, clock: Clock, seed: int) -> None:
     """After any changes, at any pair of times: three ways to ask show the same records in the same state."""

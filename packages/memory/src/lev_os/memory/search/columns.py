@@ -16,13 +16,14 @@ from .source import Source
 NEVER = np.iinfo(np.int64).max
 _LONGEST = np.iinfo(np.uint16).max
 _MOST_TRUSTS = 150
-_READ_AT_ONCE = 10_000
+_READ_AT_ONCE = 2_000
+_MOST_NARROW = np.iinfo(np.int16).max
 _ARRAYS: dict[str, tuple[Any, Any]] = {
     # name: (dtype, what a doc that is not there has)
     "rows": (np.uint32, 0),
     "types": (np.uint8, 255),
     "sessions": (np.int32, -1),
-    "speakers": (np.int32, -1),
+    "speakers": (np.int16, -1),  # wider when there are very many
     "questions": (np.bool_, False),
     "trust": (np.uint8, 0),
     "lengths": (np.uint16, 0),
@@ -67,7 +68,9 @@ class Columns:
         self._sessions: list[str] = []
         self._indexed = 0
         self._tail_end = 0
-        self._last: dict[int, tuple[int, float]] = {}
+        self._last_doc: Any = np.zeros(0, np.int32)
+        self._last_place: Any = np.zeros(0, np.float64)
+        """Of each session, by code: its last doc, -1 for none, and the place of that."""
         for name, (dtype, empty) in _ARRAYS.items():
             setattr(self, name, np.full(0, empty, dtype))
 
@@ -111,9 +114,10 @@ class Columns:
         have = len(self.rows)
         if docs > have:
             room = max(docs, have + (have >> 3) + 256)
-            for name, (dtype, empty) in _ARRAYS.items():
-                grown = np.full(room, empty, dtype)
-                grown[: self.n] = getattr(self, name)[: self.n]
+            for name, (_, empty) in _ARRAYS.items():
+                before = getattr(self, name)
+                grown = np.full(room, empty, before.dtype)
+                grown[: self.n] = before[: self.n]
                 setattr(self, name, grown)
         self.n = max(self.n, docs)
 
@@ -132,9 +136,14 @@ class Columns:
             self.begins[docs] = fields[8]
             self.gone[docs] = [retracted is not None for retracted in fields[10]]
             self.questions[docs] = fields[5]
-            self.speakers[docs] = [_code(self.speaker_codes, name) for name in fields[4]]
+            speakers = [_code(self.speaker_codes, name) for name in fields[4]]
+            if len(self.speaker_codes) > _MOST_NARROW:
+                self.speakers = self.speakers.astype(np.int32, copy=False)
+            self.speakers[docs] = speakers
             self.sessions[docs] = [_code(self.session_codes, name) for name in fields[3]]
             self._sessions += islice(self.session_codes, len(self._sessions), None)
+            self._last_doc = _longer(self._last_doc, len(self._sessions), -1)
+            self._last_place = _longer(self._last_place, len(self._sessions), -np.inf)
             self._times(rows)
             places = np.array([np.inf if sequence is None else sequence for sequence in fields[12]], np.float64)
             self._link(docs, places, tangled)
@@ -183,28 +192,35 @@ class Columns:
         self.after[docs[:-1][same]] = docs[1:][same]
         first = np.flatnonzero(np.concatenate(([True], ~same)))
         last = np.append(first[1:] - 1, len(docs) - 1)
-        for start, end in zip(first.tolist(), last.tolist(), strict=True):
-            code = int(codes[start])
-            before, reached = self._last.get(code, (-1, float("-inf")))
-            if places[start] < reached:
-                tangled.add(self._sessions[code])
-                continue
-            self.before[docs[start]] = before
-            if before >= 0:
-                self.after[before] = docs[start]
-            self._last[code] = (int(docs[end]), float(places[end]))
+        own = codes[first]
+        straight = places[first] >= self._last_place[own]
+        tangled.update(self._sessions[code] for code in own[~straight].tolist())
+        first, last, own = first[straight], last[straight], own[straight]
+        before = self._last_doc[own]
+        self.before[docs[first]] = before
+        self.after[before[before >= 0]] = docs[first][before >= 0]
+        self._last_doc[own], self._last_place[own] = docs[last], places[last]
 
     async def _untangle(self, source: Source, session: str) -> None:
         found = await source.session(self.space, session, self.n)
         code = self.session_codes[session]
         if not found:
-            self._last.pop(code, None)
+            self._last_doc[code], self._last_place[code] = -1, -np.inf
             return
         docs = np.array([doc for doc, _ in found], np.int64)
         self.before[docs] = np.concatenate(([-1], docs[:-1]))
         self.after[docs] = np.concatenate((docs[1:], [-1]))
         doc, sequence = found[-1]
-        self._last[code] = (doc, float("inf") if sequence is None else float(sequence))
+        self._last_doc[code], self._last_place[code] = doc, np.inf if sequence is None else float(sequence)
+
+
+def _longer(values: Any, count: int, empty: float) -> Any:
+    """The array with room for so many values; it grows by an eighth at least."""
+    if count <= len(values):
+        return values
+    grown = np.full(max(count, len(values) + (len(values) >> 3)), empty, values.dtype)
+    grown[: len(values)] = values
+    return grown
 
 
 def _code(codes: dict[K, int], name: K | None) -> int:

@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import StoreProblem
 
 POSTING = np.dtype([("doc", "<u4"), ("count", "<u2")])
-_CHUNK_BITS = 12
+CHUNK_BITS = 14
 _MOST = 65_535
 
 
@@ -36,22 +36,27 @@ class Gathered:
         self._docs.append(doc)
         self._lengths.append(len(terms))
 
-    def blobs(self) -> Iterator[tuple[str, int, bytes]]:
-        """What to append: term, chunk and blob, in the order of terms. The docs must be newer than those there."""
+    def blobs(self) -> Iterator[tuple[int, str, bytes]]:
+        """What to append: chunk, term and blob, in this order. The docs must be newer than those there."""
         if not self._terms:
             return
         names = sorted(self._codes)
+        width = len(names).bit_length()
         place = np.empty(len(names), np.int64)
         place[[self._codes[name] for name in names]] = np.arange(len(names))
         docs = np.repeat(np.array(self._docs, np.int64), self._lengths)
-        pairs, counts = np.unique(place[self._terms] << 32 | docs, return_counts=True)
-        found = np.empty(len(pairs), POSTING)
-        found["doc"], found["count"] = pairs & 0xFFFFFFFF, np.minimum(counts, _MOST)
-        keys = pairs >> 32 << 20 | (pairs & 0xFFFFFFFF) >> _CHUNK_BITS
-        edges = (np.flatnonzero(keys[1:] != keys[:-1]) + 1).tolist()
-        data, size = found.tobytes(), POSTING.itemsize
-        for key, start, end in zip(keys[[0, *edges]].tolist(), [0, *edges], [*edges, len(found)], strict=True):
-            yield names[key >> 20], key & 0xFFFFF, data[start * size : end * size]
+        within = (1 << CHUNK_BITS) - 1
+        # Chunk, term and doc in one number, so that sorting them is sorting numbers.
+        keys = ((docs >> CHUNK_BITS) << width | place[self._terms]) << CHUNK_BITS | docs & within
+        keys, counts = np.unique(keys, return_counts=True)
+        blobs = keys >> CHUNK_BITS
+        found = np.empty(len(keys), POSTING)
+        found["doc"] = (blobs >> width) << CHUNK_BITS | keys & within
+        found["count"] = np.minimum(counts, _MOST)
+        edges = (np.flatnonzero(blobs[1:] != blobs[:-1]) + 1).tolist()
+        data, size, mask = found.tobytes(), POSTING.itemsize, (1 << width) - 1
+        for key, start, end in zip(blobs[[0, *edges]].tolist(), [0, *edges], [*edges, len(found)], strict=True):
+            yield key >> width, names[key & mask], data[start * size : end * size]
 
 
 class _Codes(dict[str, int]):
@@ -64,7 +69,7 @@ class _Codes(dict[str, int]):
 
 def chunk_of(doc: int) -> int:
     """The chunk that holds a doc's postings."""
-    return doc >> _CHUNK_BITS
+    return doc >> CHUNK_BITS
 
 
 def without(body: bytes, doc: int) -> bytes:

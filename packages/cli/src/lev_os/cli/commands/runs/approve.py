@@ -7,9 +7,13 @@ from typing import Any
 
 import click
 
+from ...durable import database_option
 from ...errors import FINE, STATUS_CODES, UsageProblem
-from ...options import RunName, accept_option, json_option, model_options, python_option
+from ...options import RunName, accept_option, model_options, python_option
 from ...output import note
+
+_PRINT = "--json"
+"""What `--json` is without a value."""
 
 
 @click.command("approve")
@@ -22,7 +26,15 @@ from ...output import note
 @accept_option
 @model_options
 @python_option
-@json_option
+@database_option
+@click.option(
+    "--json",
+    "given",
+    is_flag=False,
+    flag_value=_PRINT,
+    metavar="[JSON|@FILE]",
+    help="Print JSON, and nothing else, on stdout; with a value, that is the answer. Write it last.",
+)
 def command(
     run: str,
     name: str | None,
@@ -34,38 +46,49 @@ def command(
     model: str | None,
     allow_weak_decisions: bool,
     python: str | None,
-    as_json: bool,
+    database: str | None,
+    given: str | None,
 ) -> int:
     """Show what a run waits for, answer it, and go on with the run.
 
     An approval holds for exactly what is shown: its digest is recorded. A run that an MCP host drives is only
-    answered: the host goes on with it when it asks with flow_status.
+    answered: the host goes on with it when it asks with flow_status. So is a durable run: a worker goes on with it.
 
     \b
     Examples:
       lev runs approve 20261122-150405-a1b2c3d4e5f6
       lev runs approve 20261122-150405-a1b2c3d4e5f6 --refuse --note "again?"
-      lev runs approve 20261122-150405-a1b2c3d4e5f6 --answer '{"label": "refund"}'
+      lev runs approve 20261122-150405-a1b2c3d4e5f6 --json '{"approved": true, "note": "fine"}'
     """
     import sys
 
     from lev_os.core.bidirectional.replaying import run_info
 
     from ...driving import ModelChoice, answer_only, answer_wait, read_value
+    from ...durable import answer_durable, database_of, journal_for
     from ...held import is_held
     from ...project import journal_of
     from ...showing import show_answered, show_result
 
+    as_json = given is not None
+    if given not in (None, _PRINT):
+        if answer is not None:
+            raise UsageProblem("--answer and the value of --json are the same thing", help="leave one out")
+        answer = given
     if answer is not None and (refuse or remark):
         raise UsageProblem("--answer is the whole answer; --refuse and --note go without it")
-    path = journal_of(run)
-    info = run_info(path)
+    kept = database_of(database)
+    with journal_for(run, database) as path:
+        info = run_info(path)
     wait = _wanted(info, name)
     for line in _shown(wait):
         note(line)
     value = read_value(answer, "--answer") if answer is not None else _verdict(wait, refuse, remark)
     if not (yes or as_json) and sys.stdin.isatty() and sys.stderr.isatty():
         click.confirm(f"answer {json.dumps(value, ensure_ascii=False)}?", abort=True, err=True)
+    if kept is not None:
+        return answer_durable(kept, info.run, wait, value, as_json=as_json)
+    path = journal_of(run)
     if is_held(path):
         answered = answer_only(path, wait["key"], value, python=python, accept_change=accept_change)
         show_answered(answered, as_json=as_json)

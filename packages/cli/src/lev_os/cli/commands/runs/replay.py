@@ -7,6 +7,7 @@ import json
 import click
 import msgspec
 
+from ...durable import database_option
 from ...errors import FINDINGS, FINE
 from ...options import RunName, json_option
 from ...output import print_json, print_line
@@ -14,8 +15,9 @@ from ...output import print_json, print_line
 
 @click.command("replay")
 @click.argument("run", type=RunName())
+@database_option
 @json_option
-def command(run: str, as_json: bool) -> int:
+def command(run: str, database: str | None, as_json: bool) -> int:
     """Recompute a run from its journal alone: no model is asked and no tool is called.
 
     Exit code 1 when something comes out differently from what was recorded.
@@ -26,9 +28,10 @@ def command(run: str, as_json: bool) -> int:
     """
     from lev_os.core.bidirectional import replay
 
-    from ...project import journal_of
+    from ...durable import journal_for
 
-    found = replay(journal_of(run))
+    with journal_for(run, database) as journal:
+        found = replay(journal)
     outcome = msgspec.to_builtins(found.outcome)
     if as_json:
         divergences = [

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...durable import database_option
 from ...options import RunName, json_option
 from ...output import note, print_json, print_line
 
 if TYPE_CHECKING:
+    from lev_os.core.bidirectional.replaying import RunInfo
     from lev_os.core.traces import RunView
 
 
@@ -19,8 +21,9 @@ if TYPE_CHECKING:
 @click.argument("run", type=RunName())
 @click.option("--html", "page", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path),
               help="Write the run as one page of HTML that needs nothing else, and say where.")  # fmt: skip
+@database_option
 @json_option
-def command(run: str, page: Path | None, as_json: bool) -> None:
+def command(run: str, page: Path | None, database: str | None, as_json: bool) -> None:
     """Show a run: its input, every effect with its verdicts, who decided what, tokens, times, and how it ended.
 
     RUN may be shortened as long as it is clear which one is meant. It is read from its journal alone: the package
@@ -32,14 +35,19 @@ def command(run: str, page: Path | None, as_json: bool) -> None:
       lev runs show 20261122-1504 --html run.html
       lev runs show 20261122-1504 --json | jq .entries
     """
-    from lev_os.core.bidirectional.replaying import describe, run_info
+    from lev_os.core.bidirectional.replaying import run_info
 
+    from ...durable import journal_for
     from ...held import status_of
-    from ...project import journal_of
 
-    journal = journal_of(run)
-    info = run_info(journal)
-    status = status_of(info)
+    with journal_for(run, database) as journal:
+        info = run_info(journal)
+        _show(journal, info, status_of(info), page, as_json)
+
+
+def _show(journal: Path, info: RunInfo, status: str, page: Path | None, as_json: bool) -> None:
+    from lev_os.core.bidirectional.replaying import describe
+
     if page is not None:
         from lev_os.core.traces import as_html, read_run
 

@@ -34,6 +34,10 @@ async def connect(url: str, embedder: str | None) -> GraphitiBackend:
 
 
 async def _graph(scheme: str, folder: Path) -> Graph:
+    if scheme == "graphiti+falkordb":
+        from .falkor import FalkorGraph
+
+        return await FalkorGraph.open(folder)
     from .kuzu import KuzuGraph
 
     return await KuzuGraph.open(folder)

@@ -20,14 +20,17 @@ T = TypeVar("T")
 _FILE = "graph.kuzu"
 _PARAMETER = re.compile(r"\$(\w+)")
 _REWRITTEN = ".rewritten"
-_TABLE = (
+_TABLES = (
     "CREATE NODE TABLE IF NOT EXISTS LevChange "
-    "(key STRING PRIMARY KEY, tenant STRING, cursor INT64, id STRING, body STRING)"
+    "(key STRING PRIMARY KEY, tenant STRING, cursor INT64, id STRING, body STRING)",
+    "CREATE NODE TABLE IF NOT EXISTS LevShown (tenant STRING PRIMARY KEY, cursor INT64)",
 )
 
 
 class KuzuGraph:
     """A folder with a Kuzu database. Every statement runs on one connection, on a thread of its own."""
+
+    at_once = 500
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -108,7 +111,8 @@ class KuzuGraph:
         # Its own connections run queries side by side, outside of our transactions.
         self.driver.client.close()
         self._connection = self._kuzu.Connection(self.driver.db)
-        self._execute(_TABLE, {})
+        for table in _TABLES:
+            self._execute(table, {})
 
     def _execute(self, query: str, values: dict[str, Any]) -> list[dict[str, Any]]:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
@@ -16,18 +15,22 @@ from .projection import hide, show
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Change).decode
-_AT_ONCE = 500
 
 
 class Graph(Protocol):
     """A database that Graphiti can use."""
+
+    @property
+    def at_once(self) -> int:
+        """Changes that one statement writes; all of them where there are no transactions."""
+        ...
 
     async def rows(self, query: str, /, **values: Any) -> list[dict[str, Any]]:
         """The rows of a statement on the log."""
         ...
 
     def transaction(self) -> AbstractAsyncContextManager[None]:
-        """All statements inside, or none."""
+        """All statements inside, or none, where that can be; alone in any case."""
         ...
 
     def alone(self) -> AbstractAsyncContextManager[None]:
@@ -72,30 +75,27 @@ class GraphLog:
             "MATCH (c:LevChange) WHERE c.tenant = $tenant AND c.cursor > $after"
             " RETURN c.cursor AS cursor, c.body AS body ORDER BY c.cursor"
         )
-        rows = await self._graph.rows(query, tenant=tenant, after=after)
-        self._written[tenant] = rows[-1]["cursor"] if rows else after
-        return [msgspec.structs.replace(_decode(row["body"]), cursor=row["cursor"]) for row in rows]
+        rows = await self._graph.rows(query, tenant=naming.owner_of(tenant), after=after)
+        changes = [msgspec.structs.replace(_decode(row["body"]), cursor=row["cursor"]) for row in rows]
+        self._written[tenant] = changes[-1].cursor if changes else after
+        if not after:
+            await self._finish(tenant, changes)
+        gone = {change.id for change in changes if change.op == "erase"}
+        return [change for change in changes if change.op == "erase" or change.id not in gone]
 
     async def write(self, tenant: str, changes: Sequence[Change]) -> None:
-        """See `Log.write`."""
+        """See `Log.write`. The log is written by one statement, and what Graphiti sees after it."""
         self._written.pop(tenant, None)
-        gone = {change.id for change in changes if change.op == "erase"}
         async with self._graph.transaction():
-            for id in gone:
-                if log := await self._log_of(tenant, id):
-                    await hide(self._graph.of_group(naming.group_of(log[0].scope)), log)
-                await self._graph.rows(
-                    "MATCH (c:LevChange) WHERE c.tenant = $tenant AND c.id = $id DELETE c", tenant=tenant, id=id
-                )
-            for start in range(0, len(changes), _AT_ONCE):
-                rows = [_row(tenant, change) for change in changes[start : start + _AT_ONCE]]
+            for start in range(0, len(changes), self._graph.at_once):
+                rows = [_row(tenant, change) for change in changes[start : start + self._graph.at_once]]
                 await self._graph.rows(
                     "UNWIND $rows AS r CREATE (:LevChange"
                     " {key: r.key, tenant: r.tenant, cursor: r.cursor, id: r.id, body: r.body})",
                     rows=rows,
                 )
-            await self._show(tenant, [change for change in changes if change.id not in gone])
-        if gone:
+            await self._settle(tenant, changes)
+        if any(change.op == "erase" for change in changes):
             await self._graph.scrub()
         self._written[tenant] = changes[-1].cursor
 
@@ -107,20 +107,47 @@ class GraphLog:
         """See `Log.close`."""
         await self._graph.close()
 
-    async def _show(self, tenant: str, changes: Sequence[Change]) -> None:
+    async def _finish(self, tenant: str, changes: Sequence[Change]) -> None:
+        """What a process that ended early had written and not shown."""
+        owner = naming.owner_of(tenant)
+        rows = await self._graph.rows("MATCH (s:LevShown) WHERE s.tenant = $t RETURN s.cursor AS cursor", t=owner)
+        shown = rows[0]["cursor"] if rows else 0
+        late = [change for change in changes if change.cursor > shown]
+        if not late:
+            return
+        async with self._graph.transaction():
+            await self._settle(tenant, late)
+        if any(change.op == "erase" for change in late):
+            await self._graph.scrub()
+
+    async def _settle(self, tenant: str, changes: Sequence[Change]) -> None:
+        """Bring what Graphiti sees to what the log says; may be done twice."""
+        owner = naming.owner_of(tenant)
+        erased = {change.id: change.cursor for change in changes if change.op == "erase"}
+        for id, cursor in erased.items():
+            log = [change for change in await self._log_of(tenant, id) if change.op != "erase"]
+            if log:
+                await hide(self._graph.of_group(naming.group_of(log[0].scope)), log)
+            query = "MATCH (c:LevChange) WHERE c.tenant = $tenant AND c.id = $id AND c.cursor < $cursor DELETE c"
+            await self._graph.rows(query, tenant=owner, id=naming.episode_of(tenant, id), cursor=cursor)
         logs: dict[str, list[Change]] = {}
         for change in changes:
-            logs.setdefault(change.id, []).append(change)
+            if change.id not in erased:
+                logs.setdefault(change.id, []).append(change)
         for id, log in logs.items():
             driver = self._graph.of_group(naming.group_of(log[0].scope))
             await show(driver, log if log[0].op == "put" else await self._log_of(tenant, id))
+        query = "MERGE (s:LevShown {tenant: $tenant}) SET s.cursor = $cursor"
+        await self._graph.rows(query, tenant=owner, cursor=changes[-1].cursor)
 
     async def _log_of(self, tenant: str, id: str) -> list[Change]:
         query = "MATCH (c:LevChange) WHERE c.tenant = $tenant AND c.id = $id RETURN c.body AS body ORDER BY c.cursor"
-        return [_decode(row["body"]) for row in await self._graph.rows(query, tenant=tenant, id=id)]
+        rows = await self._graph.rows(query, tenant=naming.owner_of(tenant), id=naming.episode_of(tenant, id))
+        return [_decode(row["body"]) for row in rows]
 
 
 def _row(tenant: str, change: Change) -> dict[str, Any]:
-    owner = hashlib.sha256(tenant.encode()).hexdigest()
+    """A node of the log. Names are spelt as Graphiti wants them: a graph takes no NUL, and the body has them anyway."""
+    owner, id = naming.owner_of(tenant), naming.episode_of(tenant, change.id)
     body = _encode(msgspec.structs.replace(change, cursor=0)).decode()
-    return {"key": f"{owner}:{change.cursor}", "tenant": tenant, "cursor": change.cursor, "id": change.id, "body": body}
+    return {"key": f"{owner}:{change.cursor}", "tenant": owner, "cursor": change.cursor, "id": id, "body": body}

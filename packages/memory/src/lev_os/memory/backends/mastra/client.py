@@ -38,6 +38,7 @@ class Client:
         self.base = base
         self._http = http()
         self._agent = agent
+        self._has_working = False
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._client = self._http.AsyncClient(base_url=f"{base}/api/", headers=headers, timeout=_SECONDS)
 
@@ -47,7 +48,11 @@ class Client:
         able = sorted(name for name, said in agents.items() if said.get("supportsMemory", True))
         if self._agent is None and len(able) == 1:
             self._agent = able[0]
-        elif self._agent not in able:
+        if self._agent in able:
+            config = (await self._call("GET", "memory/config")).get("config") or {}
+            working = config.get("workingMemory") or {}
+            self._has_working = bool(working.get("enabled")) and working.get("scope", "resource") == "resource"
+        else:
             named = "several agents have a memory" if self._agent is None else f"no agent {self._agent!r} has a memory"
             help = f"put ?agent=NAME behind the URL; there are: {', '.join(able) or 'none'}"
             raise LevError(f"{self.base}: {named}", help=help)
@@ -61,7 +66,7 @@ class Client:
     async def messages(self, thread: str, resource: str) -> AsyncIterator[tuple[Mapping[str, Any], int]]:
         """Every message of a thread, the newest first, and how many there are."""
         asked = {"resourceId": resource, "orderBy": _order("createdAt")}
-        async for message in self._pages(f"memory/threads/{quote(thread, safe='')}/messages", "messages", asked):
+        async for message in self._pages(f"{_thread(thread)}/messages", "messages", asked):
             yield message
 
     async def create_thread(self, thread: str, resource: str, title: str, metadata: Mapping[str, str]) -> None:
@@ -72,6 +77,18 @@ class Client:
     async def save(self, messages: Sequence[Mapping[str, Any]]) -> None:
         """Save messages of one thread; those with an id that is there take its place."""
         await self._call("POST", "memory/save-messages", json={"messages": messages})
+
+    async def working(self, thread: str, resource: str) -> str | None:
+        """The working memory of a resource, which Mastra gives by one of its threads; None when the agent has none."""
+        if not self._has_working:
+            return None
+        said = await self._call("GET", f"{_thread(thread)}/working-memory", params={"resourceId": resource})
+        return said.get("workingMemory") or ""
+
+    async def set_working(self, thread: str, resource: str, text: str) -> None:
+        """Replace the working memory of a resource."""
+        body = {"workingMemory": text, "resourceId": resource}
+        await self._call("POST", f"{_thread(thread)}/working-memory", json=body)
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -114,6 +131,10 @@ class Client:
         raise StoreProblem(
             f"{self.base} answers {method} {path} with {answer.status_code}: {why or 'no JSON'}", help=unknown
         )
+
+
+def _thread(name: str) -> str:
+    return f"memory/threads/{quote(name, safe='')}"
 
 
 def _order(field: str) -> str:

@@ -12,9 +12,12 @@ _DEEPEST = 1_000
 
 def decode_jsonb(data: bytes) -> Any:
     """The value of a blob. Raises `ValueError` for one that is damaged, or that only JSON5 could hold."""
-    value, end = _value(data, 0, _DEEPEST)
+    try:
+        value, end = _value(data, 0, _DEEPEST)
+    except ValueError as error:
+        raise ValueError(f"this is no binary JSON of SQLite's: {error}") from None
     if end != len(data):
-        raise ValueError(f"{len(data) - end} bytes are left over")
+        raise ValueError(f"this is no binary JSON of SQLite's: {len(data) - end} bytes are left over")
     return value
 
 

@@ -31,6 +31,7 @@ from .messages import (
     record_message,
     said_in,
 )
+from .working import Working, merged
 
 _ENTRIES = 1_000
 _AT_ONCE = 200
@@ -68,6 +69,14 @@ class Memory(Protocol):
         """Save messages of one thread; those with an id that is there take its place."""
         ...
 
+    async def working(self, thread: str, resource: str) -> str | None:
+        """The working memory of a resource, one of whose threads is named; None where there can be none."""
+        ...
+
+    async def set_working(self, thread: str, resource: str, text: str) -> None:
+        """Replace the working memory of a resource."""
+        ...
+
     async def close(self) -> None:
         """Let go of connections."""
         ...
@@ -80,14 +89,17 @@ class MastraLog:
     # Not `erase`: what a server's database still holds of deleted rows cannot be seen from here, let alone destroyed.
     # Not `concurrent`: there is no way to save a message only if nobody else has saved one.
 
-    def __init__(self, client: Memory) -> None:
+    def __init__(self, client: Memory, *, adopting: bool = True) -> None:
         self._client = client
+        self._adopting = adopting
         self._tenants: dict[str, dict[str, _Thread]] = {}
+        self._working: dict[str, Working] = {}
 
     async def read(self, tenant: str, after: int) -> Sequence[Change]:
         """See `Log.read`. One request when nothing has changed."""
         if not after or tenant not in self._tenants:
             self._tenants[tenant] = {}
+            self._working[tenant] = Working()
         threads = self._tenants[tenant]
         said: dict[str, tuple[Scope, Message]] = {}
         batches: list[Entries] = []
@@ -105,6 +117,7 @@ class MastraLog:
         new = [change for entries in batches for change in _changes(tenant, entries, said)]
         new = in_order(sorted(new, key=lambda change: change.cursor), after)
         foreign = [found for id, found in said.items() if id not in named and not is_ours(found[1])]
+        self._working[tenant].take_in(new)
         return [*new, *await self._adopt(tenant, foreign, new[-1] if new else None, after)]
 
     async def write(self, tenant: str, changes: Sequence[Change]) -> None:
@@ -117,6 +130,9 @@ class MastraLog:
         for scope, some in puts.items():
             await self._save_records(tenant, scope, batch, some)
         await self._save_entries(tenant, batch, changes, {})
+        working = self._working[tenant]
+        for resource in working.take_in(changes):
+            await self._show_working(tenant, resource, working.of(resource))
 
     async def size(self) -> int:
         """Not known."""
@@ -168,7 +184,8 @@ class MastraLog:
             named[id] = message["id"]
             record = said_in(message, scope.session, TRUST)
             changes.append(Change(op="put", id=id, scope=scope, at=at, record=record, cursor=cursor))
-        await self._save_entries(tenant, uuid.uuid4().hex, changes, named)
+        if self._adopting:
+            await self._save_entries(tenant, uuid.uuid4().hex, changes, named)
         return changes
 
     async def _save_records(self, tenant: str, scope: Scope, batch: str, puts: Sequence[Change]) -> None:
@@ -201,6 +218,14 @@ class MastraLog:
             name, at = f"lev-log.{batch}.{start // _ENTRIES}", _next(thread, changes[0].at)
             await self._client.save([log_message(name, id, naming.resource_of(owner), at, entries)])
             thread.ids.add(name)
+
+    async def _show_working(self, tenant: str, resource: str, ours: Sequence[str]) -> None:
+        """Show what holds now to Mastra's agents."""
+        found = (id for id, thread in self._tenants[tenant].items() if naming.resource_of(thread.scope) == resource)
+        thread = next(found)
+        theirs = await self._client.working(thread, resource)
+        if theirs is not None:
+            await self._client.set_working(thread, resource, merged(theirs, ours))
 
     async def _thread(self, tenant: str, id: str, scope: Scope, title: str) -> _Thread:
         """What is known of a thread, made on the server when there is none."""

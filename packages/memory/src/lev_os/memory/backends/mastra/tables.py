@@ -85,10 +85,11 @@ class SqliteTables:
         self._path = path
         self._db: sqlite3.Connection | None = None
         try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
             if make:
                 self._db.executescript(_SQLITE)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             self.close()
             raise StoreProblem(f"{path}: {error}") from None
 
@@ -197,6 +198,18 @@ class TableClient:
         update = f"UPDATE mastra_threads SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?"
         changes.append((update, (*self._twice(now), messages[0]["threadId"])))
         await self._run(self._db.change, changes)
+
+    async def working(self, thread: str, resource: str) -> str | None:
+        """See `Client.working`."""
+        query = 'SELECT "workingMemory" FROM mastra_resources WHERE id = ?'
+        rows = await self._run(self._db.rows, query, (resource,))
+        return (rows[0][0] or "") if rows else ""
+
+    async def set_working(self, thread: str, resource: str, text: str) -> None:
+        """See `Client.set_working`."""
+        insert = self._insert("mastra_resources", ("id", "workingMemory"), ("createdAt", "updatedAt"))
+        now = stamp(datetime.now(UTC))
+        await self._run(self._db.change, [(insert, (resource, text, *self._twice(now, now)))])
 
     async def close(self) -> None:
         """See `Client.close`."""

@@ -316,7 +316,8 @@ async def write_postings(work: Work, tenant: UUID, space: int, gathered: posting
     blobs = list(gathered.blobs())
     for start in range(0, len(blobs), _AT_ONCE):
         await work.run(
-            "INSERT INTO posting SELECT %s, %s, * FROM unnest(%s::text[], %s::int[], %b::bytea[])"
+            "INSERT INTO posting (tenant, space, chunk, term, body)"
+            " SELECT %s, %s, * FROM unnest(%s::int[], %s::text[], %b::bytea[])"
             " ON CONFLICT (space, term, chunk) DO UPDATE SET body = posting.body || excluded.body",
             tenant,
             space,

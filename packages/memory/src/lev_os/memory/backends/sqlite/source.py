@@ -62,10 +62,14 @@ class SqliteSource:
         return later, [(doc, *self._state_at(space, id, content, known)) for doc, id, content in changed]
 
     async def postings(self, space: int, terms: Sequence[str]) -> dict[str, bytes]:
-        return {term: body for term in terms if (body := postings.read(self._db, space, term))}
+        return postings.read(self._db, space, self._docs(space), terms)
 
     async def holders(self, space: int, terms: Sequence[str]) -> dict[str, int]:
-        return {term: postings.holders(self._db, space, term) for term in terms}
+        return postings.holders(self._db, space, self._docs(space), terms)
+
+    def _docs(self, space: int) -> int:
+        (docs,) = self._db.execute("SELECT docs FROM space WHERE space = ?", (space,)).fetchone()
+        return int(docs)
 
     def _state_at(self, space: int, id: str, content: bytes, known: int) -> tuple[bool, int | None]:
         statement = "SELECT op, ends FROM log WHERE id = ? AND space = ? AND op > 0 AND at <= ? ORDER BY cursor"

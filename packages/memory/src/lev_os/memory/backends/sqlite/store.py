@@ -50,6 +50,11 @@ class SqliteStore:
         self.reader = Reader(self.db, path, embedder)
         self._embedder = embedder
         self._mirror = mirror
+        if schema.format_of(self.db) < schema.FORMAT:
+            with self._transaction(mirrored=False):
+                if schema.format_of(self.db) < schema.FORMAT:  # somebody else may have been faster
+                    schema.renew(self.db)
+                    self._make_postings()
 
     def close(self) -> None:
         """Fold the write-ahead log in and close."""
@@ -222,18 +227,21 @@ class SqliteStore:
         with self._transaction(mirrored=False):
             for table in ("posting", "vector", "sketch"):
                 self.db.execute(f"DELETE FROM {table}")
-            for space, docs in self.db.execute("SELECT space, docs FROM space").fetchall():
-                for start in range(0, docs, _REINDEXED):
-                    rows = self.db.execute(
-                        "SELECT doc, content FROM record WHERE space = ? AND doc >= ? AND doc < ? ORDER BY doc",
-                        (space, start, start + _REINDEXED),
-                    )
-                    gathered = Gathered()
-                    for doc, content in rows:
-                        gathered.add(doc, terms_of(content))
-                    postings.write(self.db, space, gathered)
-            self.db.execute("UPDATE space SET indexed = docs")
-            self._new_epoch()
+            self._make_postings()
+
+    def _make_postings(self) -> None:
+        for space, docs in self.db.execute("SELECT space, docs FROM space").fetchall():
+            for start in range(0, docs, _REINDEXED):
+                rows = self.db.execute(
+                    "SELECT doc, content FROM record WHERE space = ? AND doc >= ? AND doc < ? ORDER BY doc",
+                    (space, start, start + _REINDEXED),
+                )
+                gathered = Gathered()
+                for doc, content in rows:
+                    gathered.add(doc, terms_of(content))
+                postings.write(self.db, space, gathered)
+        self.db.execute("UPDATE space SET indexed = docs")
+        self._new_epoch()
 
     def _new_epoch(self) -> None:
         (epoch,) = self.db.execute("PRAGMA user_version").fetchone()

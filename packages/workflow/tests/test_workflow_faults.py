@@ -1,0 +1,298 @@
+"""What may go wrong around a durable run, each with real processes: answers, names, clocks, disks, sizes, databases."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from lev_os.core.bidirectional import replay
+from lev_os.core.errors import LevError
+from lev_os.workflow import cancel, fork, result, resume, send, start
+from lev_os.workflow.client import NotSent
+from lev_os.workflow.runs import RunState, dead_letters, delete, export
+
+from .conftest import Desk, go, over
+
+pytestmark = pytest.mark.slow
+
+
+def begin(desk: Desk, flow: str, **input: object) -> str:
+    """Start a run of the ledger's flow."""
+    run: str = go(start(f"ledgerdesk/flows/{flow}", input, database=desk.url))
+    return run
+
+
+def ended(desk: Desk, run: str, seconds: float = 30, *, waiting: bool = False) -> RunState:
+    """How a run stands once it has ended, or waits."""
+    state: RunState = go(result(run, timeout=seconds, waiting=waiting, database=desk.url))
+    return state
+
+
+def test_an_answer_counts_once_whenever_it_comes(desk: Desk) -> None:
+    """Before the wait it is kept, during the wait it is taken, the second is told so, after the end it is refused."""
+    early = begin(desk, "ask", n=1)
+    assert go(send(early, "reply", {"text": "early"}, database=desk.url))
+    desk.worker()
+    assert ended(desk, early).output == {"answer": "EARLY"}
+    with pytest.raises(NotSent, match="is done"):
+        go(send(early, "reply", {"text": "late"}, database=desk.url))
+
+    run = begin(desk, "ask", n=2)
+    state = ended(desk, run, waiting=True)
+    key = state.waits[0]["key"]
+    with pytest.raises(NotSent, match="does not fit"):
+        go(send(run, "reply", {"text": 7}, wait=key, database=desk.url))
+    answers = go(_together(send(run, "reply", {"text": text}, wait=key, database=desk.url) for text in ("a", "b")))
+    assert sorted(answer is True for answer in answers) == [False, True]
+    assert ended(desk, run).output in ({"answer": "A"}, {"answer": "B"})
+    with pytest.raises(NotSent, match="does not wait for nothing"):
+        go(send(begin(desk, "ask", n=3), "nothing", database=desk.url))
+
+
+async def _together(work: object) -> list[object]:
+    return await asyncio.gather(*work, return_exceptions=True)  # type: ignore[call-overload, no-any-return]
+
+
+def test_a_wait_ends_by_itself_and_a_run_by_a_wish(desk: Desk) -> None:
+    """The deadline of a wait holds while the run is parked; a cancelled run takes no answer and leaves a reason."""
+    desk.worker()
+    silent, waiting = begin(desk, "ask", n=1), begin(desk, "ask", n=3)
+    assert ended(desk, silent).output == {"answer": "nobody"}
+    unwanted = begin(desk, "slowly", seconds=0.4, times=[1, 2, 3, 4, 5, 6])
+    desk.until(lambda states: bool(desk.ledger(unwanted)))
+    assert go(cancel(unwanted, "enough", database=desk.url))
+    assert not go(cancel(unwanted, "again", database=desk.url))
+    state = ended(desk, unwanted)
+    assert (state.status, state.reason) == ("cancelled", "enough")
+    assert len(desk.ledger(unwanted)) < 6
+    with pytest.raises(NotSent, match="is cancelled"):
+        go(send(unwanted, "reply", {"text": "x"}, database=desk.url))
+    # a run that has not been taken up yet ends before anything of it is done
+    assert ended(desk, waiting).status == "done"
+    for process in desk.processes:
+        process.terminate()
+        assert process.wait(20) == 0
+    unbegun = begin(desk, "three", n=1)
+    assert go(cancel(unbegun, "never mind", database=desk.url))
+    desk.worker()
+    assert ended(desk, unbegun).status == "cancelled"
+    assert desk.ledger(unbegun) == []
+    assert {state.run for state in dead_letters(desk.database)} == set()
+
+
+def test_two_workers_of_one_name(desk: Desk) -> None:
+    """The second is refused while the first lives, and takes the name at once when the first was killed."""
+    first = desk.worker(name="same")
+    with pytest.raises(AssertionError, match="ended with 2"):
+        desk.worker(name="same")
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    began = time.monotonic()
+    desk.worker(name="same")
+    assert time.monotonic() - began < 5
+
+
+def test_a_worker_that_lost_its_name_stops(desk: Desk) -> None:
+    """Who was stopped for so long that another has its name does not go on beside it."""
+    first = desk.worker(name="same")
+    first.send_signal(signal.SIGSTOP)
+    second = desk.worker(name="same")
+    first.send_signal(signal.SIGCONT)
+    assert first.wait(20) == 3
+    assert second.poll() is None
+
+
+def test_told_to_stop_a_worker_gives_its_runs_back(desk: Desk) -> None:
+    """SIGTERM: the effect under way is finished, no other begins, and another worker goes on at once."""
+    first = desk.worker(name="first")
+    runs = [begin(desk, "slowly", seconds=0.5, times=[1, 2, 3, 4]) for _ in range(3)]
+    desk.until(lambda states: all(desk.ledger(run) for run in runs))
+    first.terminate()
+    assert first.wait(20) == 0
+    before = {run: desk.ledger(run) for run in runs}
+    assert any(len(calls) < 4 for calls in before.values())
+    assert all(state.status == "queued" for state in desk.states().values())
+    desk.worker(name="second")
+    assert over(desk.until(over))
+    for run in runs:
+        assert desk.ledger(run)[: len(before[run])] == before[run]
+        assert len(desk.ledger(run)) == 4, "no call was made twice"
+
+
+def test_runs_of_a_dead_worker_go_on_elsewhere(desk: Desk) -> None:
+    """Killed while three runs are under way on it, the others take them up; what was recorded is not done again."""
+    first = desk.worker(name="first")
+    runs = [begin(desk, "slowly", seconds=0.3, times=[1, 2, 3]) for _ in range(3)]
+    desk.until(lambda states: all(desk.ledger(run) for run in runs))
+    desk.worker(name="second")
+    first.send_signal(signal.SIGKILL)
+    killed = time.monotonic()
+    desk.until(over)
+    assert time.monotonic() - killed < 20
+    for run in runs:
+        assert len({key for key, _ in desk.ledger(run)}) == 3
+        assert len(desk.ledger(run)) <= 4
+        assert desk.states()[run].deaths <= 1
+
+
+def test_an_edited_flow_changes_no_run_and_a_changed_tool_is_shown_to_a_person(desk: Desk) -> None:
+    """The text travels with the run; a tool that is declared otherwise holds it until somebody accepts that."""
+    edited = begin(desk, "three", n=1)
+    flow = desk.root / "ledgerdesk/flows/three.yaml"
+    flow.write_text(flow.read_text().replace("what: b", "what: changed"))
+    desk.worker()
+    assert ended(desk, edited).status == "done"
+    assert [what for _, what in desk.ledger(edited)] == ["a 1", "b", "c"]
+
+    run = begin(desk, "ask", n=1)
+    go(send(run, "reply", {"text": "hi"}, database=desk.url))
+    desk.processes[-1].terminate()
+    desk.processes[-1].wait()
+    held = begin(desk, "three", n=1)
+    tools = desk.root / "ledgerdesk/tools.py"
+    tools.write_text(tools.read_text().replace('"""Write it down."""', '"""Write it down, and send it."""'))
+    desk.worker()
+    state = ended(desk, held, waiting=True)
+    assert state.status == "held"
+    assert "note" in str(state.reason)
+    with pytest.raises(NotSent, match="held"):
+        go(resume(held, database=desk.url))
+    go(resume(held, accept_change=True, database=desk.url))
+    assert ended(desk, held).status == "done"
+
+
+def test_a_result_of_20_mb_reaches_a_worker_that_has_never_seen_it(desk: Desk) -> None:
+    """It is a file for the tools, and a row in the database for every machine that needs the file."""
+    first = desk.worker(name="first")
+    run = begin(desk, "large", size=20_000_000)
+    assert ended(desk, run, waiting=True).status == "waiting"
+    first.kill()
+    first.wait()
+    for file in (desk.root / "files").rglob("*.json"):
+        file.unlink()
+    desk.worker(name="second")
+    go(send(run, "reply", {"text": "on"}, database=desk.url))
+    assert ended(desk, run).output == {"size": 20_000_002}
+    assert delete(desk.database, [run]) == 1
+    with pytest.raises(LevError, match="no run"):
+        go(result(run, database=desk.url))
+
+
+def test_a_fork_takes_over_what_was_done(desk: Desk) -> None:
+    """A run begun from the middle of another does only the rest, with keys of its own; its journal replays."""
+    desk.worker()
+    run = begin(desk, "three", n=1)
+    ended(desk, run)
+    made = go(fork(run, at="c", database=desk.url))
+    assert ended(desk, made).output == {"last": "C"}
+    assert [what for _, what in desk.ledger(made)] == ["c"]
+    assert not {key for key, _ in desk.ledger(made)} & {key for key, _ in desk.ledger(run)}
+    path = desk.root / "fork.jsonl"
+    assert export(desk.database, made, path) > 0
+
+    assert not replay(path).divergences
+    with pytest.raises(LevError, match="no step 'nowhere'"):
+        go(fork(run, at="nowhere", database=desk.url))
+
+
+def test_a_clock_that_jumps(desk: Desk) -> None:
+    """Time that runs back or far ahead between two workers neither stops a run nor breaks its journal."""
+    shift = desk.root / "sitecustomize.py"
+    for hours in (-5, 5):
+        shift.write_text(
+            "import os, time\n_real = time.time\n"
+            "time.time = lambda: _real() + 3600 * float(os.environ.get('HOURS', '0'))\n"
+        )
+        first = desk.worker(name=f"first{hours}")
+        run = begin(desk, "ask", n=hours)
+        assert ended(desk, run, waiting=True).status == "waiting"
+        first.kill()
+        first.wait()
+        second = desk.worker(name=f"second{hours}", HOURS=str(hours))
+        with contextlib.suppress(NotSent):  # five hours later the wait may be over before the answer comes
+            go(send(run, "reply", {"text": "hi"}, database=desk.url))
+        assert ended(desk, run).output in ({"answer": "HI"}, {"answer": "nobody"})
+        path = desk.root / f"{hours}.jsonl"
+        export(desk.database, run, path)
+        second.kill()
+        second.wait()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a small disk")
+def test_a_full_disk(desk: Desk, tmp_path: Path) -> None:
+    """A database that has no room left loses nothing: when there is room again, the runs go on."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    small = Desk(desk.root, f"sqlite:///{disk / 'runs.sqlite'}")
+    try:
+        runs = [begin(small, "slowly", seconds=0.2, times=[1, 2, 3, 4, 5]) for _ in range(3)]
+        small.worker()
+        small.until(lambda states: all(small.ledger(run) for run in runs))
+        ballast = disk / "ballast"
+        with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(b"x" * 4096)
+        time.sleep(3)
+        ballast.unlink()
+        states = small.until(over, 60)
+        assert {state.status for state in states.values()} == {"done"}
+        for run in runs:
+            assert len({key for key, _ in small.ledger(run)}) == 5
+        with sqlite3.connect(disk / "runs.sqlite") as connection:
+            assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
+        connection.close()
+    finally:
+        small.close()
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+def test_a_database_that_cuts_every_connection(desk: Desk) -> None:
+    """Connections that are cut in the middle of runs are made again; every run ends, and no call is recorded twice."""
+    import psycopg
+
+    desk.worker()
+    runs = [begin(desk, "slowly", seconds=0.1, times=list(range(8))) for _ in range(6)]
+    desk.until(lambda states: all(desk.ledger(run) for run in runs))
+    own = desk.url.rpartition("/")[2].partition("?")[0]
+    for _ in range(3):
+        with psycopg.connect(desk.url, autocommit=True) as connection:
+            connection.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s and pid <> pg_backend_pid()",
+                (own,),
+            )
+        time.sleep(0.5)
+    states = desk.until(over, 60)
+    assert {state.status for state in states.values()} == {"done"}
+    for run in runs:
+        assert len({key for key, _ in desk.ledger(run)}) == 8
+        assert len(desk.ledger(run)) <= 8 + 3
+
+
+def test_an_address_that_leads_nowhere(desk: Desk) -> None:
+    """Each command says what is wrong with the database, and what to do."""
+    for url, told in (
+        ("postgresql://nobody@localhost:1/x", "cannot be reached"),
+        ("mysql://x/y", "PostgreSQL or SQLite"),
+        ("nonsense", "not the address"),
+    ):
+        said = subprocess.run(
+            [sys.executable, "-m", "lev_os.cli", "runs", "list", "--database", url],
+            cwd=desk.root,
+            capture_output=True,
+            text=True,
+        )
+        assert said.returncode == 2
+        assert told in said.stderr
+        assert "Traceback" not in said.stderr
