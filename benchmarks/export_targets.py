@@ -97,7 +97,7 @@ def _theirs(apm: Path, tree: Path) -> float:
 
 
 def _expect(tree: Path, text: str) -> None:
-    if text not in "".join(file.read_text("utf-8") for file in tree.rglob("AGENTS.md")):
+    if text not in "".join(file.read_text("utf-8") for file in _instruction_files(tree)):
         raise CannotMeasure(f"no AGENTS.md in {tree} speaks of {text}")
 
 
@@ -109,9 +109,14 @@ def _clean(tree: Path) -> None:
             shutil.rmtree(place)
         elif place.exists():
             place.unlink()
-    for name in ("AGENTS.md", "CLAUDE.md"):
-        for file in tree.rglob(name):
-            file.unlink()
+    for file in _instruction_files(tree):
+        file.unlink()
+
+
+def _instruction_files(tree: Path) -> list[Path]:
+    return [
+        Path(folder, name) for folder, _, names in os.walk(tree) for name in names if name in ("AGENTS.md", "CLAUDE.md")
+    ]
 
 
 def _tree(root: Path, services: int) -> Path:
