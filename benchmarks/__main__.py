@@ -22,6 +22,7 @@ NAMES = (
     "tracing",
     "growth",
     "gate",
+    "agents",
     "judgement",
     "check",
     "drift",

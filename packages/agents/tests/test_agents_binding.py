@@ -13,20 +13,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from agent_doubles import talks
 from hypothesis import given
 from hypothesis import strategies as st
+from lev_os.agents import Agent
 from lev_os.agents.ceo_binding import (
     Binding,
     Candidate,
     FileRef,
     HandOff,
-    Limits,
     MemoryRef,
     Session,
+    bind,
+    bound_agent,
     route,
 )
 from lev_os.core import LevError, canonical
+from lev_os.core.agents import AgentLimits
 from lev_os.memory import Scope
 
 DESK = "acme_support/agents/desk"
@@ -38,7 +43,7 @@ def binding(**more: Any) -> Binding:
     """A session of the desk."""
     given = {
         "agent": DESK, "session": "s1", "tools": ("a/tools/x", "a/tools/y"), "scope": ADA,
-        "constitution": {"acme_support/constitution": "sha256:1"}, "limits": Limits(requests=10, tokens=1000),
+        "constitution": {"acme_support/constitution": "sha256:1"}, "limits": AgentLimits(asks=10, tokens=1000),
     }  # fmt: skip
     return Binding(**{**given, **more})
 
@@ -60,10 +65,10 @@ def test_it_only_shrinks() -> None:
         tools=("a/tools/y", "a/tools/evil"),
         scope=Scope(tenant="acme", user="ada", session="s1"),
         constitution={"other/constitution": "sha256:2"},
-        limits=Limits(requests=50, cost=1.0),
+        limits=AgentLimits(asks=50, cost=1.0),
     )
     assert small.tools == ("a/tools/y",)
-    assert small.limits == Limits(requests=10, tokens=1000, cost=1.0)
+    assert small.limits == AgentLimits(asks=10, tokens=1000, cost=1.0)
     assert small.scope == Scope(tenant="acme", user="ada", session="s1")
     assert set(small.constitution) == {"acme_support/constitution", "other/constitution"}
 
@@ -92,7 +97,40 @@ def test_a_limit_is_no_less_than_nothing() -> None:
     """Below 0, and what is no number."""
     for value in (-1, float("nan")):
         with pytest.raises(LevError, match="cannot be"):
-            Limits(cost=value)
+            binding(limits=AgentLimits(cost=value))
+
+
+# --- agents ---------------------------------------------------------------------------------------------------
+
+
+def test_an_agent_keeps_to_its_binding(tmp_path: Path) -> None:
+    """A tool, a flow, a lens and a limit that the binding took away are gone; what it never had is not gained."""
+    desk = Agent.from_package(DESK)
+    whole = bind(desk, "s1", scope=ADA)
+    assert "acme_support/tools/open_ticket" in whole.tools
+    assert "acme_support/flows/refund" in whole.tools
+    assert whole.constitution
+    small = whole.narrowed(
+        tools=["acme_support/tools/find_order", "acme_support/tools/rm"], personalities=[], limits=AgentLimits(asks=1)
+    )
+    model = talks("Hello.")
+    agent = bound_agent(small, model=model, root=tmp_path)
+    assert asyncio.run(agent.run("hi")).output == "Hello."
+    assert [tool.name for tool in model.infos[0].function_tools] == ["find_order"]
+    assert agent.declared.limits.asks == 1
+    assert agent.declared.limits.tokens == desk.declared.limits.tokens
+    forged = msgspec.structs.replace(small, tools=("acme_support/tools/refund",), limits=AgentLimits())
+    freed = bound_agent(forged, model=model, root=tmp_path)
+    assert freed.links.tools == ()
+    assert freed.declared.limits == desk.declared.limits
+
+
+def test_another_constitution_is_noticed() -> None:
+    """A package that was changed since the session began does not go on with it unasked."""
+    whole = bind(Agent.from_package(DESK), "s1")
+    changed = msgspec.structs.replace(whole, constitution=dict.fromkeys(whole.constitution, "sha256:0"))
+    with pytest.raises(LevError, match="not what acme_support/agents/desk obeys here"):
+        bound_agent(changed)
 
 
 # --- sessions ---------------------------------------------------------------------------------------------------
@@ -186,10 +224,10 @@ def test_a_hand_off_is_taken_up_elsewhere(tmp_path: Path) -> None:
         with pytest.raises(LevError, match="handed off to acme_support/agents/billing"):
             session.checkpoint(decided=["more"])
     packet = HandOff.parse(text)
-    own = binding(agent=BILLING, tools=("a/tools/y", "a/tools/ledger"), session="s9", limits=Limits(requests=99))
+    own = binding(agent=BILLING, tools=("a/tools/y", "a/tools/ledger"), session="s9", limits=AgentLimits(asks=99))
     with Session.take_up(tmp_path / "b.jsonl", packet, own) as taken:
         assert taken.binding.tools == ("a/tools/y",)
-        assert taken.binding.limits == Limits(requests=10, tokens=1000)
+        assert taken.binding.limits == AgentLimits(asks=10, tokens=1000)
         assert (taken.binding.agent, taken.binding.bound_by) == (BILLING, "handoff")
         assert taken.decided == ("refund 19.99",)
         again = taken.hand_off(DESK, why="done")
@@ -204,11 +242,11 @@ def test_a_hand_off_is_taken_up_elsewhere(tmp_path: Path) -> None:
 def test_a_packet_cannot_give_rights(tmp_path: Path) -> None:
     """A forged binding with every tool and no limits leaves the receiver with its own; another tenant is refused."""
     forged = HandOff(
-        binding=binding(tools=("a/tools/rm",), scope=None, constitution={}, limits=Limits()), to=DESK, why=""
+        binding=binding(tools=("a/tools/rm",), scope=None, constitution={}, limits=AgentLimits()), to=DESK, why=""
     )
     with Session.take_up(tmp_path / "a.jsonl", forged, binding()) as taken:
         assert taken.binding.tools == ()
-        assert taken.binding.limits == Limits(requests=10, tokens=1000)
+        assert taken.binding.limits == AgentLimits(asks=10, tokens=1000)
         assert taken.binding.scope == ADA
         assert taken.binding.constitution == binding().constitution
     other = HandOff(binding=binding(scope=Scope(tenant="globex")), to=DESK, why="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from build_support import FILES, PYPROJECT, UV, looked_at, made, said, tree
 from lev_os.core import InvalidInput, LevError, load_package
 from lev_os.export.build import distributions
+from lev_os.export.build.contents import check_wheel
 from lev_os.export.build.errors import BuildFailed
 
 TOOLS = "shop.tools"
@@ -37,6 +39,16 @@ def test_what_is_made(project: Path) -> None:
     assert looked_at(project) == []
     (root / "contexts" / "more.md").write_text("More.\n")
     assert looked_at(project) == ["contexts/__init__.pyi"]
+
+
+def test_formatters_leave_it_alone(project: Path) -> None:
+    """Whoever formats and lints the tree does not make what is generated out of date."""
+    made(project, lazy=[TOOLS, "shop.contexts"], dist=False)
+    files = ["src/shop/flows", "src/shop/contexts", "src/shop/tools/__init__.py"]
+    for command in (["format"], ["check", "--select", "ALL", "--fix", "--unsafe-fixes", "--exit-zero"]):
+        ruff = [sys.executable, "-m", "ruff", *command, "--isolated", "--quiet", *files]
+        subprocess.run(ruff, cwd=project, check=True)
+    assert looked_at(project) == []
 
 
 def test_schemas_are_exact(project: Path) -> None:
@@ -157,6 +169,29 @@ def test_a_build_that_fails(project: Path, old: str, new: str, message: str) -> 
         made(project, lazy=[TOOLS])
     assert tree(project) == before
     assert not (project / "dist").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("shop/contexts/tone.md", "Be long.\n", r"\./contexts/tone as it is in the sources"),
+        ("shop/lev.toml", "format = 1\n[exports\n", "the package in the wheel cannot be read"),
+        ("shop/tools/paying.py", "", r"\./tools/refund as it is"),
+        ("shop/tools.json", '{"format": 1, "tools": {}}', r"\./tools/find as it is"),
+        ("shop/contexts/__init__.py", "", r"\./contexts/tone for python"),
+    ],
+)
+def test_a_wheel_that_differs(project: Path, tmp_path: Path, name: str, text: str, message: str) -> None:
+    """A backend may change files on the way: what the wheel holds is compared, not its list of names."""
+    wheel = made(project, lazy=[TOOLS]).distributions[0]
+    changed = io.BytesIO()
+    with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(changed, "w") as new:
+        for item in old.namelist():
+            new.writestr(item, text if item == name else old.read(item))
+    package = load_package(project / "src/shop")
+    (tmp_path / "scratch").mkdir()
+    with pytest.raises(BuildFailed, match=message):
+        check_wheel(package, wheel.name, changed.getvalue(), [], tmp_path / "scratch")
 
 
 def test_a_folder_that_cannot_be_written(project: Path) -> None:

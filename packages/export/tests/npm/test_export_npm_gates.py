@@ -206,6 +206,20 @@ def test_publint(acme: Path, gate: Run) -> None:
     assert gate("publint", "--strict", cwd=acme).returncode == 1
 
 
+ODD_TOML = TOML + '"./two" = { llm-first = "./contexts/a.md", llm = "./b.md", deprecated = "use ./contexts/a" }\n'
+
+
+def test_odd_names_pass_too(twin: Twin, gate: Run, make_package: MakePackage) -> None:
+    """Hyphens, reserved words, other scripts, spaces, two texts for one name, what is deprecated, a scope."""
+    names = ["a", "class", "refund-policy", "日本 é", "delete", "A-b", "x.y", "deep/er/tone"]
+    files = {f"contexts/{name}.md": f"# {name}\n" for name in names} | {"b.md": "b\n", "flows/odd.yaml": SCHEMAS}
+    folder = twin(make_package(ODD_TOML + '[npm]\nname = "@acme/odd"\n', files))
+    said = gate("publint", "--strict", cwd=folder)
+    assert said.returncode == 0, said.stdout
+    said = gate("attw", "--pack", ".", cwd=folder)
+    assert said.returncode == 0, said.stdout
+
+
 def test_are_the_types_wrong(acme: Path, gate: Run) -> None:
     """They are right for every way of resolving, old Node included; shared by both formats they would not be."""
     said = gate("attw", "--pack", ".", "--format", "table-flipped", cwd=acme)

@@ -54,6 +54,7 @@ def test_what_is_in_it(make_package: MakePackage) -> None:
     assert list(whole["exports"]) == [
         ".", "./contexts/tone", "./flows/go", "./lev.toml", "./notes/plain.txt", "./tools/find", "./package.json",
     ]  # fmt: skip
+    assert b'name = "go"' in made.files["dist/flows/go.js"]
     for subpath, path in (("contexts/tone", "contexts/tone.md"), ("flows/go", "flows/go.yaml")):
         content = FILES[path]
         target = whole["exports"][f"./{subpath}"]["llm"]["default"].removeprefix("./")
@@ -62,10 +63,10 @@ def test_what_is_in_it(make_package: MakePackage) -> None:
     assert {(lost.specifier, lost.what.split(":")[0].split(",")[0]) for lost in made.lost} == {
         ("acme", "names no repository in [project.urls]"),
         ("acme/code", "is Python code"),
-        ("acme/flows/go", "is data"),
+        ("acme", "its flows are data"),
+        ("acme", "its tools are schemas"),
         ("acme/notes/picture.png", "is no text"),
         ("acme/tools/Thing", "is Python code"),
-        ("acme/tools/find", "is its schemas"),
     }
 
 

@@ -17,7 +17,8 @@ import msgspec
 
 from .rule import Span
 
-_HEAD = re.compile(r"\ufeff?---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*\r?$", re.DOTALL | re.MULTILINE)
+_OPENING = re.compile(r"\ufeff?---[ \t]*\r?\n")
+_CLOSING = re.compile(r"\n(?:---|\.\.\.)[ \t]*\r?$", re.MULTILINE)
 _NAMED = frozenset({"Heading", "Link", "Image"})
 _DEEP = 8
 """Images within images, from which no text is kept: all of it stands in the outer ones too."""
@@ -111,10 +112,12 @@ def read_markdown(text: str) -> Markdown:
 def _head(text: str) -> Head | None:
     if not text.startswith(("---", "\ufeff---")):
         return None
-    found = _HEAD.match(text)
-    if found is None or not _LIKE_KEYS.match(found[1]):
+    opening = _OPENING.match(text)
+    closing = _CLOSING.search(text, opening.end() - 1) if opening else None
+    if opening is None or closing is None:
         return None
-    return Head(found[1], 1, (0, found.end()))
+    inside = text[opening.end() : closing.start() + 1]
+    return Head(inside, 1, (0, closing.end())) if _LIKE_KEYS.match(inside) else None
 
 
 _CONTINUED = bytes(range(0x80, 0xC0))

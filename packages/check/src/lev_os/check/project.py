@@ -132,10 +132,11 @@ class Project:
 
         A file that the fact cannot be taken from (`InvalidInput`) is left out.
         """
-        for file in self.of_kind(*fact.kinds):
-            value = self.fact(fact, file)
-            if value is not None:
-                yield file, value
+        found: list[tuple[File, T]] | None = self._made.get(fact.name)
+        if found is None:
+            values = ((file, self.fact(fact, file)) for file in self.of_kind(*fact.kinds))
+            found = self._made[fact.name] = [(file, value) for file, value in values if value is not None]
+        return iter(found)
 
     def fact(self, fact: Fact[T], file: File) -> T | None:
         """What one file holds; None when that cannot be taken from it."""

@@ -194,7 +194,7 @@ class Beat:
         self._client.update_workflow_attributes(row.workflow_id, {"deaths": deaths}, merge=True)
         if deaths > RECOVERIES:
             reason = f"its worker has died {deaths} times while it ran"
-            rows.answer(self._client, names.cancel(row.workflow_id), row.workflow_id, reason, time.time())
+            rows.want_end(self._database, row.workflow_id, reason)
 
     def _strays(self) -> None:
         """Wake runs that were parked while their answer came and whose worker died before it looked again."""
@@ -222,7 +222,7 @@ def is_served(database: Database, queue: str) -> bool:
         return any(queue in queues for queues in alive)
 
 
-_OURS = frozenset({names.RUN, names.EFFECT, names.ANSWER, names.ALARM})
+_OURS = frozenset({names.RUN, names.EFFECT, names.ANSWER, names.ALARM, names.SCHEDULED})
 
 
 def _is_gone(holder: Any) -> bool:

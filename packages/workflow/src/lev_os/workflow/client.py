@@ -230,7 +230,7 @@ def _cancel(database: Database, run: str, reason: str) -> bool:
     state = state_of(rows.row(database.client, run, whole=True))
     if state.is_over:
         return False
-    return rows.answer(database.client, names.cancel(run), run, reason, time.time())
+    return rows.want_end(database, run, reason)
 
 
 def _resume(database: Database, run: str, accept_change: bool) -> str:

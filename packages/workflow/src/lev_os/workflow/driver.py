@@ -12,8 +12,8 @@ Every step's output is an arrival (see `course`), so the run's journal can be ma
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
 
@@ -72,8 +72,8 @@ def _hosted() -> Host:
 @DBOS.workflow(name=names.RUN)
 async def _run(order: Order) -> dict[str, Any]:
     host = _hosted()
-    with host.driving(order["run"]) as woken:
-        return await Drive(host, order, woken).to_the_end()
+    with host.driving(order["run"]):
+        return await Drive(host, order).to_the_end()
 
 
 @DBOS.workflow(name=names.EFFECT)
@@ -107,14 +107,19 @@ async def _alarm(run: str) -> Arrival:
     return {"at": now(), "alarm": True}
 
 
+@DBOS.workflow(name=names.SCHEDULED)
+async def _scheduled(at: datetime, given: dict[str, Any]) -> str:
+    """The moment of a schedule: its flow, as the package has it now, goes into its queue. Once for each moment."""
+    return await DBOS.run_step_async({"name": "lev.start"}, _hosted().start_scheduled, at, given)
+
+
 class Drive:
     """One execution of a run's workflow: from its beginning, or from where another execution was stopped."""
 
-    def __init__(self, host: Host, order: Order, woken: asyncio.Event) -> None:
+    def __init__(self, host: Host, order: Order) -> None:
         self._host = host
         self._order = order
         self._run = order["run"]
-        self._woken = woken
         self._linked = host.linked(order)
         self._executor: Executor = host.executor(self._linked, self._run)
         self._course: Course | None = None
@@ -251,24 +256,23 @@ class Drive:
         )
         if self._spans is not None:
             carry_out = self._spans.around(effect, carry_out)
+        if (reason := self._host.wanted_end.get(self._run)) is not None:
+            return {**noted, "at": now(), "cancel": reason}
         return {**noted, **await self._unless_ended(carry_out())}
 
     async def _unless_ended(self, work: Awaitable[Arrival]) -> Arrival:
         """What comes of `work`, or that the run is to end, whichever is first."""
-        task = asyncio.ensure_future(work)
-        waking = asyncio.ensure_future(self._woken.wait())
-        try:
-            if not self._woken.is_set():
-                await asyncio.wait((task, waking), return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                return task.result()
-            return {"at": now(), "cancel": self._host.wanted_end[self._run]}
-        finally:
-            waking.cancel()
-            if not task.done():
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+        task = asyncio.current_task()
+        assert task is not None, "a step runs in a task"
+        with self._host.ends(self._run, task):
+            try:
+                return await work
+            except asyncio.CancelledError:
+                reason = self._host.wanted_end.get(self._run)
+                if reason is None:
+                    raise
+                task.uncancel()
+                return {"at": now(), "cancel": reason}
 
     async def _may_go_on(self) -> None:
         """Before anything leaves: not while this worker drains, and not with a tool that is not what it was."""

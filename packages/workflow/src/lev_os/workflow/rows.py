@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
 from lev_os.core.errors import LevError
 
 from . import names
 from .course import Arrival, Order, is_input
+from .database import wishes
 
 if TYPE_CHECKING:
     from dbos import DBOSClient, WorkflowStatus
+
+    from .database import Database
 
 OVER = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 BEGUN = ["ENQUEUED", "PENDING", *OVER]
@@ -105,11 +110,24 @@ def alarm(client: DBOSClient, own: str, run: str, seconds: float) -> None:
     )
 
 
-def wanted_ends(client: DBOSClient, runs: Sequence[str]) -> dict[str, str]:
+def wanted_ends(database: Database, runs: Sequence[str]) -> dict[str, str]:
     """Which of these runs somebody wants to end, and why."""
-    ids = [names.cancel(run) for run in runs]
-    found = client.list_workflows(workflow_ids=ids, load_output=False)
-    return {each.input["args"][0]: str(each.input["args"][1]) for each in found if isinstance(each.input, dict)}
+    with database.begin() as connection:
+        found = connection.execute(sa.select(wishes.c.run, wishes.c.reason).where(wishes.c.run.in_(runs)))
+        return {row.run: row.reason for row in found}
+
+
+def want_end(database: Database, run: str, reason: str) -> bool:
+    """Write down that a run is to end, and wake it; False when that was wished before."""
+    try:
+        with database.begin() as connection:
+            connection.execute(sa.insert(wishes).values(run=run, reason=reason))
+    except sa.exc.IntegrityError:
+        first = False
+    else:
+        first = True
+    answer(database.client, names.cancel(run), run, reason, time.time())
+    return first
 
 
 def wake(client: DBOSClient, run: str) -> None:

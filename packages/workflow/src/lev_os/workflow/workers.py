@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from lev_os.core.flowmind.link import LinkedFlow
 
 DEFAULT_QUEUE = "default"
-_POLLING = 0.2
+_POLLING, _RARELY = 0.2, 1.0
 _DRAIN = 30.0
+_SCHEDULES = 5.0
+"""Seconds until a worker hears of a new schedule, at most."""
 _WATCH = 1.0
 _PATIENCE = 5
 _RATE = re.compile(r"(\d+)/(\d*)(s|m|h)")
@@ -91,7 +93,7 @@ async def worker(
             serializer=DBOSPortableJSONSerializer(),
             log_level="CRITICAL",
             enable_otlp=False,
-            notification_listener_polling_interval_sec=1.0,
+            scheduler_polling_interval_sec=_SCHEDULES,
         )
     )
     everything = [*queues, *map(names.effects_queue, queues), names.SYSTEM_QUEUE]
@@ -105,7 +107,7 @@ async def worker(
                 each,
                 worker_concurrency=concurrency if ours else None,
                 limiter=limiter if ours else None,
-                polling_interval_sec=_POLLING,
+                polling_interval_sec=_RARELY if each.endswith(names.EFFECTS) else _POLLING,
                 on_conflict="always_update",
             )
         beat.start()
@@ -144,7 +146,7 @@ async def _until(stop: asyncio.Event, beat: Beat, host: Host) -> None:
 async def _hear(host: Host) -> None:
     active = [run for run in host.active if run not in host.wanted_end]
     if active:
-        for run, reason in (await asyncio.to_thread(rows.wanted_ends, host.client, active)).items():
+        for run, reason in (await asyncio.to_thread(rows.wanted_ends, host.database, active)).items():
             host.wants_end(run, reason)
 
 
@@ -190,6 +192,8 @@ def queue_of(row: Any) -> str:
     """The queue on which a workflow of ours is taken up again."""
     if row.name in (names.ANSWER, names.ALARM):
         return names.SYSTEM_QUEUE
+    if row.name == names.SCHEDULED:
+        return str(row.queue_name)
     queue: str = (row.attributes or {}).get("queue", DEFAULT_QUEUE)
     return names.effects_queue(queue) if row.name == names.EFFECT else queue
 

@@ -7,6 +7,7 @@ sees what really leaves; the outer one stands outside of all others, where it se
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -35,7 +36,7 @@ from pydantic_ai.toolsets import AbstractToolset
 from ..errors import Denied
 from ..gating import wire
 from ..gating.cards import Effects, check_effects
-from ..gating.model import GatedModel, is_gated
+from ..gating.model import GatedModel
 from ..gating.run import CURRENT, MISSING, GatedRun, Trail, known_labels, trail_of
 from ..gating.toolset import GatedToolset, sampled
 from ._packages import constitution_of
@@ -115,7 +116,7 @@ class _Shared:
     runs: WeakValueDictionary[str, GatedRun] = field(default_factory=WeakValueDictionary)
 
     def open(self, ctx: RunContext[Any]) -> GatedRun:
-        """The gate of the run that begins; both halves get the same."""
+        """The gate of this run; both halves get the same. It lives as long as the run's tools do."""
         run = ctx.run_id or ""
         found = self.runs.get(run)
         if found is None:
@@ -133,7 +134,8 @@ class _Shared:
 
 def gated_run(ctx: RunContext[Any]) -> GatedRun | None:
     """The gate of the run of this context, if the agent has one."""
-    return next((half.gated for half in ctx.capabilities.values() if isinstance(half, _Half)), None)
+    halves = (half for half in ctx.capabilities.values() if isinstance(half, _Half))
+    return next((half.shared.open(ctx) for half in halves), None)
 
 
 class _AllOthers(type):
@@ -150,29 +152,28 @@ class _Others(metaclass=_AllOthers):
     """
 
 
+SERVING: ContextVar[GatedRun | None] = ContextVar("lev_os_serving_run", default=None)
+"""The run whose model is being asked here. Pydantic AI wraps a model without saying for which run."""
+
+
 @dataclass(init=False, eq=False)
 class _Half(AbstractCapability[Any]):
-    """One of the two; `for_run` gives each run its own."""
+    """One of the two. Both are the same for all runs of an agent; each run's own is looked up by its id."""
 
     def __init__(self, shared: _Shared) -> None:
         self.shared = shared
-        self.gated: GatedRun | None = None
 
-    async def for_run(self, ctx: RunContext[Any]) -> AbstractCapability[Any]:
-        if not isinstance(ctx.model, Model):
+    def gate(self, model: Model) -> Model:
+        """The gated model of the run that is served here. Raises `LevError` when there is none: nothing is asked."""
+        run = SERVING.get()
+        if run is None:
             raise LevError(
-                "a realtime session passes no gate: its words reach the caller as they are spoken",
-                help="run this agent with a model that is no realtime model, or without the constitution",
+                "this request to a model belongs to no run that the gate knows",
+                help="call the agent's run methods in this process; a durable engine that asks elsewhere is not gated",
             )
-        mine = type(self)(self.shared)
-        mine.gated = self.shared.open(ctx)
-        return mine
-
-    @property
-    def run(self) -> GatedRun:
-        if self.gated is None:
-            raise LevError("the gate has no run", help="call the agent's run methods; hooks alone hold nothing back")
-        return self.gated
+        if run.model is not model or run.served is None:
+            run.model, run.served = model, GatedModel(model, run)
+        return run.served
 
     @classmethod
     def get_serialization_name(cls) -> str | None:
@@ -186,7 +187,7 @@ class _Inner(_Half):
         return CapabilityOrdering(position="innermost", wrapped_by=[_Others])  # type: ignore[list-item]  # asked by issubclass alone
 
     def get_wrapper_model(self, model: Model) -> Model | None:
-        return GatedModel(model, self.run)
+        return self.gate(model)
 
     def get_wrapper_toolset(self, toolset: AbstractToolset[Any]) -> AbstractToolset[Any] | None:
         if servers := sampled(toolset):
@@ -194,7 +195,7 @@ class _Inner(_Half):
                 f"{', '.join(servers)} may ask a model by itself (MCP sampling), which passes no gate",
                 help="leave out `sampling_model` and `sampling_handler`",
             )
-        return GatedToolset(toolset, self.run, self.shared.effects)
+        return GatedToolset(toolset, self.shared.open, self.shared.effects)
 
 
 class _Outer(_Half):
@@ -205,33 +206,39 @@ class _Outer(_Half):
 
     def get_wrapper_model(self, model: Model) -> Model | None:
         # Another capability has put a model of its own around the gated one: what that one says is gated again.
-        return None if is_gated(model, self.run) else GatedModel(model, self.run)
+        run = SERVING.get()
+        if isinstance(model, GatedModel) and model.run is run:
+            return None
+        return self.gate(model) if run is None else GatedModel(model, run)
 
     async def wrap_run(
         self, ctx: RunContext[Any], *, handler: Callable[[], Awaitable[AgentRunResult[Any]]]
     ) -> AgentRunResult[Any]:
-        run = self.run
+        if not isinstance(ctx.model, Model):
+            raise LevError(
+                "a realtime session passes no gate: its words reach the caller as they are spoken",
+                help="run this agent with a model that is no realtime model, or without the constitution",
+            )
+        run = self.shared.open(ctx)
         run.context = ctx
-        self._begin(ctx)
-        try:
-            result = await handler()
-        finally:
-            SEEN.remember(ctx.messages, run.labels)
+        self._begin(ctx, run)
+        result = await handler()
         run.check()
-        reason = await self._output(result.output)
+        reason = await self._output(run, result.output)
         if reason is not None:
             raise run.refuse(reason, help="a capability of this agent changed the output after the model was done")
         SEEN.remember(result.all_messages(), run.labels)
         return result
 
     async def on_run_error(self, ctx: RunContext[Any], *, error: BaseException) -> AgentRunResult[Any]:
-        if self.run.asking and isinstance(error, UserError) and "DeferredToolRequests" in str(error):
-            raise _needs_a_person(self.run) from error
+        run = self.shared.open(ctx)
+        if run.asking and isinstance(error, UserError) and "DeferredToolRequests" in str(error):
+            raise _needs_a_person(run) from error
         raise error
 
-    def _begin(self, ctx: RunContext[Any]) -> None:
+    def _begin(self, ctx: RunContext[Any], run: GatedRun) -> None:
         """Taint the run by what it begins with."""
-        run, shared = self.run, self.shared
+        shared = self.shared
         if ctx.prompt is not None:
             run.taint(shared.prompts)
         for message in ctx.messages:
@@ -245,25 +252,29 @@ class _Outer(_Half):
         request_context: ModelRequestContext,
         handler: Callable[[ModelRequestContext], Awaitable[ModelResponse]],
     ) -> ModelResponse:
-        run = self.run
+        run = self.shared.open(ctx)
         run.context = ctx
-        run.admitted = MISSING
+        run.admitted, run.response = MISSING, None
         if request_context.streaming and (makers := _answer_makers(ctx)):
             raise run.refuse(
                 f"{', '.join(makers)} may answer in place of a model that fails, and a stream would show that ungated",
                 help="use `run` without streaming, or retry the request instead of answering it",
             )
+        serving = SERVING.set(run)
         try:
             response = await handler(request_context)
         except SkipModelRequest as skipped:
-            await self._response(request_context, skipped.response)
+            await self._response(run, request_context, skipped.response)
             raise
-        await self._response(request_context, response)
+        finally:
+            SERVING.reset(serving)
+        await self._response(run, request_context, response)
         return response
 
-    async def _response(self, request_context: ModelRequestContext, response: ModelResponse) -> None:
+    async def _response(self, run: GatedRun, request_context: ModelRequestContext, response: ModelResponse) -> None:
         """Gate a response that is not the one which the model's own gate let in."""
-        run = self.run
+        if response is run.response:
+            return
         parameters = request_context.model_request_parameters
         if run.admitted is not MISSING and wire.answered(response, parameters) == run.admitted:
             return
@@ -280,14 +291,13 @@ class _Outer(_Half):
         handler: Callable[[Any], Awaitable[Any]],
     ) -> Any:
         made = await handler(output)
-        reason = await self._output(made)
+        reason = await self._output(self.shared.open(ctx), made)
         if reason is not None:
             raise ModelRetry(reason)
         return made
 
-    async def _output(self, output: Any) -> str | None:
+    async def _output(self, run: GatedRun, output: Any) -> str | None:
         """Gate what the caller gets, unless it is what the model's gate let in."""
-        run = self.run
         if isinstance(output, DeferredToolRequests):
             return None
         if isinstance(output, str) and run.shown.startswith(output) and output:
@@ -312,11 +322,11 @@ class _Outer(_Half):
         """A call that others carry out, or approve, leaves the run here."""
         given = await handler(args)
         if tool_def.defer:
-            await self._leaves(call.tool_name, given, call.tool_call_id, external=tool_def.kind == "external")
+            run, external = self.shared.open(ctx), tool_def.kind == "external"
+            await self._leaves(run, call.tool_name, given, call.tool_call_id, external=external)
         return given
 
-    async def _leaves(self, name: str, args: dict[str, Any], call_id: str, *, external: bool) -> None:
-        run = self.run
+    async def _leaves(self, run: GatedRun, name: str, args: dict[str, Any], call_id: str, *, external: bool) -> None:
         action = run.call(name, args, call_id)
         verdict = await run.decide(action)
         if verdict.ruling in SHOWN:

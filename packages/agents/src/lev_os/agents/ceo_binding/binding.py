@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from functools import cached_property
 from typing import Any
 
 import msgspec
 from lev_os.core import LevError, canonical
+from lev_os.core.agents import AgentLimits
 from lev_os.memory import Scope
 
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a session may use in all; None is no limit. `cost` is in US dollars, `seconds` is the agent's own time."""
-
-    requests: int | None = None
-    tool_calls: int | None = None
-    tokens: int | None = None
-    cost: float | None = None
-    seconds: float | None = None
-
-    def __post_init__(self) -> None:
-        for name in self.__struct_fields__:
-            value = getattr(self, name)
-            if value is not None and not value >= 0:
-                raise LevError(f"the limit `{name}` cannot be {value}", help="a limit is 0 or more, or left out")
-
-    def least(self, other: Limits) -> Limits:
-        """The stricter of the two, each limit by itself."""
-        pairs = {name: (getattr(self, name), getattr(other, name)) for name in self.__struct_fields__}
-        return Limits(**{name: _least(*pair) for name, pair in pairs.items()})
+_LIMITS = tuple(field.name for field in fields(AgentLimits))
 
 
 class Binding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
     """What one session is bound to. All names are specifiers.
 
-    `tools` are the only ones the agent may call. `scope` is whose memory it sees; None is no memory. `constitution`
-    maps each constitution that holds to its digest, so that another text under the same name is noticed. `bound_by`
-    says who chose the agent: `person`, `rule`, `classifier:…`, a model's name, or `handoff`.
+    `tools` are the only tools and flows that the agent may call. `limits` bound each of its answers. `scope` is whose
+    memory it sees; None is no memory. `constitution` maps each constitution that holds to its digest, so that another
+    text under the same name is noticed. `bound_by` says who chose the agent: `person`, `rule`, `classifier:…`, a
+    model's name, or `handoff`.
     """
 
     agent: str
@@ -46,8 +30,14 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dic
     tools: tuple[str, ...] = ()
     scope: Scope | None = None
     constitution: dict[str, str] = {}
-    limits: Limits = Limits()
+    limits: AgentLimits = AgentLimits()
     bound_by: str = "person"
+
+    def __post_init__(self) -> None:
+        for name in _LIMITS:
+            value = getattr(self.limits, name)
+            if value is not None and not value >= 0:
+                raise LevError(f"the limit `{name}` cannot be {value}", help="a limit is 0 or more, or left out")
 
     @cached_property
     def digest(self) -> str:
@@ -63,7 +53,7 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dic
         tools: Iterable[str] | None = None,
         scope: Scope | None = None,
         constitution: dict[str, str] | None = None,
-        limits: Limits | None = None,
+        limits: AgentLimits | None = None,
     ) -> Binding:
         """This binding with less: fewer tools, a smaller scope, more constitutions, lower limits.
 
@@ -78,8 +68,13 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dic
             tools=self.tools if tools is None else tuple(tool for tool in tools if tool in self.tools),
             scope=_inside(self.scope, scope),
             constitution=_both(self.constitution, constitution or {}),
-            limits=self.limits.least(limits or Limits()),
+            limits=_stricter(self.limits, limits or AgentLimits()),
         )
+
+
+def _stricter(one: AgentLimits, other: AgentLimits) -> AgentLimits:
+    """The lower of each limit by itself."""
+    return AgentLimits(**{name: _least(getattr(one, name), getattr(other, name)) for name in _LIMITS})
 
 
 def _least(one: Any, other: Any) -> Any:

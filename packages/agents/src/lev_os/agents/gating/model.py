@@ -28,8 +28,6 @@ class GatedModel(WrapperModel):
     def __init__(self, wrapped: Model, run: GatedRun) -> None:
         super().__init__(wrapped)
         self.run = run
-        if run.model is None:
-            run.model = wrapped
 
     async def request(
         self,
@@ -102,8 +100,3 @@ class GatedModel(WrapperModel):
                 help="shorten the history before the run instead",
             )
         return response
-
-
-def is_gated(model: Model, run: GatedRun) -> bool:
-    """Whether nothing stands between the gate of this run and who asks."""
-    return isinstance(model, GatedModel) and model.run is run

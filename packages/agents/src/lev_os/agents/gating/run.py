@@ -27,11 +27,12 @@ from pydantic_ai.messages import ModelMessage, ModelResponse
 
 from ..errors import Denied
 from . import wire
-from .cards import Effects, card_by_name
+from .cards import Effects, card_by_name, card_of
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model, ModelRequestParameters
     from pydantic_ai.tools import RunContext
+    from pydantic_ai.toolsets.abstract import ToolsetTool
 
 MISSING: Final = object()
 Trail = list[AuditEntry | Approval]
@@ -87,13 +88,15 @@ class GatedRun:
         self.sessions: tuple[GateSession, ...] = (*inherited, *own)
         self._trace = _latest[run] = _Trace()
         self._trace.labels = frozenset() if parent is None else parent.labels
-        self.cards: dict[str, ToolCard] = {}
+        self._cards: dict[str, ToolCard] = {}
         self.denied: Denied | None = None
         self.asking: list[str] = []
         """Reasons for which a person is asked about a tool call that waits."""
         self.context: RunContext[Any] | None = None
         self.model: Model | None = None
-        """What judged checks are put to: the model below every wrapper."""
+        """The model below every wrapper: what judged checks are put to."""
+        self.served: Model | None = None
+        """The gate around it."""
         self.lag = common_lag(one.holdback("post", "model") for one in self.gates)
         request: dict[str, Any] = {"purpose": "ask", "step": agent, "instruction": "", "about": None}
         self.last = Action(
@@ -108,11 +111,14 @@ class GatedRun:
         """The last request that was let out to a model."""
         self.admitted: Any = MISSING
         """The last answer that was let in."""
+        self.response: ModelResponse | None = None
+        """The response that it came in."""
         self.shown = ""
         """What has been let out of an answer that is still being written."""
         self._parent = parent
         self._effects = effects
         self._audit = audit
+        self._tools: Mapping[str, ToolsetTool[Any]] = {}
         self._results: dict[str, Any] = {}
         self._revisions = 0
         self._turn = 0
@@ -137,10 +143,19 @@ class GatedRun:
         if self._parent is not None:
             self._parent.taint(labels)
 
+    def offered(self, tools: Mapping[str, ToolsetTool[Any]]) -> None:
+        """The tools that can be called from here on."""
+        self._tools = tools
+        self._cards = {}
+
     def card(self, name: str) -> ToolCard:
         """The card of a tool, of one that is not offered too: nothing is known of it then."""
-        card = self.cards.get(name)
-        return card_by_name(name, self._effects) if card is None else card
+        card = self._cards.get(name)
+        if card is None:
+            tool = self._tools.get(name)
+            card = card_by_name(name, self._effects) if tool is None else card_of(tool, self._effects)
+            self._cards[name] = card
+        return card
 
     # -- models ----------------------------------------------------------------------------------------------
 
@@ -186,7 +201,7 @@ class GatedRun:
             self.taint(tool_labels(self.card(call["tool"])))
         reason = await self.output(action, answer)
         if reason is None:
-            self.admitted = answer
+            self.admitted, self.response = answer, response
         return reason
 
     async def output(self, action: Action, answer: Any) -> str | None:
@@ -271,10 +286,7 @@ class GatedRun:
         """Tools that the provider runs by itself: they are let out when they are offered, or never."""
         for tool in parameters.native_tools:
             name = wire.native_name(tool)
-            if name not in self.cards:
-                self.cards[name] = card_by_name(name, self._effects)
-                if name != tool.kind:
-                    self.cards.setdefault(tool.kind, self.cards[name])
+            self._cards.setdefault(tool.kind, self.card(name))
             action = self.call(name, {}, f"native {self._turn}")
             verdict = await self.decide(action)
             if verdict.ruling not in SHOWN:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from pydantic_ai.tools import RunContext
 from pydantic_ai.toolsets import AbstractToolset, WrapperToolset
 from pydantic_ai.toolsets.abstract import ToolsetTool
 
-from .cards import Effects, card_of
+from .cards import Effects
 from .run import CURRENT, GatedRun
 
 
@@ -20,17 +21,22 @@ from .run import CURRENT, GatedRun
 class GatedToolset(WrapperToolset[Any]):
     """All tools of one run. It lies directly around them, inside of what other capabilities wrap around tools."""
 
-    run: GatedRun
+    open: Callable[[RunContext[Any]], GatedRun]
     effects: Effects
+    run: GatedRun | None = None
+    """Whose tools they are; None in a toolset that no run has begun with."""
 
     @property
     def label(self) -> str:
         return self.wrapped.label
 
+    async def for_run(self, ctx: RunContext[Any]) -> GatedToolset:
+        return GatedToolset(await self.wrapped.for_run(ctx), self.open, self.effects, self.open(ctx))
+
     async def get_tools(self, ctx: RunContext[Any]) -> dict[str, ToolsetTool[Any]]:
-        tools = await super().get_tools(ctx)
-        for name, tool in tools.items():
-            self.run.cards[name] = card_of(tool, self.effects)
+        tools = await self.wrapped.get_tools(ctx)
+        if self.run is not None:
+            self.run.offered(tools)
         return tools
 
     async def call_tool(
@@ -41,7 +47,7 @@ class GatedToolset(WrapperToolset[Any]):
         Raises `Denied`; `ApprovalRequired` when a person must approve; `ToolFailed` with the reason when a principle
         wants the call otherwise.
         """
-        run = self.run
+        run = self.open(ctx) if self.run is None else self.run
         run.check()
         action = run.call(name, tool_args, ctx.tool_call_id)
         if ctx.tool_call_approved:

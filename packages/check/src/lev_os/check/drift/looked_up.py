@@ -63,7 +63,7 @@ def looked_up(project: Project) -> _Told:
 
 
 def _may_drift(found: About | None, names: frozenset[str]) -> bool:
-    return found is not None and (found.surely or not found.names.isdisjoint(names))
+    return found is not None and (found.surely or not names.isdisjoint(found.names.split()))
 
 
 def _told(project: Project, file: File, library: Library) -> tuple[Told, ...]:

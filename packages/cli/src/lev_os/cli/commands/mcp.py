@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..driving import ModelChoice
 from ..errors import UsageProblem
-from ..options import python_option
+from ..options import Specifier, model_options, python_option
 
 if TYPE_CHECKING:
-    from lev_os.mcp import Lent
+    from lev_os.agents import Agent
 
 _MEMORY = "lev_os.memory"
+_AGENTS = "lev_os.agents"
+
+
+@dataclass(frozen=True, slots=True)
+class _Things:
+    """What the tools of memory and agents get as `ctx.deps`."""
+
+    memory: Any = None
+    agents: Mapping[str, Any] = field(default_factory=dict)
 
 
 @click.command("mcp")
@@ -29,8 +42,10 @@ _MEMORY = "lev_os.memory"
 @click.option("--remember", is_flag=True, help="Offer remember and recall too, on the memory of `lev memory`.")
 @click.option("--tenant", default="local", show_default=True, help="Whose memory, with --remember.")
 @click.option("--user", help="Whose memory within the tenant, with --remember.")
+@click.option("--agent", "agents", multiple=True, type=Specifier("agent"), help="Offer agent_ask, for this agent.")
 @click.option("--pin", is_flag=True, help="Look at what the package's own MCP servers offer, and approve it.")
 @click.option("--yes", is_flag=True, help="With --pin: do not ask before writing.")
+@model_options
 @python_option
 def command(
     packages: tuple[str, ...],
@@ -44,8 +59,11 @@ def command(
     remember: bool,
     tenant: str,
     user: str | None,
+    agents: tuple[str, ...],
     pin: bool,
     yes: bool,
+    model: str | None,
+    allow_weak_decisions: bool,
     python: str | None,
 ) -> None:
     """Serve packages to an MCP host: contexts as resources, skills, prompts, tools, and flows that its model drives.
@@ -59,6 +77,7 @@ def command(
       lev mcp acme_support --http --port 8765
       lev mcp acme_support --pin
       lev mcp acme_support --remember --user ada
+      lev mcp --agent acme_support/agents/desk --model openai:gpt-5
     """
     if not http and (token_file is not None or allow_host):
         raise UsageProblem("--token-file and --allow-host are for --http", help="add --http")
@@ -67,7 +86,7 @@ def command(
     from ..catalog import make_importable
     from ..project import project_root
 
-    served = packages or _of_project(python, needed=not remember)
+    served = packages or _of_project(python, needed=not (remember or agents))
     make_importable(python)
     if pin:
         _pin(served, yes=yes)
@@ -75,34 +94,51 @@ def command(
     from lev_os.mcp import Lent, Listen, read_token, serve
 
     token = None if token_file is None else read_token(token_file)
-    lent = Lent()
-    if remember:
-        lent = _memory(tenant, user)
-        served = (_MEMORY, *(name for name in served if name != _MEMORY))  # first, so that its tools are offered
+    scope = {"tenant": tenant} | ({} if user is None else {"user": user})
+    memory = _memory_url() if remember else None
+    choice = ModelChoice(model, allow_weak_decisions)
+    opened = {agent.name: agent for agent in (_agent(name, choice, python) for name in agents)}
+    # First, so that their tools are offered.
+    first = tuple(name for name, wanted in ((_MEMORY, remember), (_AGENTS, agents)) if wanted)
+    served = (*first, *(name for name in served if name not in first))
     serve(
         served,
         root=project_root(),
         all_tools=all_tools,
         tools=None if tools is None else tuple(name.strip() for name in tools.split(",")),
         http=Listen(host, port, token, allow_host) if http else None,
-        lent=lent,
+        lent=Lent(scope if remember else {}, lambda: _lent(memory, opened)),
     )
 
 
-def _memory(tenant: str, user: str | None) -> Lent:
-    """The memory, opened when it is first asked for, and the scope: no model chooses either."""
-    if importlib.util.find_spec("lev_os.memory") is None:
+def _memory_url() -> str:
+    if importlib.util.find_spec(_MEMORY) is None:
         raise UsageProblem(
             "--remember needs lev-os-memory, which is not installed", help="pip install 'lev-os[memory]'"
         )
-    from lev_os.mcp import Lent
-    from lev_os.memory import MemoryManager
-
     from .memory._opened import address
 
-    url = address(None)
-    scope = {"tenant": tenant} | ({} if user is None else {"user": user})
-    return Lent(scope, lambda: MemoryManager.open_sync(url))
+    return address(None)
+
+
+def _agent(name: str, choice: ModelChoice, python: str | None) -> Agent:
+    if importlib.util.find_spec(_AGENTS) is None:
+        raise UsageProblem("--agent needs lev-os-agents, which is not installed", help="pip install 'lev-os[agents]'")
+    from ..chatting import open_agent
+
+    return open_agent(name, choice, python)
+
+
+@contextmanager
+def _lent(memory: str | None, agents: Mapping[str, Agent]) -> Iterator[_Things]:
+    """The memory is opened when something is first lent; no model chooses it, nor the agents."""
+    if memory is None:
+        yield _Things(None, agents)
+        return
+    from lev_os.memory import MemoryManager
+
+    with MemoryManager.open_sync(memory) as opened:
+        yield _Things(opened, agents)
 
 
 def _pin(packages: tuple[str, ...], *, yes: bool) -> None:

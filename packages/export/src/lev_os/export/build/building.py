@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lev_os.core import Package
 from lev_os.core.canonical import digest_bytes
@@ -16,9 +15,6 @@ from ..writing.committing import Operation, commit, recover
 from .contents import check_wheel
 from .distributions import make_distributions, project_of
 from .generated import Generated, lazy_inits, typed_files
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Tell = Callable[[str], None]
 

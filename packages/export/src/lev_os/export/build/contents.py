@@ -56,6 +56,10 @@ def _missing(package: Package, inside: Package) -> Iterator[str]:
 
 
 def _same(export: Export, found: Export) -> bool:
+    if found.kind != export.kind:
+        return False
+    if export.kind == "tool":
+        return export.package.card(export.subpath).digest == found.package.card(found.subpath).digest
     conditions = [name for name in export.conditions if export.package.target(export.subpath, name).path is not None]
     return all(
         export.package.read_data(export.subpath, condition) == found.package.read_data(export.subpath, condition)

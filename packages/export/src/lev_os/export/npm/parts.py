@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -44,7 +44,6 @@ class Part:
     on_request: Mapping[str, Any] | None = None
     input_schema: Mapping[str, Any] | None = None
     output_schema: Mapping[str, Any] | None = None
-    lost: tuple[str, ...] = field(default=())
 
 
 def read_parts(package: Package) -> tuple[list[Part], list[Lost]]:
@@ -65,8 +64,21 @@ def read_parts(package: Package) -> tuple[list[Part], list[Lost]]:
             lost.append(Lost(export.specifier, part))
             continue
         parts.append(part)
-        lost += (Lost(export.specifier, what) for what in part.lost)
-    return parts, lost
+    return parts, [*lost, *_lost(package, parts)]
+
+
+def _lost(package: Package, parts: Sequence[Part]) -> Iterator[Lost]:
+    """What the modules do not do that Python does."""
+    forms = {part.form for part in parts}
+    if "Flow" in forms:
+        yield Lost(package.name, "its flows are data: a model drives them over MCP (`lev mcp`), JavaScript runs none")
+    if "Tool" in forms:
+        yield Lost(package.name, "its tools are schemas: the functions are called over MCP (`lev mcp`)")
+    if package.manifest.constitution is not None:
+        yield Lost(package.name, "its constitution is a text at most: nothing enforces it in JavaScript")
+    for part in parts:
+        if part.values.get("params"):
+            yield Lost(part.export.specifier, "its `${…}` stay as they are written: there is no CEL to fill them in")
 
 
 def raw_of(export: Export, condition: str) -> Raw | None:
@@ -86,26 +98,24 @@ def _file(export: Export) -> Part | str:
     if first is None:
         return "is Python code, which stays in Python"
     try:
-        form, values, lost, schemas = _read(export, asked[0])
+        form, values, schemas = _read(export, asked[0])
     except LevError:
         if export.kind != "file":
             raise
         return "is no text: only text is carried over"
     two = raw is not None and raw.path != first.path
-    return Part(
-        export, form, values, raw, first if two else None, _read(export, "llm")[1] if two else None, *schemas, lost
-    )
+    return Part(export, form, values, raw, first if two else None, _read(export, "llm")[1] if two else None, *schemas)
 
 
-_Read = tuple[Form, dict[str, Any], tuple[str, ...], tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]]
+_Read = tuple[Form, dict[str, Any], tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]]
 
 
 def _read(export: Export, condition: str) -> _Read:
     if export.kind in _CONTEXTS:
         context = parsed(export, condition)
-        lost = ("its `${…}` stay as they are written: there is no CEL to fill them in",) if context.params else ()
         values = {
             **_head(export, context.description),
+            "name": context.name,
             "metadata": context.metadata,
             "priority": context.priority,
             "requires": list(context.requires),
@@ -115,13 +125,12 @@ def _read(export: Export, condition: str) -> _Read:
             "digest": context.digest,
             "tokens": context.tokens,
         }
-        return "Context", values, lost, (None, None)
+        return "Context", values, (None, None)
     if export.kind == "flow":
         return _flow(export, condition)
     item = as_text(export, condition)
-    lost = ("is a text: nothing enforces it in JavaScript",) if export.kind == "constitution" else ()
     values = {**_head(export, ""), "text": item["text"], "digest": item["digest"], "tokens": item["tokens"]}
-    return "Document", values, lost, (None, None)
+    return "Document", values, (None, None)
 
 
 def _flow(export: Export, condition: str) -> _Read:
@@ -131,6 +140,7 @@ def _flow(export: Export, condition: str) -> _Read:
     item = as_text(export, condition)
     values = {
         **_head(export, tree.description),
+        "name": tree.name,
         "inputSchema": tree.input_schema,
         "outputSchema": tree.output_schema,
         "definition": tree_to_data(tree),
@@ -138,8 +148,7 @@ def _flow(export: Export, condition: str) -> _Read:
         "digest": item["digest"],
         "tokens": item["tokens"],
     }
-    lost = ("is data: a model drives it over MCP (`lev mcp`), JavaScript does not run it",)
-    return "Flow", values, lost, (tree.input_schema, tree.output_schema)
+    return "Flow", values, (tree.input_schema, tree.output_schema)
 
 
 def _tool(export: Export) -> Part:
@@ -157,8 +166,7 @@ def _tool(export: Export) -> Part:
         "tokens": item["tokens"],
     }
     raw = Raw(f"{export.subpath.removeprefix('./')}.json", item["text"].encode())
-    lost = ("is its schemas: the function is called over MCP (`lev mcp`)",)
-    return Part(export, "Tool", values, raw, None, None, card.input_schema, card.output_schema, lost)
+    return Part(export, "Tool", values, raw, None, None, card.input_schema, card.output_schema)
 
 
 def _head(export: Export, description: str) -> dict[str, Any]:

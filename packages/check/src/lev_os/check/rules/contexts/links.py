@@ -106,7 +106,7 @@ def _leaving(project: Project, file: File, found: Links) -> tuple[frozenset[Refe
     root = root or _repository(str(file.path.parent))
     if root is None:
         return frozenset(), what
-    paths = ((link, _target(file, link)) for link in climbing)
+    paths = ((link, _target(os.path.dirname(file.path), link)) for link in climbing)
     return frozenset(link for link, path in paths if path is not None and not _inside(path, str(root))), what
 
 
@@ -143,9 +143,10 @@ def link_broken(project: Project) -> Iterator[Finding]:
     known: dict[str, bool] = {}
     for file, found in project.facts(links):
         leaving, _ = _leaving(project, file, found)
+        folder = os.path.dirname(file.path)
         for link in found.links:
-            path = _target(file, link)
-            if path is None or link in leaving:
+            path = _target(folder, link)
+            if path is None or (leaving and link in leaving):
                 continue
             exists = known.get(path)
             if exists is None:
@@ -162,10 +163,12 @@ def link_broken(project: Project) -> Iterator[Finding]:
                 )
 
 
-def _target(file: File, link: Reference) -> str | None:
-    """The path that a link names; None for an anchor of the same page."""
-    shown = unquote(link.target.partition("#")[0].partition("?")[0])
-    return os.path.normpath(os.path.join(os.path.dirname(file.path), shown)) if shown else None
+def _target(folder: str, link: Reference) -> str | None:
+    """The path that a link of a file in `folder` names; None for an anchor of the same page."""
+    shown = link.target.partition("#")[0].partition("?")[0]
+    if "%" in shown:
+        shown = unquote(shown)
+    return os.path.normpath(os.path.join(folder, shown)) if shown else None
 
 
 def _elsewhere(project: Project, file: File, link: Reference) -> bool:
@@ -204,10 +207,10 @@ def anchor_broken(project: Project) -> Iterator[Finding]:
     known: dict[str, frozenset[str]] = {}
     for file, found in project.facts(links):
         for link in found.links:
-            anchor = unquote(link.target.partition("#")[2])
-            if not anchor or anchor.startswith((":~:", "L")):
+            anchor = link.target.partition("#")[2]
+            if not anchor or (anchor := unquote(anchor)).startswith((":~:", "L")):
                 continue
-            path = _target(file, link)
+            path = _target(os.path.dirname(file.path), link)
             if path is None:
                 anchors = found.anchors
             else:

@@ -42,11 +42,8 @@ def _problems(text: str) -> tuple[Problem, ...]:
     return ()
 
 
-@lru_cache(maxsize=1)
-def _has_nothing_of_ours(file: File) -> bool:
+def _is_well_typed(file: File) -> bool:
     """Nearly every skill: then core need not read it once more."""
-    if "lev-" in file.text:
-        return False
     fields = file.fields
     return (
         isinstance(fields.get("name", ""), str)
@@ -58,7 +55,9 @@ def _has_nothing_of_ours(file: File) -> bool:
 def _of_core(code: str, name: str, **details: Any) -> None:
     @rule(code, name, on="file", kinds=_KINDS, severity="error", **details)
     def found(file: File) -> Iterator[Finding]:
-        if not file.text.startswith("---") or _has_nothing_of_ours(file):
+        if not file.text.startswith("---"):
+            return
+        if ((code == "CTX103" and file.markdown.head) or "lev-" not in file.text) and _is_well_typed(file):
             return
         for problem in _problems(file.text):
             if problem.code == code:

@@ -1,4 +1,4 @@
-"""`lev mcp --remember`: a host's model remembers and recalls, in the scope that the command chose."""
+"""`lev mcp --remember` and `--agent`: what the command lends to the tools of memory and agents."""
 
 from __future__ import annotations
 
@@ -45,3 +45,26 @@ def test_a_host_remembers_and_recalls(tmp_path: Path) -> None:
     asyncio.run(main())
     with MemoryManager.open_sync(f"sqlite:///{tmp_path}/.lev/memory.db") as memory:
         assert len(memory.query(scope=Scope(tenant="local", user="ada")).records) == 1
+
+
+def test_a_host_asks_an_agent(tmp_path: Path) -> None:
+    """Beside memory: the agents that the command names, and no others."""
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\nversion = "0"\n', encoding="utf-8")
+    said = tmp_path / "said.yaml"
+    said.write_text("script: 1\nreplies:\n  - {answer: It is on its way.}\n", encoding="utf-8")
+    options = ["--remember", "--agent", "acme_support/agents/desk", "--model", f"script:{said}"]
+    env = {name: value for name, value in os.environ.items() if not name.startswith("LEV_")}
+    command = ["-m", "lev_os.cli", "mcp", *options]
+    server = StdioServerParameters(command=sys.executable, args=command, env=env, cwd=str(tmp_path))
+
+    async def main() -> None:
+        async with Client(server) as client:
+            tools = {tool.name for tool in (await client.list_tools()).tools}
+            assert {"remember", "recall", "agent_ask"} <= tools
+            answer = await client.call_tool("agent_ask", {"agent": "desk", "message": "Where is A-7001?"})
+            assert answer.structured_content == {"answer": "It is on its way.", "waiting": [], "thread": None}
+            other = await client.call_tool("agent_ask", {"agent": "other", "message": "hi"})
+            assert other.is_error
+            assert "there is no agent 'other'" in other.structured_content["error"]["message"]
+
+    asyncio.run(main())
