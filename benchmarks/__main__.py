@@ -18,6 +18,8 @@ NAMES = (
     "mcp_start",
     "steps",
     "journalled",
+    "durable",
+    "durable_workers",
     "tracing",
     "growth",
     "gate",

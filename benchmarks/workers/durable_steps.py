@@ -124,7 +124,10 @@ async def by_flow(parallel: bool) -> None:
 async def by_hand(name: str) -> None:
     for own, delay in delays():
         options: EnqueueOptions = {
-            "workflow_name": name, "queue_name": QUEUE, "workflow_id": own, "app_version": "hand"
+            "workflow_name": name,
+            "queue_name": QUEUE,
+            "workflow_id": own,
+            "app_version": "hand",
         }
         if delay is not None:
             options["delay_seconds"] = delay
