@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from lev_os.core.flowmind import Flow
     from lev_os.core.flowmind.link import LinkedFlow
 
-DEFAULT_QUEUE = "default"
-
 
 class NotSent(LevError):
     """What was said cannot reach the run any more, or not yet, or does not fit."""
@@ -34,7 +32,7 @@ async def start(
     spec: str | Flow | LinkedFlow,
     input: Mapping[str, Any] | None = None,
     *,
-    queue: str = DEFAULT_QUEUE,
+    queue: str = names.DEFAULT_QUEUE,
     run: str | None = None,
     priority: int | None = None,
     deduplicate: str | None = None,

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 OVER = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 BEGUN = ["ENQUEUED", "PENDING", *OVER]
+RECOVERIES = 20
+"""A run that has taken so many workers with it is ended instead of being taken up again."""
 PARKED = "CANCELLED"
 """A run that waits for others; what a person has cancelled is an outcome, and so an error in the words of DBOS."""
 
@@ -142,3 +144,23 @@ def wake(client: DBOSClient, run: str) -> None:
     if attributes.get("held") and not begun(client, [names.cancel(run)]):
         return
     client.resume_workflow(run, queue_name=attributes["queue"])
+
+
+def put_back(database: Database, found: WorkflowStatus) -> None:
+    """Put what was under way on a worker that is gone into its queue; a run that kills them all is to end."""
+    if found.name == names.RUN:
+        deaths = int((found.attributes or {}).get("deaths", 0)) + 1
+        database.client.update_workflow_attributes(found.workflow_id, {"deaths": deaths}, merge=True)
+        if deaths > RECOVERIES:
+            want_end(database, found.workflow_id, f"its worker has died {deaths} times while it ran")
+    database.client.resume_workflow(found.workflow_id, queue_name=queue_of(found))
+
+
+def queue_of(row: WorkflowStatus) -> str:
+    """The queue on which a workflow of ours is taken up again."""
+    if row.name in (names.ANSWER, names.ALARM):
+        return names.SYSTEM_QUEUE
+    if row.name == names.SCHEDULED:
+        return str(row.queue_name)
+    queue: str = (row.attributes or {}).get("queue", names.DEFAULT_QUEUE)
+    return names.effects_queue(queue) if row.name == names.EFFECT else queue

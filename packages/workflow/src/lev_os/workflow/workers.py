@@ -27,7 +27,6 @@ from .host import Host, MakeWorld
 if TYPE_CHECKING:
     from lev_os.core.flowmind.link import LinkedFlow
 
-DEFAULT_QUEUE = "default"
 _POLLING, _RARELY = 0.2, 1.0
 _DRAIN = 30.0
 _SCHEDULES = 5.0
@@ -48,7 +47,7 @@ class WorkerReplaced(LevError):
 
 async def worker(
     *,
-    queue: str | Sequence[str] = DEFAULT_QUEUE,
+    queue: str | Sequence[str] = names.DEFAULT_QUEUE,
     concurrency: int = 10,
     rate: str | None = None,
     database: str | None = None,
@@ -167,7 +166,7 @@ async def _pick_up(host: Host, before: set[str]) -> set[str]:
     again = before & lost.keys()
     for name in again:
         log.warning("%s is put back: it could not be written down", name)
-        await asyncio.to_thread(host.client.resume_workflow, name, queue_name=queue_of(lost[name]))
+        await asyncio.to_thread(rows.put_back, host.database, lost[name])
     return lost.keys() - again
 
 
@@ -185,17 +184,7 @@ async def _drained(host: Host, seconds: float) -> None:
         load_output=False,
     )
     for row in left:
-        await asyncio.to_thread(host.client.resume_workflow, row.workflow_id, queue_name=queue_of(row))
-
-
-def queue_of(row: Any) -> str:
-    """The queue on which a workflow of ours is taken up again."""
-    if row.name in (names.ANSWER, names.ALARM):
-        return names.SYSTEM_QUEUE
-    if row.name == names.SCHEDULED:
-        return str(row.queue_name)
-    queue: str = (row.attributes or {}).get("queue", DEFAULT_QUEUE)
-    return names.effects_queue(queue) if row.name == names.EFFECT else queue
+        await asyncio.to_thread(host.client.resume_workflow, row.workflow_id, queue_name=rows.queue_of(row))
 
 
 def _limiter(rate: str | None) -> Any:
