@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 given = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-vectors = given["vectors"]
+vectors = {text.strip(): vector for text, vector in given["vectors"].items()}  # mem0 strips questions
 
 
 class Given:
@@ -20,10 +20,10 @@ class Given:
     config = SimpleNamespace(embedding_dims=384)
 
     def embed(self, text, memory_action=None):
-        return vectors[text]
+        return vectors[text.strip()]
 
     def embed_batch(self, texts, memory_action=None):
-        return [vectors[text] for text in texts]
+        return [vectors[text.strip()] for text in texts]
 
 
 with tempfile.TemporaryDirectory() as folder:

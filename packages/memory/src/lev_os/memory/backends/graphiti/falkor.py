@@ -102,11 +102,21 @@ class FalkorGraph:
                     await driver._init_task
         self._drivers.clear()
         if self._db is not None:
-            await self._db.close()
+            await self._shut_down(self._db)
             self._db = None
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    @staticmethod
+    async def _shut_down(db: Any) -> None:
+        """End the server, which `close` of its client leaves running."""
+        pid = db.client.pid
+        with contextlib.suppress(import_module("redis.exceptions").RedisError):  # it ends without an answer
+            await db.client.execute_command("SHUTDOWN", "SAVE", "NOW", "FORCE")
+        while pid and _is_running(pid):
+            await asyncio.sleep(_PAUSE)
+        await db.close()
 
     def _open(self) -> None:
         try:
@@ -133,3 +143,11 @@ class FalkorGraph:
             return await answer
         except import_module("redis.exceptions").RedisError as error:
             raise StoreProblem(f"{self._folder / _FILE}: {error}") from None
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
@@ -76,7 +75,7 @@ class GraphLog:
             "MATCH (c:LevChange) WHERE c.tenant = $tenant AND c.cursor > $after"
             " RETURN c.cursor AS cursor, c.body AS body ORDER BY c.cursor"
         )
-        rows = await self._graph.rows(query, tenant=tenant, after=after)
+        rows = await self._graph.rows(query, tenant=naming.owner_of(tenant), after=after)
         changes = [msgspec.structs.replace(_decode(row["body"]), cursor=row["cursor"]) for row in rows]
         self._written[tenant] = changes[-1].cursor if changes else after
         if not after:
@@ -110,7 +109,8 @@ class GraphLog:
 
     async def _finish(self, tenant: str, changes: Sequence[Change]) -> None:
         """What a process that ended early had written and not shown."""
-        rows = await self._graph.rows("MATCH (s:LevShown) WHERE s.tenant = $t RETURN s.cursor AS cursor", t=tenant)
+        owner = naming.owner_of(tenant)
+        rows = await self._graph.rows("MATCH (s:LevShown) WHERE s.tenant = $t RETURN s.cursor AS cursor", t=owner)
         shown = rows[0]["cursor"] if rows else 0
         late = [change for change in changes if change.cursor > shown]
         if not late:
@@ -122,13 +122,14 @@ class GraphLog:
 
     async def _settle(self, tenant: str, changes: Sequence[Change]) -> None:
         """Bring what Graphiti sees to what the log says; may be done twice."""
+        owner = naming.owner_of(tenant)
         erased = {change.id: change.cursor for change in changes if change.op == "erase"}
         for id, cursor in erased.items():
             log = [change for change in await self._log_of(tenant, id) if change.op != "erase"]
             if log:
                 await hide(self._graph.of_group(naming.group_of(log[0].scope)), log)
             query = "MATCH (c:LevChange) WHERE c.tenant = $tenant AND c.id = $id AND c.cursor < $cursor DELETE c"
-            await self._graph.rows(query, tenant=tenant, id=id, cursor=cursor)
+            await self._graph.rows(query, tenant=owner, id=naming.episode_of(tenant, id), cursor=cursor)
         logs: dict[str, list[Change]] = {}
         for change in changes:
             if change.id not in erased:
@@ -137,14 +138,16 @@ class GraphLog:
             driver = self._graph.of_group(naming.group_of(log[0].scope))
             await show(driver, log if log[0].op == "put" else await self._log_of(tenant, id))
         query = "MERGE (s:LevShown {tenant: $tenant}) SET s.cursor = $cursor"
-        await self._graph.rows(query, tenant=tenant, cursor=changes[-1].cursor)
+        await self._graph.rows(query, tenant=owner, cursor=changes[-1].cursor)
 
     async def _log_of(self, tenant: str, id: str) -> list[Change]:
         query = "MATCH (c:LevChange) WHERE c.tenant = $tenant AND c.id = $id RETURN c.body AS body ORDER BY c.cursor"
-        return [_decode(row["body"]) for row in await self._graph.rows(query, tenant=tenant, id=id)]
+        rows = await self._graph.rows(query, tenant=naming.owner_of(tenant), id=naming.episode_of(tenant, id))
+        return [_decode(row["body"]) for row in rows]
 
 
 def _row(tenant: str, change: Change) -> dict[str, Any]:
-    owner = hashlib.sha256(tenant.encode()).hexdigest()
+    """A node of the log. Names are spelt as Graphiti wants them: a graph takes no NUL, and the body has them anyway."""
+    owner, id = naming.owner_of(tenant), naming.episode_of(tenant, change.id)
     body = _encode(msgspec.structs.replace(change, cursor=0)).decode()
-    return {"key": f"{owner}:{change.cursor}", "tenant": tenant, "cursor": change.cursor, "id": change.id, "body": body}
+    return {"key": f"{owner}:{change.cursor}", "tenant": owner, "cursor": change.cursor, "id": id, "body": body}

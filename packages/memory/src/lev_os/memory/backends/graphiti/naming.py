@@ -21,6 +21,11 @@ def group_of(scope: Scope) -> str:
     return _name("lev", scope.tenant, scope.user, scope.agent, scope.project)
 
 
+def owner_of(tenant: str) -> str:
+    """What a tenant is called in the log."""
+    return _name("levtenant", tenant)
+
+
 def episode_of(tenant: str, id: str) -> str:
     """The episode that shows a tenant's record."""
     return _name("lev", tenant, id)

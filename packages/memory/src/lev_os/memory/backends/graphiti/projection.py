@@ -38,7 +38,7 @@ async def hide(driver: Any, log: Sequence[Change]) -> None:
     around = await _entities(driver, "MATCH (:Episodic {uuid: $uuid})-[:MENTIONS]->(n:Entity)", episode)
     for fact in (naming.fact_of(tenant, id), None if record is None else edge_of(record)):
         if fact is not None:
-            around |= await _entities(driver, f"MATCH (n:Entity)-{_related(driver)}", fact)
+            around |= await _ends(driver, fact)
             await _delete_edge(driver, fact)
     await driver.execute_query("MATCH (n:Episodic {uuid: $uuid}) DETACH DELETE n", uuid=episode)
     for uuid in around:
@@ -60,10 +60,17 @@ def edge_of(record: Record) -> str | None:
 
 
 def _related(driver: Any) -> str:
-    """The rest of a path from an entity over the edge `$uuid`, which is called `e`."""
+    """The rest of a path from the entity that the edge `$uuid`, called `e`, leads from."""
     if driver.provider == part("driver.driver").GraphProvider.KUZU:  # edges are nodes there
-        return "[:RELATES_TO]-(e:RelatesToNode_ {uuid: $uuid})"
-    return "[e:RELATES_TO {uuid: $uuid}]-()"
+        return "[:RELATES_TO]->(e:RelatesToNode_ {uuid: $uuid})"
+    return "[e:RELATES_TO {uuid: $uuid}]->()"
+
+
+async def _ends(driver: Any, edge: str) -> set[str]:
+    """The entities at both ends of an edge. FalkorDB finds but one of them when no direction is given."""
+    back = _related(driver).replace("]->(", "]-(")
+    found = await _entities(driver, f"MATCH (n:Entity)-{_related(driver)}", edge)
+    return found | await _entities(driver, f"MATCH (n:Entity)<-{back}", edge)
 
 
 async def _entities(driver: Any, pattern: str, uuid: str) -> set[str]:
