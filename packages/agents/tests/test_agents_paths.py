@@ -442,6 +442,26 @@ def test_an_approval_is_for_the_arguments_that_a_person_saw_or_wrote() -> None:
     assert paid == []
 
 
+def test_an_approval_holds_for_one_call() -> None:
+    """A model that makes the same call again, under the same id, is asked about again."""
+    paid: list[int] = []
+
+    @tool(effects={"spends"})
+    def pay(cents: int) -> str:
+        """Pay."""
+        paid.append(cents)
+        return "paid"
+
+    same = [calls("pay", cents=5), calls("pay", cents=5)]
+    agent = gated(answers(*same), BASELINE, tools=[pay], output_type=[str, DeferredToolRequests])
+    waiting = agent.run_sync("hi")
+    again = agent.run_sync(
+        message_history=waiting.all_messages(), deferred_tool_results=DeferredToolResults(approvals={"c1": True})
+    )
+    assert isinstance(again.output, DeferredToolRequests)
+    assert paid == [5]
+
+
 # -- histories -------------------------------------------------------------------------------------------------
 
 
