@@ -365,6 +365,33 @@ def test_what_output_functions_and_validators_make_is_read() -> None:
     assert "swordfish" not in "".join(seen)
 
 
+def test_an_output_function_is_called_as_a_tool_is() -> None:
+    """Undeclared it is the worst case; declared, its effects are decided, and a denied one is not called."""
+    sent: list[str] = []
+
+    def mail(text: str) -> str:
+        sent.append(text)
+        return "sent"
+
+    with pytest.raises(Denied, match=r"BASE-004(.|\n)*effects="):
+        gated(talks("hello"), BASELINE, output_type=TextOutput(mail)).run_sync("hi")
+    outside: dict[str, Any] = {"effects": {"mail": {"writes_external"}}}
+    with pytest.raises(Denied, match="BASE-001"):
+        gated(talks("hello"), BASELINE, output_type=TextOutput(mail), prompts={"untrusted"}, **outside).run_sync("hi")
+    assert sent == []
+    assert gated(talks("hello"), BASELINE, output_type=TextOutput(mail), **outside).run_sync("hi").output == "sent"
+
+    def order(item: str, count: int) -> str:
+        sent.append(item)
+        return "ordered"
+
+    few = law(rule("T-FEW", cel={"when": "tool == 'order'", "holds": "args.count < 10"}))
+    many = ModelResponse([ToolCallPart("final_result", {"item": "x", "count": 99})])
+    with pytest.raises(Denied, match="T-FEW"):
+        gated(answers(many), few, output_type=order).run_sync("hi")
+    assert sent == ["hello"]
+
+
 def test_what_is_made_of_a_part_of_an_answer_waits_for_the_whole() -> None:
     """A function that shortens or rewrites: its partial values are held back, its value is judged by itself."""
     signed = law(rule("T-SIGNED", phases=("post",), require_phrase={"phrase": "Acme"}))
