@@ -19,6 +19,8 @@ NAMES = (
     "mcp_start",
     "steps",
     "journalled",
+    "durable",
+    "durable_workers",
     "tracing",
     "growth",
     "gate",

@@ -121,7 +121,8 @@ def _recall(home: Path) -> list[Row]:
     for sdist in SDISTS:
         name = sdist.partition("=")[0]
         try:
-            docs = _docs(sdist)
+            # Elsewhere: repomix packs nothing of a folder that git ignores.
+            docs = shutil.copytree(_docs(sdist), home / name)
             packed = home / f"{name}.xml"
             _run([*_repomix(packed), "--include", "**/*.md"], docs, {"TMPDIR": str(home)})
             labels = ROOT / "benchmarks" / "labels" / f"{name}.toml"

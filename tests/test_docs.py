@@ -6,7 +6,7 @@ A page's blocks run in order, in one empty folder and one namespace, as a reader
 - `console`: each `$ command` is run and the output below it compared, where `...` stands for anything; without
   output only its success counts; a command that fails is followed by `$ echo $?`
 - `sh`: what cannot run inside a test; its syntax and the targets of its `make` lines are checked
-- `yaml`, `toml`, `markdown`, `json`: parsed; flows, constitutions, manifests and contexts by our own readers
+- `yaml`, `toml`, `markdown`, `json`: parsed; flows, agents, constitutions, manifests and contexts by our own readers
 - `js`: parsed by Node; `ts`: compiled beside the npm packages of the page's folder
 - `title="path"` after the language writes the block to that file first
 - a page that starts with `<!-- group: slow -->` belongs to that group of tests
@@ -126,11 +126,14 @@ class Session:
 
     def check_yaml(self, block: Block) -> None:
         from lev_os.core import Constitution, Flow
+        from lev_os.core.agents import AgentDeclaration
         from lev_os.core.documents import read_yaml
 
         data = read_yaml(block.text, path=block.where).data
         if "flowmind" in data:
             Flow.parse(block.text, path=block.where)
+        elif "agent" in data:
+            AgentDeclaration.parse(block.text, path=block.where)
         elif "constitution" in data:
             Constitution.parse(block.text, path=block.where)
 

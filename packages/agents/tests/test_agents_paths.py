@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -14,7 +15,16 @@ from agent_doubles import MEND, NO_SECRET, Scripted, Steady, answers, law, rule,
 from lev_os.agents import Denied, capabilities
 from lev_os.core import Constitution, LevError, tool
 from pydantic import BaseModel
-from pydantic_ai import Agent, DeferredToolRequests, DeferredToolResults, ModelRetry, RunContext, TextOutput, Tool
+from pydantic_ai import (
+    Agent,
+    DeferredToolRequests,
+    DeferredToolResults,
+    ModelRetry,
+    RunContext,
+    TextOutput,
+    Tool,
+    capture_run_messages,
+)
 from pydantic_ai.capabilities import AbstractCapability, BatchModelRequests, CapabilityOrdering, NativeTool
 from pydantic_ai.exceptions import SkipModelRequest, SkipToolExecution
 from pydantic_ai.messages import (
@@ -106,7 +116,19 @@ async def by_nodes(agent: Agent[Any, Any], seen: list[str]) -> None:
             seen.append(str(node))
 
 
-WAYS = [by_run_stream, by_responses, by_output, by_events, by_handler, by_iter, by_nodes]
+async def by_sync(agent: Agent[Any, Any], seen: list[str]) -> None:
+    def streamed() -> None:
+        with contextlib.closing(asyncio.new_event_loop()) as loop:
+            asyncio.set_event_loop(loop)
+            with agent.run_stream_sync("hi") as stream:
+                for text in stream.stream_text(delta=True, debounce_by=None):
+                    seen.append(text)
+                seen.append(str(stream.all_messages()))
+
+    await asyncio.to_thread(streamed)
+
+
+WAYS = [by_sync, by_run_stream, by_responses, by_output, by_events, by_handler, by_iter, by_nodes]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -341,6 +363,27 @@ def test_what_output_functions_and_validators_make_is_read() -> None:
     with pytest.raises(Denied):
         asyncio.run(by_output(agent_with_spelling(), seen))
     assert "swordfish" not in "".join(seen)
+
+
+def test_what_is_made_of_a_part_of_an_answer_waits_for_the_whole() -> None:
+    """A function that shortens or rewrites: its partial values are held back, its value is judged by itself."""
+    signed = law(rule("T-SIGNED", phases=("post",), require_phrase={"phrase": "Acme"}))
+
+    def shorter(text: str) -> str:
+        return text[:5]
+
+    with pytest.raises(Denied, match="T-SIGNED"):
+        gated(talks("Hello from Acme"), signed, output_type=TextOutput(shorter)).run_sync("hi")
+
+    def louder(text: str) -> str:
+        return text.upper()
+
+    async def main() -> list[str]:
+        agent = gated(talks("a text of many words, so that there are parts of it"), output_type=TextOutput(louder))
+        async with agent.run_stream("hi") as stream:
+            return [output async for output in stream.stream_output(debounce_by=None)]
+
+    assert set(asyncio.run(main())) == {"A TEXT OF MANY WORDS, SO THAT THERE ARE PARTS OF IT"}
 
 
 def agent_with_spelling() -> Agent[Any, Any]:
@@ -725,6 +768,65 @@ def test_instructions_tools_and_schemas_are_part_of_the_prompt() -> None:
 
     with pytest.raises(Denied):
         gated(talks("x"), tools=[tool(effects=())(described)]).run_sync("hi")
+
+
+def test_traces_hold_nothing_that_was_denied() -> None:
+    """Pydantic AI's own instrumentation, wherever it is listed: a refused answer is in no span."""
+    pytest.importorskip("opentelemetry.sdk", reason="opentelemetry-sdk is not installed")
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+    from pydantic_ai.capabilities import Instrumentation
+    from pydantic_ai.models.instrumented import InstrumentationSettings
+
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    traced = Instrumentation(settings=InstrumentationSettings(tracer_provider=provider, include_content=True))
+    with pytest.raises(Denied):
+        gated(talks("the word is swordfish"), NO_SECRET, traced).run_sync("hi")
+    spans = exporter.get_finished_spans()
+    assert spans
+    told = "".join(str(span.attributes) + str(span.events) for span in spans)
+    assert "hi" in told
+    assert "swordfish" not in told
+
+
+def test_captured_messages_hold_nothing_that_was_denied() -> None:
+    """What a caller can get of a run that failed."""
+    with capture_run_messages() as messages, pytest.raises(Denied):
+        gated(talks("swordfish")).run_sync("hi")
+    assert messages
+    assert "swordfish" not in str(messages)
+
+
+def test_runs_at_once_are_apart() -> None:
+    """One agent, two conversations: what one of them read taints that one alone."""
+
+    @tool(effects={"ingests_untrusted"})
+    async def fetch() -> str:
+        """Fetch."""
+        await asyncio.sleep(0.01)
+        return "page"
+
+    shared = gated(talks(), BASELINE, tools=[fetch, send, noop], output_type=[str, DeferredToolRequests])
+
+    async def main() -> list[Any]:
+        reads = answers(calls("fetch", "a"), calls("send", "b", to="eve"), "sent")
+        clean = answers(calls("noop", "a"), calls("send", "b", to="bob"), "sent")
+        return await asyncio.gather(shared.run("read", model=reads), shared.run("write", model=clean))
+
+    tainted, clean = asyncio.run(main())
+    assert isinstance(tainted.output, DeferredToolRequests)
+    assert clean.output == "sent"
+
+
+def test_the_blocking_interfaces_are_gated() -> None:
+    """Pydantic AI's own `run_sync`."""
+    with contextlib.closing(asyncio.new_event_loop()) as loop:
+        asyncio.set_event_loop(loop)
+        with pytest.raises(Denied):
+            Agent(talks("swordfish"), capabilities=[capabilities.constitution(NO_SECRET)]).run_sync("hi")
 
 
 def test_files_with_text_are_read() -> None:

@@ -76,7 +76,8 @@ def test_intent(tmp_path: Path) -> None:
     files = {
         "package.json": json.dumps({"name": "@acme/db", "version": "2.0.0", "dependencies": {"x": "1"}}),
         "skills/core/SKILL.md": f"---\n{head.format('core')}---\nCore.\n",
-        "skills/core/queries/SKILL.md": f"---\n{head.format('core/queries')}---\nQueries.\n",
+        "skills/core/queries/SKILL.md": f"---\n{head.format('core/queries')}---\n"
+        "[a](../references/a.md#x) [c](../SKILL.md) [w](../../gone.md)\n",
         "skills/core/references/a.md": "A.\n",
     }
     taken = read("intent", lay(tmp_path, files))
@@ -85,7 +86,8 @@ def test_intent(tmp_path: Path) -> None:
     assert set(taken.skills["core"]) == {"SKILL.md", "references/a.md"}
     assert taken.skills["core-queries"]["SKILL.md"].decode() == (
         '---\nname: core-queries\ndescription: "Use it."\nmetadata:\n  type: core\n  library: db\n'
-        '  library_version: "1.0"\n  requires: a b\n---\nQueries.\n'
+        '  library_version: "1.0"\n  requires: a b\n---\n'
+        "[a](../core/references/a.md#x) [c](../core/SKILL.md) [w](../../gone.md)\n"
     )
     assert any("npm packages" in note for note in taken.notes)
 

@@ -75,7 +75,7 @@ def test_killed_at_every_effect_a_run_ends_as_the_one_that_nobody_killed(desk: D
                     go(send(state.run, wait["name"], answer, wait=wait["key"], database=desk.url))
         return over(states)
 
-    states = desk.until(settled, seconds=240)
+    states = desk.until(settled, seconds=900)
     supervisor.over.set()
     supervisor.join()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from lev_os.core import InvalidInput, LevError
 from lev_os.core.packaging import Package, lazy_init, lazy_modules, stubs_of
-from lev_os.core.packaging.stubs import HEAD
+from lev_os.core.packaging.stubs import HEAD, UNTOUCHED
 
 EXPOSE = "from lev_os.core import expose\n\n__getattr__, __dir__, __all__ = expose(__name__)\n"
 TOML = """
@@ -116,7 +116,7 @@ def test_code_of_a_person_stays(acme: Package) -> None:
     with pytest.raises(LevError, match="code of its own"):
         lazy_init(acme, "acme.tools")
     file.write_text("'''Tools,\nall.'''\nfrom __future__ import annotations\n")
-    assert lazy_init(acme, "acme.tools")[1].startswith(f"{HEAD}\n'''Tools,\nall.'''\n\n")
+    assert lazy_init(acme, "acme.tools")[1].startswith(f"{HEAD}\n{UNTOUCHED}\n'''Tools,\nall.'''\n\n")
     file.write_text("def (")
     with pytest.raises(LevError, match="is not Python"):
         lazy_init(acme, "acme.tools")

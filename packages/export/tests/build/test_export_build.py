@@ -41,6 +41,16 @@ def test_what_is_made(project: Path) -> None:
     assert looked_at(project) == ["contexts/__init__.pyi"]
 
 
+def test_formatters_leave_it_alone(project: Path) -> None:
+    """Whoever formats and lints the tree does not make what is generated out of date."""
+    made(project, lazy=[TOOLS, "shop.contexts"], dist=False)
+    files = ["src/shop/flows", "src/shop/contexts", "src/shop/tools/__init__.py"]
+    for command in (["format"], ["check", "--select", "ALL", "--fix", "--unsafe-fixes", "--exit-zero"]):
+        ruff = [sys.executable, "-m", "ruff", *command, "--isolated", "--quiet", *files]
+        subprocess.run(ruff, cwd=project, check=True)
+    assert looked_at(project) == []
+
+
 def test_schemas_are_exact(project: Path) -> None:
     """What the syntax tree alone cannot tell, every reader knows after a build, until the source changes."""
     root = project / "src" / "shop"

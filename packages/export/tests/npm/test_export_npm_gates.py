@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from lev_os.core import Context, LevError, Package, load_package, package_for_llm
+from lev_os.export.npm.typescript import Types
 from npm_support import MakePackage, Run, Twin, execute, rendered
 
 pytestmark = [pytest.mark.slow, pytest.mark.node]
@@ -373,3 +374,45 @@ def test_size_limit(app: Path, acme: Path, gate: Run) -> None:
     assert said.returncode == 0, said.stdout + said.stderr
     assert size < json.loads(said.stdout)[0]["size"]
     assert judged(size // 2).returncode == 1
+
+
+names = st.sampled_from(["a", "b", "a-b", "class", "__proto__", "constructor", "1", "é", 'x"y', "*/", ""])
+DEFINED = ("one", "two", "three")
+references = st.sampled_from([*DEFINED, "gone"]).map(lambda name: {"$ref": f"#/$defs/{name}"})
+values = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | names
+leaves = (
+    st.sampled_from([{}, True, {"type": "string"}, {"type": ["integer", "null"]}, {"const": "*/"}, {"type": "gone"}])
+    | references
+    | st.lists(values).map(lambda found: {"enum": found})
+)
+shapes = st.recursive(
+    leaves,
+    lambda inner: (
+        st.builds(lambda word, options: {word: options}, st.sampled_from(["anyOf", "oneOf", "allOf", "prefixItems"]),
+                  st.lists(inner, max_size=3))
+        | inner.map(lambda item: {"type": "array", "items": item})
+        | inner.map(lambda item: {"type": "object", "additionalProperties": item})
+        | st.builds(lambda fields, more: {"properties": fields, "required": list(fields)[:1], "description": "*/",
+                                          "additionalProperties": more},
+                    st.dictionaries(names, inner, max_size=4), st.booleans() | inner)
+    ),
+    max_leaves=8,
+)  # fmt: skip
+choices = st.lists(references | leaves, min_size=1, max_size=3).map(lambda options: {"anyOf": options})
+definitions = st.fixed_dictionaries(dict.fromkeys(DEFINED, references | choices | shapes))
+schemas = st.tuples(choices | shapes.filter(lambda shape: isinstance(shape, dict)), definitions).map(
+    lambda found: {**found[0], "$defs": found[1]}
+)
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(found=st.lists(schemas, min_size=60, max_size=120))
+def test_any_schema_is_a_type(app: Path, gate: Run, found: list[dict[str, Any]]) -> None:
+    """Whatever a schema says, TypeScript takes the type that is made of it."""
+    lines = []
+    for number, schema in enumerate(found):
+        types = Types()
+        made = types.of(schema, f"S{number}")
+        lines += (f"export type {name} = {text};\n" for name, text in {**types.aliases, f"T{number}": made}.items())
+    said = compiled(gate, app, {"types.ts": "".join(lines)}, "nodenext")
+    assert said.returncode == 0, said.stdout

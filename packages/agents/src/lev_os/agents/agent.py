@@ -124,7 +124,7 @@ class Agent:
 
     def thread(self, name: str) -> Thread:
         """A conversation of this agent, by its name, on disk in `.lev/threads` of the project."""
-        return Thread.named(name, self.declared.specifier, self._root)
+        return Thread.named(name, self.declared.specifier or self.name, self._root)
 
     # -- running ---------------------------------------------------------------------------------------------
 
@@ -175,9 +175,7 @@ class Agent:
         *,
         streaming: bool,
     ) -> AsyncGenerator[AgentEvent]:
-        talk = (
-            Thread.named(thread, self.declared.specifier, self._root) if isinstance(thread, str) else thread or Thread()
-        )
+        talk = self.thread(thread) if isinstance(thread, str) else Thread() if thread is None else thread
         given = None if approvals is None else DeferredToolResults(approvals=dict(approvals))
         if prompt is None and given is None:
             raise LevError("there is nothing to answer", help="give a prompt, or approvals of calls that wait")

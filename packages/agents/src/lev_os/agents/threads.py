@@ -2,7 +2,7 @@
 
 A thread on disk is a file of JSON lines that is only appended to, one line a run:
 `{"run": …, "at": …, "labels": […], "messages": […]}`. A torn last line, of a process that was killed, is left out and
-the next run is written on a line of its own; any other damage is refused with its place.
+cut off by the next run; any other damage is refused with its place. One process at a time writes to a thread.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class Thread:
         self.messages: list[ModelMessage] = []
         self.labels: frozenset[str] = frozenset()
         self.path: Path | None = None
-        self._torn = False
+        self._torn: int | None = None
+        """Where a torn last line begins."""
 
     @classmethod
     def named(cls, name: str, agent: str, root: Path | None = None) -> Thread:
@@ -53,7 +54,7 @@ class Thread:
         except OSError as error:
             raise LevError(f"cannot read the thread {path}: {error.strerror}") from None
         *lines, last = data.split(b"\n")
-        thread._torn = bool(last)
+        thread._torn = len(data) - len(last) if last else None
         for number, line in enumerate(lines, 1):
             if line:
                 thread._take(line, number)
@@ -70,8 +71,8 @@ class Thread:
                     "messages": ModelMessagesTypeAdapter.dump_python(list(messages), mode="json"),
                 }
             )
-            self._append((b"\n" if self._torn else b"") + line + b"\n")
-            self._torn = False
+            self._append(line + b"\n")
+            self._torn = None
         self.messages += messages
         self.labels |= labels
 
@@ -106,6 +107,8 @@ class Thread:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             with os.fdopen(descriptor, "ab") as file:
+                if self._torn is not None:
+                    file.truncate(self._torn)
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())

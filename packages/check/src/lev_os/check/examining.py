@@ -43,7 +43,7 @@ def examine(file: File, digest: bytes, now: int, selection: Selection) -> Cached
     facts: dict[str, bytes] = {}
     if selection.on("project", frozenset({file.kind})):
         for fact in FACTS.values():
-            if file.kind in fact.kinds:
+            if file.kind in fact.kinds and not fact.late:
                 try:
                     facts[fact.name] = msgspec.msgpack.encode(fact.extract(file))
                 except (LevError, Unreadable):

@@ -103,13 +103,14 @@ def _parser() -> Any:
 
 def read_markdown(text: str) -> Markdown:
     """Find the parts; any text is valid Markdown, so this never fails."""
-    head = _head(text)
+    head = head_of(text)
     base = head.span[1] if head else 0
     body = text[base:]
     return _walk(body, head, base)
 
 
-def _head(text: str) -> Head | None:
+def head_of(text: str) -> Head | None:
+    """The frontmatter of a text, if it begins with one."""
     if not text.startswith(("---", "\ufeff---")):
         return None
     opening = _OPENING.match(text)

@@ -28,6 +28,7 @@ COMMANDS = {
     "runs": (f"{_HERE}.runs", "Look at runs; answer what waits for a person."),
     "chat": (f"{_HERE}.chat", "Talk to an agent of a package."),
     "worker": (f"{_HERE}.worker", "Take durable runs from queues and drive them."),
+    "schedule": (f"{_HERE}.schedule", "Begin durable runs at given times."),
     "calibrate": (f"{_HERE}.calibrate", "How well conditions are judged, and which thresholds they need."),
     "memory": (f"{_HERE}.memory", "What is remembered: look, add, move, erase."),
     "serve": (f"{_HERE}.serve", "Serve agents over HTTP: OpenAI-compatible, and A2A."),

@@ -25,8 +25,6 @@ BEAT = 1.5
 DEAD = 6.0
 _STRAYS, _FIRST_STRAYS = 60.0, 86_400.0
 """Answers this old or younger are looked at again: their run may have been parked while nobody looked."""
-RECOVERIES = 20
-"""A run that has taken so many workers with it is ended instead of being taken up again."""
 
 log = logging.getLogger("lev_os.workflow")
 
@@ -175,26 +173,14 @@ class Beat:
 
     def _take_over(self, executors: Sequence[str]) -> None:
         """Put what was under way on these executors back into its queue."""
-        from .workers import queue_of
-
         for executor in executors:
             left = self._client.list_workflows(
                 status="PENDING", executor_id=executor, load_input=False, load_output=False
             )
             for row in left:
-                if row.name == names.RUN:
-                    self._count_death(row)
-                self._client.resume_workflow(row.workflow_id, queue_name=queue_of(row))
+                rows.put_back(self._database, row)
             if left:
                 log.warning("took over %d workflows from %s", len(left), executor)
-
-    def _count_death(self, row: Any) -> None:
-        """Count how often a run's worker has died; a run that kills them all is to end."""
-        deaths = int((row.attributes or {}).get("deaths", 0)) + 1
-        self._client.update_workflow_attributes(row.workflow_id, {"deaths": deaths}, merge=True)
-        if deaths > RECOVERIES:
-            reason = f"its worker has died {deaths} times while it ran"
-            rows.answer(self._client, names.cancel(row.workflow_id), row.workflow_id, reason, time.time())
 
     def _strays(self) -> None:
         """Wake runs that were parked while their answer came and whose worker died before it looked again."""
@@ -222,7 +208,7 @@ def is_served(database: Database, queue: str) -> bool:
         return any(queue in queues for queues in alive)
 
 
-_OURS = frozenset({names.RUN, names.EFFECT, names.ANSWER, names.ALARM})
+_OURS = frozenset({names.RUN, names.EFFECT, names.ANSWER, names.ALARM, names.SCHEDULED})
 
 
 def _is_gone(holder: Any) -> bool:

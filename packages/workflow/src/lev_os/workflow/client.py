@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from lev_os.core.flowmind import Flow
     from lev_os.core.flowmind.link import LinkedFlow
 
-DEFAULT_QUEUE = "default"
-
 
 class NotSent(LevError):
     """What was said cannot reach the run any more, or not yet, or does not fit."""
@@ -34,7 +32,7 @@ async def start(
     spec: str | Flow | LinkedFlow,
     input: Mapping[str, Any] | None = None,
     *,
-    queue: str = DEFAULT_QUEUE,
+    queue: str = names.DEFAULT_QUEUE,
     run: str | None = None,
     priority: int | None = None,
     deduplicate: str | None = None,
@@ -230,7 +228,7 @@ def _cancel(database: Database, run: str, reason: str) -> bool:
     state = state_of(rows.row(database.client, run, whole=True))
     if state.is_over:
         return False
-    return rows.answer(database.client, names.cancel(run), run, reason, time.time())
+    return rows.want_end(database, run, reason)
 
 
 def _resume(database: Database, run: str, accept_change: bool) -> str:

@@ -1,7 +1,8 @@
 """The database of durable runs: its address, its settings, and a client that runs no work.
 
-PostgreSQL serves many machines; an SQLite file serves the processes of one. DBOS keeps its tables in it; two small
-tables are ours: who is at work (`lev_worker`), and results too large for a row (`lev_file`).
+PostgreSQL serves many machines; an SQLite file serves the processes of one. DBOS keeps its tables in it; a few small
+ones are ours: who is at work (`lev_worker`) and sweeps (`lev_lease`), which runs are to end (`lev_wish`), and results
+too large for a row (`lev_file`).
 """
 
 from __future__ import annotations
@@ -58,6 +59,13 @@ files = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("data", sa.LargeBinary, nullable=False),
 )
+wishes = sa.Table(
+    "lev_wish",
+    metadata,
+    sa.Column("run", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+"""Runs that somebody wants to end; asked before a run begins, so it has to be quick."""
 leases = sa.Table(
     "lev_lease",
     metadata,

@@ -12,20 +12,21 @@ Every step's output is an arrival (see `course`), so the run's journal can be ma
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable
-from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, TypedDict
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypedDict, TypeVar
 
 import msgspec
-from dbos import DBOS, SetWorkflowAttributes, SetWorkflowID
+from dbos import DBOS, SetWorkflowAttributes, SetWorkflowID, error
 from lev_os.core.bidirectional.effects import Effect, Outcome, Step
 from lev_os.core.bidirectional.tracing import spans_of
 from lev_os.core.constitutional.gate import Gate
+from lev_os.core.errors import LevError
 
 from . import names, tracing
 from .course import Arrival, Course, Order, is_input, later_gate, stages
-from .host import Host, now, timed_out
+from .host import Host, log, now, timed_out
 from .places import name_of
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from lev_os.core.bidirectional.executor import Executor
     from lev_os.core.bidirectional.tracing import Spans
     from lev_os.core.constitutional import Constitution
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _BRIEF = 5.0
 """A sleep of at most so many seconds is slept; a longer one is an alarm, and the run is parked."""
@@ -69,14 +73,43 @@ def _hosted() -> Host:
     return _host
 
 
+def _spared(body: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """A body in which only the run's own end is recorded.
+
+    Trouble that is not the run's own, as a database that has gone, ends the execution without a word: DBOS records
+    nothing of a cancelled task, the row stays as it is, and a worker takes it up again.
+    """
+
+    @wraps(body)
+    async def spared(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return await body(*args, **kwargs)
+        except (RunEnded, error.DBOSUnexpectedStepError, error.DBOSStepNondeterminismError):
+            raise
+        except (error.DBOSWorkflowConflictIDError, error.DBOSWorkflowCancelledError):
+            _leave()  # it belongs to another execution by now
+        except LevError as problem:
+            if not problem.retryable:
+                raise
+            log.warning("%s", problem.message)
+            _leave()
+        except Exception:
+            log.exception("a run is left where it is, to be taken up again")
+            _leave()
+
+    return spared
+
+
 @DBOS.workflow(name=names.RUN)
+@_spared
 async def _run(order: Order) -> dict[str, Any]:
     host = _hosted()
-    with host.driving(order["run"]) as woken:
-        return await Drive(host, order, woken).to_the_end()
+    with host.driving(order["run"]):
+        return await Drive(host, order).to_the_end()
 
 
 @DBOS.workflow(name=names.EFFECT)
+@_spared
 async def _effect(given: EffectOrder) -> Arrival:
     host = _hosted()
     run = given["run"]
@@ -94,27 +127,34 @@ async def _effect(given: EffectOrder) -> Arrival:
 
 
 @DBOS.workflow(name=names.ANSWER)
+@_spared
 async def _answer(run: str, value: Any, at: float) -> Arrival:
     """What somebody says to a run: an answer to a wait, a message, or the wish that it ends."""
-    await DBOS.run_step_async({"name": "lev.wake"}, _hosted().wake, run)
+    await DBOS.run_step_async({"name": "lev.wake"}, _spared(_hosted().wake), run)
     return {"at": at, "value": value}
 
 
 @DBOS.workflow(name=names.ALARM)
+@_spared
 async def _alarm(run: str) -> Arrival:
     """The end of a sleep or of a wait; it was enqueued with a delay."""
-    await DBOS.run_step_async({"name": "lev.wake"}, _hosted().wake, run)
+    await DBOS.run_step_async({"name": "lev.wake"}, _spared(_hosted().wake), run)
     return {"at": now(), "alarm": True}
+
+
+@DBOS.workflow(name=names.SCHEDULED)
+async def _scheduled(at: datetime, given: dict[str, Any]) -> str:
+    """The moment of a schedule: its flow, as the package has it now, goes into its queue. Once for each moment."""
+    return await DBOS.run_step_async({"name": "lev.start"}, _hosted().start_scheduled, at, given)
 
 
 class Drive:
     """One execution of a run's workflow: from its beginning, or from where another execution was stopped."""
 
-    def __init__(self, host: Host, order: Order, woken: asyncio.Event) -> None:
+    def __init__(self, host: Host, order: Order) -> None:
         self._host = host
         self._order = order
         self._run = order["run"]
-        self._woken = woken
         self._linked = host.linked(order)
         self._executor: Executor = host.executor(self._linked, self._run)
         self._course: Course | None = None
@@ -165,6 +205,7 @@ class Drive:
 
     # -- beginning, and beginning again --------------------------------------------------------------------
 
+    @_spared
     async def _begin(self) -> Arrival:
         """The first step: start the machine and, when it asks for one effect alone, carry that out at once."""
         self._fresh = True
@@ -237,6 +278,7 @@ class Drive:
 
     # -- an effect that is alone ---------------------------------------------------------------------------
 
+    @_spared
     async def _carry(self, effect: Effect) -> Arrival:
         """The body of a step: carried out now, or stopped because the run is to end."""
         await self._may_go_on()
@@ -251,24 +293,23 @@ class Drive:
         )
         if self._spans is not None:
             carry_out = self._spans.around(effect, carry_out)
+        if (reason := self._host.wanted_end.get(self._run)) is not None:
+            return {**noted, "at": now(), "cancel": reason}
         return {**noted, **await self._unless_ended(carry_out())}
 
     async def _unless_ended(self, work: Awaitable[Arrival]) -> Arrival:
         """What comes of `work`, or that the run is to end, whichever is first."""
-        task = asyncio.ensure_future(work)
-        waking = asyncio.ensure_future(self._woken.wait())
-        try:
-            if not self._woken.is_set():
-                await asyncio.wait((task, waking), return_when=asyncio.FIRST_COMPLETED)
-            if task.done():
-                return task.result()
-            return {"at": now(), "cancel": self._host.wanted_end[self._run]}
-        finally:
-            waking.cancel()
-            if not task.done():
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+        task = asyncio.current_task()
+        assert task is not None, "a step runs in a task"
+        with self._host.ends(self._run, task):
+            try:
+                return await work
+            except asyncio.CancelledError:
+                reason = self._host.wanted_end.get(self._run)
+                if reason is None:
+                    raise
+                task.uncancel()
+                return {"at": now(), "cancel": reason}
 
     async def _may_go_on(self) -> None:
         """Before anything leaves: not while this worker drains, and not with a tool that is not what it was."""
@@ -334,6 +375,7 @@ class Drive:
             await self._may_go_on()
         return await DBOS.run_step_async({"name": "lev.first"}, self._arrived, expected)
 
+    @_spared
     async def _arrived(self, expected: dict[str, Effect | None]) -> Arrival:
         """The body of a step: wait for the first of several, and say what came of it."""
         self._going_on()

@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +58,9 @@ class Host:
         self.draining = asyncio.Event()
         self.wanted_end: dict[str, str] = {}
         """Runs that somebody wants to end, with the reason."""
-        self.active: dict[str, asyncio.Event] = {}
-        """The runs that are driven here; the event wakes one whose end is wanted."""
+        self.active: dict[str, object] = {}
+        """The runs that are driven here, each by one execution."""
+        self._stoppable: dict[str, asyncio.Task[Any]] = {}
         self.effects: dict[str, asyncio.Task[Any]] = {}
         """Effects under way beside others, by their ids."""
         self.carried = 0
@@ -100,7 +102,7 @@ class Host:
 
     async def look_for_end(self, run: str) -> None:
         """Note whether somebody wants this run to end."""
-        for found, reason in (await asyncio.to_thread(rows.wanted_ends, self.client, [run])).items():
+        for found, reason in (await asyncio.to_thread(rows.wanted_ends, self.database, [run])).items():
             self.wants_end(found, reason)
 
     async def wake(self, run: str) -> None:
@@ -150,6 +152,13 @@ class Host:
     def _cancel(self, run: str, attributes: dict[str, Any]) -> None:
         self.client.update_workflow_attributes(run, attributes, merge=True)
         self.client.cancel_workflow(run)
+
+    async def start_scheduled(self, at: datetime, given: dict[str, Any]) -> str:
+        """Begin the run of a schedule's moment."""
+        from .client import start
+
+        run = f"{given['schedule']}-{at:%Y%m%dT%H%M%S}"
+        return await start(given["flow"], given["input"], queue=given["queue"], run=run, database=self.database)
 
     # -- flows and their packages --------------------------------------------------------------------------
 
@@ -236,21 +245,30 @@ class Host:
         return {**named, "value": value}
 
     def wants_end(self, run: str, reason: str) -> None:
-        """Somebody wants a run to end; the run hears of it if it is driven here."""
+        """Somebody wants a run to end; what it does here is stopped."""
         self.wanted_end[run] = reason
-        if (woken := self.active.get(run)) is not None:
-            woken.set()
+        if (task := self._stoppable.get(run)) is not None:
+            task.cancel()
 
     @contextlib.contextmanager
-    def driving(self, run: str) -> Iterator[asyncio.Event]:
-        """While a run is driven here."""
-        woken = self.active[run] = asyncio.Event()
+    def ends(self, run: str, task: asyncio.Task[Any]) -> Iterator[None]:
+        """While a step of a run may be stopped by cancelling this task."""
+        self._stoppable[run] = task
         try:
-            yield woken
+            yield
         finally:
-            if self.active.get(run) is woken:
+            self._stoppable.pop(run, None)
+
+    @contextlib.contextmanager
+    def driving(self, run: str) -> Iterator[None]:
+        """While a run is driven here."""
+        self.active[run] = mine = object()
+        try:
+            yield
+        finally:
+            if self.active.get(run) is mine:
                 del self.active[run]
-            self.wanted_end.pop(run, None)
+                self.wanted_end.pop(run, None)
 
 
 async def _in_time(effect: Effect, executor: Executor, since: float) -> Any:

@@ -16,13 +16,15 @@ VERSION = "lev-1"
 """Raised when what a run has recorded can no longer be driven on: then old runs need a worker of the old version."""
 
 RUN, EFFECT, ANSWER, ALARM, SCHEDULED = "lev.run", "lev.effect", "lev.answer", "lev.alarm", "lev.scheduled"
+DEFAULT_QUEUE = "default"
+EFFECTS = ".effects"
 SYSTEM_QUEUE = "lev.system"
 """Answers and alarms: what needs no package, and so any worker."""
 
 
 def effects_queue(queue: str) -> str:
     """Where the effects of a dead worker wait for another worker of the same queue."""
-    return f"{queue}.effects"
+    return f"{queue}{EFFECTS}"
 
 
 def beside(run: str, key: str, attempt: int) -> str:

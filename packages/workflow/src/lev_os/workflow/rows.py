@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
 from lev_os.core.errors import LevError
 
 from . import names
 from .course import Arrival, Order, is_input
+from .database import wishes
 
 if TYPE_CHECKING:
     from dbos import DBOSClient, WorkflowStatus
 
+    from .database import Database
+
 OVER = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 BEGUN = ["ENQUEUED", "PENDING", *OVER]
+RECOVERIES = 20
+"""A run that has taken so many workers with it is ended instead of being taken up again."""
 PARKED = "CANCELLED"
 """A run that waits for others; what a person has cancelled is an outcome, and so an error in the words of DBOS."""
 
@@ -105,11 +112,24 @@ def alarm(client: DBOSClient, own: str, run: str, seconds: float) -> None:
     )
 
 
-def wanted_ends(client: DBOSClient, runs: Sequence[str]) -> dict[str, str]:
+def wanted_ends(database: Database, runs: Sequence[str]) -> dict[str, str]:
     """Which of these runs somebody wants to end, and why."""
-    ids = [names.cancel(run) for run in runs]
-    found = client.list_workflows(workflow_ids=ids, load_output=False)
-    return {each.input["args"][0]: str(each.input["args"][1]) for each in found if isinstance(each.input, dict)}
+    with database.begin() as connection:
+        found = connection.execute(sa.select(wishes.c.run, wishes.c.reason).where(wishes.c.run.in_(runs)))
+        return {row.run: row.reason for row in found}
+
+
+def want_end(database: Database, run: str, reason: str) -> bool:
+    """Write down that a run is to end, and wake it; False when that was wished before."""
+    try:
+        with database.begin() as connection:
+            connection.execute(sa.insert(wishes).values(run=run, reason=reason))
+    except sa.exc.IntegrityError:
+        first = False
+    else:
+        first = True
+    answer(database.client, names.cancel(run), run, reason, time.time())
+    return first
 
 
 def wake(client: DBOSClient, run: str) -> None:
@@ -124,3 +144,23 @@ def wake(client: DBOSClient, run: str) -> None:
     if attributes.get("held") and not begun(client, [names.cancel(run)]):
         return
     client.resume_workflow(run, queue_name=attributes["queue"])
+
+
+def put_back(database: Database, found: WorkflowStatus) -> None:
+    """Put what was under way on a worker that is gone into its queue; a run that kills them all is to end."""
+    if found.name == names.RUN:
+        deaths = int((found.attributes or {}).get("deaths", 0)) + 1
+        database.client.update_workflow_attributes(found.workflow_id, {"deaths": deaths}, merge=True)
+        if deaths > RECOVERIES:
+            want_end(database, found.workflow_id, f"its worker has died {deaths} times while it ran")
+    database.client.resume_workflow(found.workflow_id, queue_name=queue_of(found))
+
+
+def queue_of(row: WorkflowStatus) -> str:
+    """The queue on which a workflow of ours is taken up again."""
+    if row.name in (names.ANSWER, names.ALARM):
+        return names.SYSTEM_QUEUE
+    if row.name == names.SCHEDULED:
+        return str(row.queue_name)
+    queue: str = (row.attributes or {}).get("queue", names.DEFAULT_QUEUE)
+    return names.effects_queue(queue) if row.name == names.EFFECT else queue

@@ -202,7 +202,7 @@ def delete(database: Database, runs: Iterable[str]) -> int:
     """Delete runs that are over, with their effects, answers and files; returns how many there were."""
     import sqlalchemy as sa
 
-    from .database import files
+    from .database import files, wishes
 
     gone = [run for run in runs if look(database, run).is_over]
     for run in gone:
@@ -210,4 +210,5 @@ def delete(database: Database, runs: Iterable[str]) -> int:
         database.client.delete_workflows([*(row.workflow_id for row in own), run])
         with database.begin() as connection:
             connection.execute(sa.delete(files).where(files.c.run == run))
+            connection.execute(sa.delete(wishes).where(wishes.c.run == run))
     return len(gone)

@@ -27,9 +27,10 @@ from .host import Host, MakeWorld
 if TYPE_CHECKING:
     from lev_os.core.flowmind.link import LinkedFlow
 
-DEFAULT_QUEUE = "default"
-_POLLING = 0.2
+_POLLING, _RARELY = 0.2, 1.0
 _DRAIN = 30.0
+_SCHEDULES = 5.0
+"""Seconds until a worker hears of a new schedule, at most."""
 _WATCH = 1.0
 _PATIENCE = 5
 _RATE = re.compile(r"(\d+)/(\d*)(s|m|h)")
@@ -46,7 +47,7 @@ class WorkerReplaced(LevError):
 
 async def worker(
     *,
-    queue: str | Sequence[str] = DEFAULT_QUEUE,
+    queue: str | Sequence[str] = names.DEFAULT_QUEUE,
     concurrency: int = 10,
     rate: str | None = None,
     database: str | None = None,
@@ -91,7 +92,7 @@ async def worker(
             serializer=DBOSPortableJSONSerializer(),
             log_level="CRITICAL",
             enable_otlp=False,
-            notification_listener_polling_interval_sec=1.0,
+            scheduler_polling_interval_sec=_SCHEDULES,
         )
     )
     everything = [*queues, *map(names.effects_queue, queues), names.SYSTEM_QUEUE]
@@ -105,7 +106,7 @@ async def worker(
                 each,
                 worker_concurrency=concurrency if ours else None,
                 limiter=limiter if ours else None,
-                polling_interval_sec=_POLLING,
+                polling_interval_sec=_RARELY if each.endswith(names.EFFECTS) else _POLLING,
                 on_conflict="always_update",
             )
         beat.start()
@@ -144,7 +145,7 @@ async def _until(stop: asyncio.Event, beat: Beat, host: Host) -> None:
 async def _hear(host: Host) -> None:
     active = [run for run in host.active if run not in host.wanted_end]
     if active:
-        for run, reason in (await asyncio.to_thread(rows.wanted_ends, host.client, active)).items():
+        for run, reason in (await asyncio.to_thread(rows.wanted_ends, host.database, active)).items():
             host.wants_end(run, reason)
 
 
@@ -165,7 +166,7 @@ async def _pick_up(host: Host, before: set[str]) -> set[str]:
     again = before & lost.keys()
     for name in again:
         log.warning("%s is put back: it could not be written down", name)
-        await asyncio.to_thread(host.client.resume_workflow, name, queue_name=queue_of(lost[name]))
+        await asyncio.to_thread(rows.put_back, host.database, lost[name])
     return lost.keys() - again
 
 
@@ -183,15 +184,7 @@ async def _drained(host: Host, seconds: float) -> None:
         load_output=False,
     )
     for row in left:
-        await asyncio.to_thread(host.client.resume_workflow, row.workflow_id, queue_name=queue_of(row))
-
-
-def queue_of(row: Any) -> str:
-    """The queue on which a workflow of ours is taken up again."""
-    if row.name in (names.ANSWER, names.ALARM):
-        return names.SYSTEM_QUEUE
-    queue: str = (row.attributes or {}).get("queue", DEFAULT_QUEUE)
-    return names.effects_queue(queue) if row.name == names.EFFECT else queue
+        await asyncio.to_thread(host.client.resume_workflow, row.workflow_id, queue_name=rows.queue_of(row))
 
 
 def _limiter(rate: str | None) -> Any:

@@ -291,23 +291,25 @@ class _Outer(_Half):
         handler: Callable[[Any], Awaitable[Any]],
     ) -> Any:
         made = await handler(output)
-        reason = await self._output(self.shared.open(ctx), made)
+        run = self.shared.open(ctx)
+        if ctx.partial_output:
+            # What is made of a part of an answer cannot be judged by itself; a part as it was shown needs no verdict.
+            if run.lag == 0 or (isinstance(made, str) and run.shown.startswith(made)) or _is_admitted(run, made):
+                return made
+            raise ModelRetry("held back until it is whole")
+        reason = await self._output(run, made)
         if reason is not None:
             raise ModelRetry(reason)
         return made
 
     async def _output(self, run: GatedRun, output: Any) -> str | None:
         """Gate what the caller gets, unless it is what the model's gate let in."""
-        if isinstance(output, DeferredToolRequests):
+        if isinstance(output, DeferredToolRequests) or _is_admitted(run, output):
             return None
-        if isinstance(output, str) and run.shown.startswith(output) and output:
-            return None
-        answer = wire.plain(output)
-        if isinstance(run.admitted, dict) and run.admitted.get("answer", MISSING) == answer:
-            return None
-        reason = await run.output(run.last, {"answer": answer})
+        answer = {"answer": wire.plain(output)}
+        reason = await run.output(run.last, answer)
         if reason is None:
-            run.admitted = {"answer": answer}
+            run.admitted = answer
         return reason
 
     async def wrap_tool_validate(
@@ -334,6 +336,11 @@ class _Outer(_Half):
                 run.left(action)
         elif verdict.ruling == "deny" or external:
             raise run.deny(verdict, f"the call of `{name}`, which is carried out elsewhere")
+
+
+def _is_admitted(run: GatedRun, output: Any) -> bool:
+    """Whether this very output is the answer that was let in."""
+    return isinstance(run.admitted, dict) and run.admitted.get("answer", MISSING) == wire.plain(output)
 
 
 def _needs_a_person(run: GatedRun) -> Denied:

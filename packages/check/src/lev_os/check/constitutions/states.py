@@ -25,6 +25,9 @@ class Mark(NamedTuple):
 
     def also(self, *others: Mark) -> Mark:
         """The label of what is made of all of these."""
+        others = tuple(other for other in others if other.may)
+        if not others:
+            return self
         return Mark(self.may.union(*(o.may for o in others)), self.must.union(*(o.must for o in others)))
 
     def either(self, other: Mark) -> Mark:

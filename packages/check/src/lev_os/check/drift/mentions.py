@@ -7,7 +7,6 @@ import re
 import sys
 from bisect import bisect_left
 from collections.abc import Iterator
-from functools import lru_cache
 
 import msgspec
 
@@ -22,9 +21,10 @@ from .fences import Statement, read_fence
 from .shell import SHELL, Command, commands_in, commands_of, words_of
 
 PYTHON = frozenset({"python", "py", "python3", "py3", "pycon", "ipython", "{.python", "{.py"})
-_SPAN = Pattern(r"@?([A-Za-z_]\w*)(?:\.[A-Za-z_]\w*)*(?:\(.*\))?")
+_SPAN = Pattern(r"@?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(.*\))?")
 _IMPORT = Pattern(r"(?:^|[;:>.])[ \t]*(?:from[ \t]+(\w[\w.]*)|import[ \t]+(\w[\w., \t]*))", re.MULTILINE)
 FIRST = Pattern(r"@?([A-Za-z_]\w*)")
+_NAMED = Pattern(r"^@?([A-Za-z_]\w*)[.(]", re.MULTILINE)
 AS_MODULE = Pattern(r"\s-m\s")
 PROGRAM = Pattern(r"[A-Za-z][\w.-]*")
 _PIN = Pattern(r"(?<![\w.$/-])([A-Za-z][\w.-]*)(?:\[[\w, -]*\])?==(\d+(?:\.\d+)*)(?![\w+!])")
@@ -82,20 +82,13 @@ class Mentions(msgspec.Struct, frozen=True, array_like=True):
     pins: tuple[Pin, ...] = ()
 
 
-@fact("drift-mentions", kinds=MARKDOWN_KINDS, type=Mentions)
+@fact("drift-mentions", kinds=MARKDOWN_KINDS, type=Mentions, late=True)
 def mentions(file: File) -> Mentions:
     """Everything in a document that could be looked up in an API."""
-    return mentions_of(file)[0]
-
-
-@lru_cache(maxsize=1)
-def mentions_of(file: File) -> tuple[Mentions, list[str]]:
-    """`mentions`, for those who look at one file after another; with the first names of the spans."""
-    if "`" not in file.text and "    " not in file.text:
-        return Mentions(), []
+    if not _has_code(file):
+        return Mentions()
     fences: list[Fence] = []
     spans: list[Spoken] = []
-    names: list[str] = []
     shells: list[Shell] = []
     commands: list[Command] = []
     old = is_history(file)
@@ -115,15 +108,13 @@ def mentions_of(file: File) -> tuple[Mentions, list[str]]:
         elif code.form == "span" and "\n" not in code.text:
             if old:
                 continue
-            likely = ("." in code.text or "(" in code.text) and len(code.text) <= 400
-            if likely and (match := _SPAN.fullmatch(code.text)):
+            if ("." in code.text or "(" in code.text) and len(code.text) <= 400 and _SPAN.fullmatch(code.text):
                 spans.append(Spoken(code.text, code.inside[0], code.span))
-                names.append(match[1])
             elif " " in code.text:
                 found = tuple(commands_of(words_of(code.text, code.inside[0])))
                 if found and not span_denied(file, code.span):
                     commands += found
-    return Mentions(tuple(fences), tuple(spans), tuple(shells), tuple(commands), tuple(pins)), names
+    return Mentions(tuple(fences), tuple(spans), tuple(shells), tuple(commands), tuple(pins))
 
 
 class About(msgspec.Struct, frozen=True, array_like=True):
@@ -140,19 +131,34 @@ class About(msgspec.Struct, frozen=True, array_like=True):
 
 @fact("drift-about", kinds=MARKDOWN_KINDS, type=About)
 def about(file: File) -> About:
-    """What to compare with the names of all that is installed."""
-    named, firsts = mentions_of(file)
-    names = [*firsts]
-    for shell in named.shells:
-        names += PROGRAM.findall(shell.text)
-    names += [command.program for command in named.commands]
-    names += [normalised(pin.name) for pin in named.pins]
-    surely = (
-        any(name not in sys.stdlib_module_names for fence in named.fences for name in fence.imports)
-        or any(AS_MODULE.search(shell.text) for shell in named.shells)
-        or any(command.module for command in named.commands)
-    )
+    """What to compare with the names of all that is installed: at least those in `mentions`."""
+    surely = False
+    names: list[str] = []
+    spans: list[str] = []
+    old = is_history(file)
+    for code in file.markdown.code if _has_code(file) else ():
+        text = code.text
+        if code.form == "span":
+            if " " in text and not (_SPAN.fullmatch(text) or old):
+                for command in commands_of(words_of(text, 0)):
+                    names.append(command.program)
+                    surely |= command.module
+            elif "." in text or "(" in text:
+                spans.append(text)
+        elif code.language in PYTHON and code.form == "fence":
+            surely |= any(name not in sys.stdlib_module_names for name in _imports(text))
+        elif code.language in SHELL and code.form == "fence" and not old:
+            names += PROGRAM.findall(text)
+            surely |= AS_MODULE.search(text) is not None
+        if "==" in text and code.language not in PYTHON and not old:
+            names += [normalised(match[1]) for match in _PIN.finditer(file.text[slice(*code.inside)])]
+    if not old:
+        names += _NAMED.findall("\n".join(spans))
     return About(surely, " ".join(dict.fromkeys(names)))
+
+
+def _has_code(file: File) -> bool:
+    return "`" in file.text or "    " in file.text
 
 
 def _imports(code: str) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ def spans_of(machine: Machine, executor: Executor) -> Spans | None:
     provider = _provider()
     if provider is None:
         return None
-    from ._spans import Spans as Spans
+    from ._spans import Spans
 
     return Spans(provider, machine, executor)
 

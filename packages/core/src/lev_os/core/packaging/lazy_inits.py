@@ -14,7 +14,7 @@ from ..errors import LevError
 from ._expand import module_of
 from ._files import read_text
 from .exposed import CONDITION
-from .stubs import HEAD
+from .stubs import HEAD, UNTOUCHED
 
 if TYPE_CHECKING:
     from ._modules import Module
@@ -77,7 +77,7 @@ def lazy_init(package: Package, module: str) -> tuple[Path, str]:
     if not file.parent.is_dir():
         raise LevError(f"{module} is no folder of {package.root}", help="only a package, a folder, can load lazily")
     doc = _own_docstring(file)
-    head = f"{HEAD}\n{doc}\n\n" if doc else f"{HEAD}\n"
+    head = f"{HEAD}\n{UNTOUCHED}\n" + (f"{doc}\n\n" if doc else "\n")
     exposed = _exposed(package, module)
     if exposed:
         return file, f"{head}__all__ = {_listed(exposed)}\n{_GETATTR_EXPOSED}"

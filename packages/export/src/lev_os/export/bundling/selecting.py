@@ -101,7 +101,12 @@ class Selection:
         return self._refused.get(name) or (None if name in self._offered else "nothing in it is about the task")
 
     def _needs(self, name: str) -> list[str]:
-        return [need for need in self._closure(name) if need != name and need not in self.chosen]
+        """What a text requires and is not there yet as a whole."""
+        return [
+            need
+            for need in self._closure(name)
+            if need != name and len(self.chosen.get(need, ())) < len(self.texts[need].passages)
+        ]
 
     def _closure(self, name: str) -> list[str]:
         """A text and all it requires, what is required first; a circle comes as a whole."""

@@ -60,27 +60,32 @@ class Taken:
     def flow(self, name: str, text: str) -> None:
         self.flows[self._free(name, self.flows)] = text
 
-    def skill(self, folder: Path, where: str, *, name: str | None = None) -> None:
-        """Take a folder with a SKILL.md, byte for byte where its head is as the format wants it."""
+    def skill(self, folder: Path, where: str, *, name: str | None = None) -> str | None:
+        """Take a folder with a SKILL.md, byte for byte where its head is as the format wants it.
+
+        The name it has now; None when it was not taken.
+        """
         files = {path: (folder / path).read_bytes() for path in _below(folder)}
         if _SKILL not in files:
             self.note(where, f"not taken: there is no {_SKILL} in its folder")
-            return
+            return None
         wanted = kebab(name or folder.resolve().name)[:_MOST_NAME].strip("-")
         try:
             head = read_frontmatter(_text(files[_SKILL]), path=where)
         except LevError as error:
             self.note(where, f"not taken: {_first(error)}")
-            return
+            return None
         if not isinstance(head.data.get("description"), str) or not head.data["description"].strip():
             self.note(where, "not taken: a skill without a description is read by nobody")
-            return
+            return None
         wanted = self._free(wanted, self.skills)
         if head.data.get("name") != wanted or set(head.data) - set(_SKILL_KEYS):
             files[_SKILL] = self._mended(head, wanted, where).encode()
-        if self._fits(files[_SKILL], where):
-            self.skills[wanted] = files
-            self.executable |= {f"{wanted}/{path}" for path in files if os.access(folder / path, os.X_OK)}
+        if not self._fits(files[_SKILL], where):
+            return None
+        self.skills[wanted] = files
+        self.executable |= {f"{wanted}/{path}" for path in files if os.access(folder / path, os.X_OK)}
+        return wanted
 
     def _mended(self, head: Frontmatter, name: str, where: str) -> str:
         """SKILL.md with the name of its folder, and with keys that the format does not know under `metadata`."""

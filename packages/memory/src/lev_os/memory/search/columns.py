@@ -16,14 +16,14 @@ from .source import Source
 NEVER = np.iinfo(np.int64).max
 _LONGEST = np.iinfo(np.uint16).max
 _MOST_TRUSTS = 150
-_READ_AT_ONCE = 2_000
-_MOST_NARROW = np.iinfo(np.int16).max
+_READ_AT_ONCE = 500
+_BLOCK = 65_536
 _ARRAYS: dict[str, tuple[Any, Any]] = {
     # name: (dtype, what a doc that is not there has)
     "rows": (np.uint32, 0),
     "types": (np.uint8, 255),
     "sessions": (np.int32, -1),
-    "speakers": (np.int16, -1),  # wider when there are very many
+    "speakers": (np.int8, -1),  # wider when there are many
     "questions": (np.bool_, False),
     "trust": (np.uint8, 0),
     "lengths": (np.uint16, 0),
@@ -94,9 +94,13 @@ class Columns:
     def session_lengths(self) -> Any:
         """The terms of each session, by code."""
         if self._lengths_at != self.cursor:
-            inside = self.sessions[: self.n] >= 0
-            codes, lengths = self.sessions[: self.n][inside], self.lengths[: self.n][inside]
-            found = np.bincount(codes, weights=lengths, minlength=len(self.session_codes))
+            found = np.zeros(len(self.session_codes))
+            for start in range(0, self.n, _BLOCK):  # the whole would need twenty bytes a record for a moment
+                codes, lengths = (
+                    values[start : min(start + _BLOCK, self.n)] for values in (self.sessions, self.lengths)
+                )
+                inside = codes >= 0
+                found += np.bincount(codes[inside], weights=lengths[inside], minlength=len(found))
             self._session_lengths, self._lengths_at = found.astype(np.float32), self.cursor
         return self._session_lengths
 
@@ -113,7 +117,7 @@ class Columns:
     def _grow(self, docs: int) -> None:
         have = len(self.rows)
         if docs > have:
-            room = max(docs, have + (have >> 3) + 256)
+            room = max(docs, have + (have >> 4) + 256)
             for name, (_, empty) in _ARRAYS.items():
                 before = getattr(self, name)
                 grown = np.full(room, empty, before.dtype)
@@ -137,8 +141,8 @@ class Columns:
             self.gone[docs] = [retracted is not None for retracted in fields[10]]
             self.questions[docs] = fields[5]
             speakers = [_code(self.speaker_codes, name) for name in fields[4]]
-            if len(self.speaker_codes) > _MOST_NARROW:
-                self.speakers = self.speakers.astype(np.int32, copy=False)
+            wide = np.promote_types(self.speakers.dtype, np.min_scalar_type(-len(self.speaker_codes) - 1))
+            self.speakers = self.speakers.astype(wide, copy=False)
             self.speakers[docs] = speakers
             self.sessions[docs] = [_code(self.session_codes, name) for name in fields[3]]
             self._sessions += islice(self.session_codes, len(self._sessions), None)

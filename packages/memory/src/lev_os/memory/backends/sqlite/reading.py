@@ -37,6 +37,14 @@ class Reader:
         self._columns: OrderedDict[int, Columns] = OrderedDict()
         self._vectors: dict[int, vectors.Vectors] = {}
         self._embedded_up_to = 0
+        self._cache = schema.SMALL_CACHE
+
+    def make_room(self, kilobytes: int) -> None:
+        """Keep so much of the file in memory, and give back what is more."""
+        if kilobytes != self._cache:
+            self._cache = kilobytes
+            self._db.execute(f"PRAGMA cache_size = -{kilobytes}")
+            self._db.execute("PRAGMA shrink_memory")
 
     def forget(self, space: int, doc: int) -> None:
         """A record has gone."""
@@ -88,6 +96,7 @@ class Reader:
 
     def search(self, scope: Scope, probe: Probe) -> list[Hit]:
         """See `MemoryBackend.search`."""
+        self.make_room(schema.SMALL_CACHE)
         with self._reading():
             self._renew()
             spaces = [self._loaded(space) for space in self.spaces_of(scope)]

@@ -19,6 +19,8 @@ from ...errors import StoreProblem
 
 FORMAT = 2
 BUSY_SECONDS = 60.0
+SMALL_CACHE, LARGE_CACHE = 4_000, 65_536
+"""Kilobytes of the file that are kept in memory: while it is asked, and while many records are put."""
 OPERATIONS = ("put", "supersede", "retract", "restore", "erase")
 
 _POSTING = """
@@ -106,7 +108,7 @@ def _prepare(db: sqlite3.Connection, path: str) -> None:
         "secure_delete = ON",
         "temp_store = MEMORY",
         "wal_autocheckpoint = 16000",
-        "cache_size = -8000",
+        f"cache_size = -{SMALL_CACHE}",
     ):
         db.execute(f"PRAGMA {pragma}")
     if not ours:

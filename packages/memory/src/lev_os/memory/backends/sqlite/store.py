@@ -23,6 +23,7 @@ from .rows import packed, to_change, to_record, within
 from .writing import LOG, Writer
 
 _REINDEXED = 20_000
+_MANY = 1_000
 _OPERATIONS = {name: number for number, name in enumerate(schema.OPERATIONS)}
 
 
@@ -62,6 +63,8 @@ class SqliteStore:
 
     def append(self, scope: Scope, changes: Sequence[Change]) -> list[str]:
         """See `MemoryBackend.append`."""
+        if len(changes) >= _MANY:
+            self.reader.make_room(schema.LARGE_CACHE)
         with self._transaction():
             writer = Writer(self.db, self._latest())
             ids: list[str] = []

@@ -57,22 +57,23 @@ class Vectors:
             self._matrix = np.zeros((0, 0), np.float32)
             self.has = np.zeros(0, np.bool_)
         if len(self.has) < docs:
-            room = max(docs, len(self.has) + (len(self.has) >> 3))
+            room = max(docs, len(self.has) + (len(self.has) >> 4))
             grown = np.zeros(room, np.bool_)
             grown[: len(self.has)] = self.has
             self.has = grown
-        missing = np.flatnonzero(~self.has[:docs])
-        if not len(missing):
+        there = self.has[:docs]
+        if there.all():
             return
+        first, last = int(there.argmin()), docs - 1 - int(there[::-1].argmin())
         table = "sketch" if large else "vector"
         join = "" if table == "vector" else "JOIN sketch s ON s.row = r.row"
         body = "s.body" if large else "v.body"
         found = self._db.execute(
             f"SELECT r.doc, {body} FROM record r JOIN vector v ON v.row = r.row {join}"
             " WHERE r.space = ? AND r.doc BETWEEN ? AND ? AND v.embedder = ? ORDER BY r.doc",
-            (self._columns.space, int(missing[0]), int(missing[-1]), self._embedder),
+            (self._columns.space, first, last, self._embedder),
         )
-        while rows := found.fetchmany(4_000):
+        while rows := found.fetchmany(1_000):
             places = np.array([row[0] for row in rows], np.int64)
             joined = b"".join(row[1] for row in rows)
             if large:

@@ -1,0 +1,153 @@
+"""Steps that do nothing, recorded by DBOS: driven by a flow, or written by hand in DBOS.
+
+Arguments: database, `flow` | `hand` | `flow-parallel` | `hand-parallel`, runs, steps of each."""
+
+import asyncio
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator
+
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions, SetWorkflowID
+from lev_os.core import Flow, tool
+from lev_os.workflow import worker
+from lev_os.workflow.client import enqueue, ordered
+from lev_os.workflow.database import open_database
+
+url, kind, runs, steps = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+QUEUE, AT_ONCE, POLLING, WARM, WARMING = f"bench-{os.getpid()}", 10, 0.2, 3, 12.0
+database = open_database(url)
+due = 0.0
+
+
+@tool(effects=(), idempotent=True)
+async def increment(n: int) -> int:
+    """One more."""
+    return n + 1
+
+
+def flow(parallel: bool) -> Flow:
+    """`steps` calls, one after the other or all at once."""
+    calls = [f"{{id: s{i}, call: ./tools/increment, with: {{n: {i}}}}}" for i in range(steps)]
+    body = "".join(f"  - {call}\n" for call in calls)
+    if parallel:
+        body = "  - id: all\n    parallel:\n" + "".join(f"      b{i}: [{call}]\n" for i, call in enumerate(calls))
+    last = f"all.b{steps - 1}.s{steps - 1}" if parallel else f"s{steps - 1}"
+    return Flow.parse(
+        f"flowmind: 1\nname: bench\ninput: {{n: integer}}\noutput: {{n: integer}}\nsteps:\n{body}"
+        f'  - return: {{n: "${{{last}}}"}}\n'
+    )
+
+
+@DBOS.workflow(name="hand")
+async def hand(given: dict[str, int]) -> dict[str, int]:
+    """The same steps, one after the other."""
+    last = 0
+    for i in range(steps):
+        last = await DBOS.run_step_async({"name": f"tool s{i}"}, increment, i)
+    return {"n": last}
+
+
+@DBOS.workflow(name="hand-one")
+async def hand_one(n: int) -> int:
+    """One step of several at once."""
+    return await increment(n)
+
+
+@DBOS.workflow(name="hand-parallel")
+async def hand_parallel(given: dict[str, int]) -> dict[str, int]:
+    """The same steps, all at once, each a child workflow; what ends first counts first."""
+    own = DBOS.workflow_id
+    waiting = {}
+    for i in range(steps):
+        with SetWorkflowID(f"{own}/{i}"):
+            handle = await DBOS.start_workflow_async(hand_one, i)
+        waiting[handle.workflow_id] = handle
+    last = 0
+    while waiting:
+        first = await DBOS.wait_first_async(list(waiting.values()), polling_interval_sec=0.05)
+        last = max(last, await waiting.pop(first.workflow_id).get_result())
+    return {"n": last}
+
+
+def ended(name: str) -> int:
+    return len(
+        database.client.list_workflows(
+            name=name, status="SUCCESS", workflow_id_prefix=QUEUE, has_parent=False, load_input=False, load_output=False
+        )
+    )
+
+
+def delays() -> Iterator[tuple[str, float | None]]:
+    """The ids of the runs: a few at once, which import what is needed, and all others when these are long over."""
+    global due
+    at = due = time.time() + WARMING
+    yield from ((f"{QUEUE}-warm-{number}", None) for number in range(WARM))
+    yield from ((f"{QUEUE}-{number}", at - time.time()) for number in range(runs))
+
+
+async def measured(name: str) -> None:
+    while ended(name) < WARM:
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(max(0.0, due - time.time()))
+    begun, wall = time.process_time(), time.perf_counter()
+    while ended(name) < WARM + runs:
+        await asyncio.sleep(0.5)
+    used = time.process_time() - begun
+    print(json.dumps({"steps": runs * steps, "cpu": used, "wall": time.perf_counter() - wall}))
+
+
+async def by_flow(parallel: bool) -> None:
+    linked = flow(parallel).link(tools={"./tools/increment": increment})
+    for own, delay in delays():
+        enqueue(database, ordered(linked, {"n": 3}, queue=QUEUE, run=own), delay=delay)
+    stop, started = asyncio.Event(), asyncio.Event()
+    work = asyncio.ensure_future(
+        worker(
+            queue=QUEUE,
+            concurrency=AT_ONCE,
+            database=url,
+            name=QUEUE,
+            stop=stop,
+            started=started,
+            tools={"./tools/increment": increment},
+        )
+    )
+    await started.wait()
+    await measured("lev.run")
+    stop.set()
+    await work
+
+
+async def by_hand(name: str) -> None:
+    for own, delay in delays():
+        options: EnqueueOptions = {
+            "workflow_name": name,
+            "queue_name": QUEUE,
+            "workflow_id": own,
+            "app_version": "hand",
+        }
+        if delay is not None:
+            options["delay_seconds"] = delay
+        database.client.enqueue(options, {"n": 3})
+    config = DBOSConfig(
+        name="lev",
+        application_version="hand",
+        executor_id=QUEUE,
+        system_database_url=url,
+        system_database_engine=database.engine,
+        serializer=DBOSPortableJSONSerializer(),
+        log_level="CRITICAL",
+    )
+    DBOS(config=config)
+    DBOS.listen_queues([QUEUE])
+    DBOS.launch()
+    await DBOS.register_queue_async(QUEUE, worker_concurrency=AT_ONCE, polling_interval_sec=POLLING)
+    await measured(name)
+    await asyncio.to_thread(DBOS.destroy)
+
+
+logging.getLogger("dbos").setLevel(logging.CRITICAL)
+asyncio.run(by_hand(kind) if kind.startswith("hand") else by_flow(kind.endswith("parallel")))
