@@ -15,6 +15,7 @@ NAMES = (
     "discovery",
     "listing",
     "imports",
+    "builds",
     "mcp_start",
     "steps",
     "journalled",
@@ -23,12 +24,17 @@ NAMES = (
     "tracing",
     "growth",
     "gate",
+    "agents",
     "judgement",
     "check",
     "drift",
     "check_flows",
     "recall",
     "remember",
+    "bundle",
+    "tokens",
+    "deliberation",
+    "export_targets",
 )
 
 

@@ -53,7 +53,8 @@ def _remember(home: Path, requirements: Sequence[str]) -> None:
 
 def _run(command: Sequence[str]) -> None:
     env = environment() | {"UV_PYTHON_DOWNLOADS": os.environ.get("UV_PYTHON_DOWNLOADS", "never")}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    # Elsewhere, since inside the workspace uv would hold peers to the workspace's own versions.
+    done = subprocess.run(command, cwd=ROOT.anchor, env=env, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise CannotMeasure(f"{Path(command[0]).name} could not install it: {reason}")

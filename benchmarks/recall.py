@@ -28,8 +28,8 @@ TARGETS = {
     "static": {"r10": 0.76},
     "none": {},
 }
-PEERS = {"SQLite FTS5": None, "langgraph==1.2.22": "langgraph_recall.py"}
-"""The full-text search that Python brings, and a store with the vectors of MiniLM."""
+PEERS = {"SQLite FTS5": None, "langgraph==1.2.22": "langgraph_recall.py", "mem0ai==2.2.1": "mem0_recall.py"}
+"""The full-text search that Python brings, and two stores with the vectors of MiniLM."""
 
 
 def measure(count: int) -> list[Row]:

@@ -15,6 +15,7 @@ TITLES = {
     "lev.toml": "Manifests: `lev.toml`",
     "constitution": "Constitutions: `constitution.yaml`",
     "context": "Contexts: the frontmatter of `*.md`",
+    "agent": "Agents: `agents/*.yaml`",
 }
 HEAD = """# Formats
 

@@ -25,6 +25,7 @@ FAMILIES = {
     "MAN": ("manifests", "Manifests, exports and plugins"),
     "FLW": ("flows", "Flows"),
     "CON": ("constitutions", "Constitutions"),
+    "AGT": ("agents", "Agents"),
     "YML": ("documents", "Documents that do not parse"),
     "CHK": ("checker", "The check itself"),
 }

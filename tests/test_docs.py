@@ -6,7 +6,8 @@ A page's blocks run in order, in one empty folder and one namespace, as a reader
 - `console`: each `$ command` is run and the output below it compared, where `...` stands for anything; without
   output only its success counts; a command that fails is followed by `$ echo $?`
 - `sh`: what cannot run inside a test; its syntax and the targets of its `make` lines are checked
-- `yaml`, `toml`, `markdown`, `json`: parsed; flows, constitutions, manifests and contexts by our own readers
+- `yaml`, `toml`, `markdown`, `json`: parsed; flows, agents, constitutions, manifests and contexts by our own readers
+- `js`: parsed by Node; `ts`: compiled beside the npm packages of the page's folder
 - `title="path"` after the language writes the block to that file first
 - a page that starts with `<!-- group: slow -->` belongs to that group of tests
 """
@@ -125,11 +126,14 @@ class Session:
 
     def check_yaml(self, block: Block) -> None:
         from lev_os.core import Constitution, Flow
+        from lev_os.core.agents import AgentDeclaration
         from lev_os.core.documents import read_yaml
 
         data = read_yaml(block.text, path=block.where).data
         if "flowmind" in data:
             Flow.parse(block.text, path=block.where)
+        elif "agent" in data:
+            AgentDeclaration.parse(block.text, path=block.where)
         elif "constitution" in data:
             Constitution.parse(block.text, path=block.where)
 
@@ -147,6 +151,19 @@ class Session:
 
     def check_json(self, block: Block) -> None:
         json.loads(block.text)
+
+    def check_js(self, block: Block) -> None:
+        command = ["node", "--input-type=module", "--check", "-"]
+        subprocess.run(command, input=block.text, text=True, check=True)
+
+    def check_ts(self, block: Block) -> None:
+        tsc = ROOT / ".tools" / "npm-gates" / "node_modules" / ".bin" / "tsc"
+        if not tsc.exists():
+            pytest.skip("tsc is not in .tools/npm-gates, where .ci/run installs it")
+        (self.folder / "page.mts").write_text(block.text, encoding="utf-8")
+        options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022", "--ignoreConfig"]
+        done = subprocess.run([str(tsc), *options, "page.mts"], cwd=self.folder, capture_output=True, text=True)
+        assert done.returncode == 0, f"{block.where}: {done.stdout}"
 
 
 def commands(block: Block) -> Iterator[tuple[str, str]]:

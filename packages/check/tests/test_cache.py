@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lev_os.check import check, examining, session
-from lev_os.check.cache import Cache
+from lev_os.check import check, engine, examining, session
+from lev_os.check.cache import ABSENT, Cache
 from lev_os.check.engine import Checker
-from lev_os.check.rules.security.approved import PROJECT
+from lev_os.check.rules.security.approved import DIGEST, PROJECT
 from lev_os.check.session import Request
 
 Write = Callable[..., Path]
@@ -77,6 +78,27 @@ def test_only_what_changed_is_read(write: Write, reads: list[str]) -> None:
     old(write("skills/two/SKILL.md", SKILL.format("two")), 5)
     assert run() == ["CTX401"]
     assert reads == ["skills/two/SKILL.md"]
+
+
+def test_folders_are_listed_again_when_one_has_changed(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that changed where it lies needs no look into any folder; one that came or went does."""
+    walks: list[tuple[str, ...]] = []
+    real = engine.walk
+    monkeypatch.setattr(engine, "walk", lambda given, *more: walks.append(given) or real(given, *more))
+    one = old(write("skills/one/SKILL.md", SKILL.format("ONE")))
+    old(write("skills/two/SKILL.md", SKILL.format("TWO")))
+    assert run() == ["CTX401", "CTX401"]
+    one.write_text(SKILL.format("one"))
+    assert run() == ["CTX401"]
+    assert len(walks) == 1
+    old(write("skills/three/SKILL.md", SKILL.format("THREE")), 5)
+    assert run() == ["CTX401", "CTX401"]
+    assert len(walks) == 2
+    one.unlink()
+    one.mkdir()
+    old(one / "SKILL.md", 9)
+    old(write("skills/one/SKILL.md/SKILL.md", SKILL.format("one")), 9)
+    assert run() == ["CTX402", "CTX401", "CTX401"]
 
 
 def test_a_file_written_just_now_is_read_again(write: Write, reads: list[str]) -> None:
@@ -226,6 +248,51 @@ def test_a_file_whose_time_was_set_back(write: Write) -> None:
     old(write("skills/one/SKILL.md", SKILL.format("one")))
     assert os.stat(file).st_mtime_ns == LONG_AGO + 1
     assert run() == []
+
+
+def kept(cache: Path) -> set[str]:
+    """The files that a cache of one way of checking knows, relative."""
+    (file,) = cache.glob("check-*.bin")
+    head, _, rest = file.read_bytes().partition(b"\n")
+    _, key, run = map(int, head.split())
+    return {os.path.relpath(path) for path in msgspec.msgpack.decode(rest[key + run :], type=Cache).files}
+
+
+def test_what_is_gone_is_forgotten(write: Write, cache: Path) -> None:
+    """A file that was deleted, wherever the check looks now; one that was only not asked for is kept."""
+    for name in ("one", "two"):
+        old(write(f"skills/{name}/SKILL.md", SKILL.format(name)))
+        old(write(f"more/skills/{name}/SKILL.md", SKILL.format(name)))
+    run()
+    assert len(kept(cache)) == 4
+    Path("skills/one/SKILL.md").unlink()
+    Path("more/skills/one/SKILL.md").unlink()
+    run("more")
+    assert kept(cache) == {"skills/two/SKILL.md", "more/skills/two/SKILL.md"}
+
+
+def test_source_put_back_with_its_old_time(write: Write) -> None:
+    """The summary of an installed module is not that of another text of the same size and time."""
+    old(write("pyproject.toml", '[project]\nname = "acme"\nversion = "1"\n'))
+    old(write("src/acme/__init__.py", "def alpha():\n    pass\n"))
+    old(write("AGENTS.md", "```python\nimport acme\n\nacme.alpha()\n```\n"))
+    assert run() == []
+    old(write("src/acme/__init__.py", "def gamma():\n    pass\n"))
+    assert run() == ["CTX301"]
+
+
+def test_a_nearer_lock_that_comes_later(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is approved is in the nearest lev.lock, and findings rest on that none is nearer."""
+    for name, text in PROJECT.items():
+        old(write(name, text))
+    old(write("lev.lock", f'[approved]\n"acme/contexts/tone" = "{DIGEST}"\n'))
+    old(write("team/notes.txt"))
+    monkeypatch.chdir("team")
+    checker = Checker()
+    assert "SEC502" not in [item.code for item in checker.check(["../mine"]).diagnostics]
+    assert checker.rests_on[os.path.abspath("lev.lock")] == ABSENT
+    old(write("team/lev.lock", "[approved]\n"), 5)
+    assert "SEC502" in [item.code for item in checker.check(["../mine"]).diagnostics]
 
 
 def test_what_git_ignores_counts_though_nothing_did_so_far(write: Write) -> None:

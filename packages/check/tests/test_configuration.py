@@ -63,6 +63,7 @@ def test_it_is_the_users_own(write: Write, skills: None, monkeypatch: pytest.Mon
         ("[tool.lev.check]\nrules = 1\n", (2, 1), None, None),
         ('[tool.lev.check.per-file-ignores]\n"a" = {codes = ["CTX"]}\n', (2, 1), "missing key `reason`", None),
         ("[tool.lev.check\n", (1, 16), None, None),
+        ("[tool.lev.chekc]\nignore = []\n", (1, 11), "unknown key `chekc`", "did you mean `check`?"),
     ],
 )
 def test_what_cannot_be_used(

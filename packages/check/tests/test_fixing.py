@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lev_os.check import Edit, Fix, writing
+from lev_os.check import Edit, Fix
 from lev_os.check.engine import Checker
 from lev_os.check.fixing import Fixed, apply, work_out
 from lev_os.check.fixing import write as write_fixed
+from lev_os.core import writing
 
 Write = Callable[..., Path]
 HIDDEN = "---\nname: pdf\ndescription: Reads PDFs. Use it for PDFs.\n---\nRead\u200b the\u200b file.\n"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hostile_texts import Shape, numbered, repeated
 from lev_os.check import check
+from lev_os.check.rules.constitution import tests as constitution_tests
 from lev_os.check.rules.constitution.examples import SOUND
 
 MANIFEST = (
@@ -19,6 +20,8 @@ MANIFEST = (
 )
 HEAD = "flowmind: 1\nname: one\ninput: {text: string, n: integer}\n"
 SWITCH = f"{HEAD}steps:\n  - switch: input.text\n    cases:\n"
+UNTRUSTED = "flowmind: 1\nname: one\ninput: {text: {type: string, untrusted: true}}\n"
+TAINTED = f"{UNTRUSTED}steps:\n  - switch: input.text\n    cases:\n"
 JUDGED = f'{HEAD}steps:\n  - switch_semantic: what\n    about: "${{input.text}}"\n    cases:\n'
 PLANTED = (
     f"{SOUND.rstrip()}\n  - id: ACME-900\n    statement: Planted.\n    authority: hard\n"
@@ -37,6 +40,8 @@ FLOWS: dict[str, Shape] = {
     "judged cases": numbered("      c{}: {examples: [a{}, b{}], then: []}\n", JUDGED, "    uncertain: []\n"),
     "examples": numbered("          - say {}\n", f"{JUDGED}      b:\n        examples:\n", "        then: []\n"),
     "inputs": numbered("  a{}: string\n", "flowmind: 1\nname: one\ninput:\n", "steps:\n  - ask: x\n"),
+    "tainted cases that set": numbered("      c{}: [{set: {a{}: 1}}]\n", TAINTED, "    default: []\n"),
+    "all of the input": numbered('  - set: {a{}: "${[input, {}]}"}\n', f"{UNTRUSTED}steps:\n"),
     "deep lists": repeated("[", f"{HEAD}steps: ", "\n"),
     "deep returns": repeated("{a: ", f"{HEAD}steps:\n  - id: a\n    ask: x\n    returns: ", "\n"),
 }
@@ -100,3 +105,36 @@ def test_constitutions(name: str, counted: Callable[[str, str], int]) -> None:
     flow = f"{HEAD}steps:\n  - ask: x\n"
     counted(flow, CONSTITUTIONS[name](100))
     assert counted(flow, CONSTITUTIONS[name](16_000)) < 5 * counted(flow, CONSTITUTIONS[name](4_000))
+
+
+def test_untrusted_fields_and_what_is_made_of_all(counted: Callable[[str, str], int]) -> None:
+    """As many fields as expressions that read several of them."""
+
+    def flow(count: int) -> str:
+        fields = "".join(f"  a{n}: {{type: string, untrusted: true}}\n" for n in range(count))
+        steps = "".join(f'  - set: {{b{n}: "${{input.a{n} + input.a0}}"}}\n' for n in range(count))
+        return f"flowmind: 1\nname: one\ninput:\n{fields}steps:\n{steps}"
+
+    counted(flow(10), SOUND)
+    assert counted(flow(600), SOUND) < 5 * counted(flow(150), SOUND)
+
+
+def test_principles(counted: Callable[[str, str], int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Principles are run through all the others as long as there are not too many; then this is said."""
+    monkeypatch.setattr(constitution_tests, "_MOST_PAIRS", 200)
+
+    def constitution(count: int) -> str:
+        return SOUND + "".join(
+            f"  - id: ACME-{n}\n    statement: Keep {n} away.\n    checks: [{{forbid_tool: [a/tools/t{n}]}}]\n"
+            f"    tests:\n      violates: [{{tool: a/tools/t{n}}}, {{tool: a/tools/t{n}, args: {{a: 1}}}}]\n"
+            f"      complies: [{{tool: b/tools/u{n}}}, {{tool: b/tools/v{n}}}]\n"
+            for n in range(100, 100 + count)
+        )
+
+    flow = f"{HEAD}steps:\n  - ask: x\n"
+    counted(flow, constitution(5))
+    assert counted(flow, constitution(120)) < 5 * counted(flow, constitution(30))
+    said = [item.message for item in check(["."], select=["CON402"]).diagnostics]
+    assert said == [
+        "from ACME-102 on, complying actions are not run through the other principles: there are more than 200 pairs"
+    ]

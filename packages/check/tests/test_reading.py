@@ -129,7 +129,7 @@ def test_a_file_of_another_kind() -> None:
     written("settings.yaml", "a: 1\n")
     assert not_checked("notes.txt", "settings.yaml") == [
         ("notes.txt", "no rule is about files like this one"),
-        ("settings.yaml", "it is neither a flow nor a constitution"),
+        ("settings.yaml", "it is neither a flow, a constitution nor an agent"),
     ]
 
 

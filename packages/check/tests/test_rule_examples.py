@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from lev_os.check import Example, Rule, check
-from lev_os.check.registry import rules
+from lev_os.check.registry import _OF_KINDS, rules
 
-# A rule or a plugin that fails, a configuration that cannot be used: they have tests of their own.
-WITHOUT_EXAMPLES = {"CHK901", "CHK906", "CHK907", "CHK910"}
+# A rule or a plugin that fails, a configuration that cannot be used, 10 MB of YAML: they have tests of their own.
+WITHOUT_EXAMPLES = {"CHK901", "CHK906", "CHK907", "CHK910", "YML102"}
 EXEMPLIFIED = [rule for rule in rules().values() if rule.code not in WITHOUT_EXAMPLES]
 
 
@@ -54,3 +54,17 @@ def test_rules_on_files_and_projects_load_without_those_on_packages() -> None:
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said == "\n\n"
+
+
+def test_rules_about_kinds_of_files_that_are_not_there_are_not_loaded() -> None:
+    """A check of skills loads no module about plugins, hooks and MCP servers; these say what they are about."""
+    for rule in rules().values():
+        about = _OF_KINDS.get(rule.check.__module__.removeprefix("lev_os.check.rules.")) if rule.check else None
+        assert about is None or rule.on == "project" or rule.kinds <= about, rule.code
+    code = (
+        "import sys\nfrom lev_os.check.registry import _OF_KINDS, rules_on\n"
+        "print(len([*rules_on('file', frozenset({'skill'})), *rules_on('project', frozenset({'skill'}))]) > 50)\n"
+        "print(*(name for name in sys.modules if name.removeprefix('lev_os.check.rules.') in _OF_KINDS))\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said == "True\n\n"

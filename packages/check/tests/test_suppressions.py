@@ -45,6 +45,16 @@ def found(body: str, write: Write) -> list[tuple[str, int]]:
 COMMENT = "<!-- lev-ignore CTX998: quoted -->"
 
 
+def test_in_a_head(write: Write) -> None:
+    """A head is YAML, so a suppression in it is a comment of YAML, for its line or the next; never for the file."""
+    head = "---\nname: pdf\n# lev-ignore CTX998: quoted\ndescription: bad. Use it.\n{}---\nbad\n"
+    file = write("skills/pdf/SKILL.md", head.format("license: bad # lev-ignore CTX998: so be it\n"))
+    found = [item.line for item in check(["."]).diagnostics if item.message == "bad"]
+    assert found == [7]
+    file.write_text(head.format("license: MIT # lev-ignore CTX998: so be it\n"))
+    assert ("CHK902", 5) in [(item.code, item.line) for item in check(["."]).diagnostics]
+
+
 @pytest.mark.parametrize(
     ("body", "left"),
     [

@@ -86,6 +86,8 @@ def test_exit_codes(lev: Lev) -> None:
     bad_skill()
     assert lev("check").code == 1
     assert lev("check", "--exit-zero").code == 0
+    Path("notes.bin").write_bytes(b"\xff\x00")
+    assert lev("check", "notes.bin").code == 2
     assert lev("check", "--ignore", "CTX401").code == 0
     assert lev("check", "--select", "SEC", "-q").err == ""
 

@@ -109,3 +109,21 @@ def test_mistakes_are_said_with_the_way_out(lev: Lev, arguments: tuple[str, ...]
         assert said.code == 2
         assert says in said.err
     assert "Traceback" not in said.err
+
+
+def test_markdown_and_other_memories(lev: Lev, tmp_path: Path) -> None:
+    """A folder of Markdown comes back as it was; notes are taken in, and what is left out is said."""
+    add(lev, "tea")
+    exported = lev("memory", "export").out
+    assert lev("memory", "export", "--format", "markdown").code == 2
+    assert lev("memory", "export", "--format", "markdown", "--to", "md").code == 0
+    assert lev("memory", "import", "md", "--tenant", "copy", *WORDS).out == "took in 1 changes\n"
+    assert lev("memory", "export", "--tenant", "copy").out == exported.replace('"local"', '"copy"')
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.md").write_text("Ada sings.", encoding="utf-8")
+    (tmp_path / "notes" / "a.png").write_bytes(b"")
+    took = lev("memory", "import-from", "markdown", "notes", "--user", "ada", *WORDS)
+    assert (took.out, took.err) == ("took in 1 of 1 changes\n", "left out: 1 files that are not Markdown\n")
+    assert "Ada sings" in lev("memory", "search", "sings", "--user", "ada", *WORDS).out
+    wrong = lev("memory", "import-from", "mem0", "nowhere", *WORDS)
+    assert (wrong.code, "get_all" in wrong.err or "mem0" in wrong.err) == (2, True)

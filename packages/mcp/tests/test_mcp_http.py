@@ -16,10 +16,10 @@ from pathlib import Path
 import httpx2
 import pytest
 from lev_os.core.errors import LevError
+from lev_os.core.listening import is_loopback
 from lev_os.core.packaging import load_package
 from lev_os.mcp import Listen, read_token
 from lev_os.mcp.http import serve_http
-from lev_os.mcp.listen import is_loopback
 from lev_os.mcp.pinning import look
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client

@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lev_os.memory import Record, Scope
 from lev_os.memory.backends.sqlite import vectors
-from lev_os.memory.backends.sqlite.columns import Columns
+from lev_os.memory.backends.sqlite.source import SqliteSource
 from lev_os.memory.backends.sqlite.store import SqliteStore
 from lev_os.memory.manager import new_ids
+from lev_os.memory.search.columns import Columns
+from lev_os.memory.search.source import finished
 from lev_os.memory.types import Change, Moment, Probe
 
 ADA = Scope(tenant="acme")
@@ -46,8 +48,8 @@ def test_neighbours_are_those_of_the_session(
             store.erase(ADA, [gone[3]], NOW)
             there = [turn if turn != gone else (None, -1.0, turn[2], "") for turn in there]
         if data.draw(st.booleans()):
-            columns.catch_up(store.db)
-    columns.catch_up(store.db)
+            finished(columns.catch_up(SqliteSource(store.db)))
+    finished(columns.catch_up(SqliteSource(store.db)))
     for session in ("a", "b"):
         docs = [doc for own, _, doc, _ in sorted(there, key=lambda turn: turn[1:3]) if own == session]
         assert [int(columns.before[doc]) for doc in docs] == [-1, *docs[:-1]][: len(docs)]
@@ -68,8 +70,7 @@ def test_a_large_space_finds_what_a_small_one_finds(monkeypatch: pytest.MonkeyPa
     asked = [made[i] + 0.3 * made[i - 1] for i in range(gone, 600, 60)]
     found = {}
     for exact in (vectors.EXACT, 100):
-        for module in ("vectors", "finding"):
-            monkeypatch.setattr(f"lev_os.memory.backends.sqlite.{module}.EXACT", exact)
+        monkeypatch.setattr(vectors, "EXACT", exact)
         monkeypatch.setattr(vectors, "RERANKED", 300)
         store.reader._vectors.clear()
         probes = [Probe(text="", k=10, moment=Moment(now=NOW), embed=lambda _, q=q: q) for q in asked]  # type: ignore[misc]

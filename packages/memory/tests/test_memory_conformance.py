@@ -11,11 +11,17 @@ import pytest
 from lev_os.memory.conformance.suite import *  # noqa: F403  # the tests and their fixtures
 
 URLS = {"memory": "memory://", "files": "files:///{tmp}/folder", "sqlite": "sqlite:///{tmp}/folder/memory.db"}
+HYBRID = "hybrid:sqlite:///{tmp}/primary.db|sqlite:///{tmp}/all.db|sqlite:///{tmp}/facts.db#types=semantic,working"
+URLS["hybrid"] = HYBRID
+SERVERS = {"postgres": "postgres_url"}
+"""Backends that need a server: the fixtures that start it and answer its URL."""
 
 
-@pytest.fixture(params=URLS)
+@pytest.fixture(params=[*URLS, *(pytest.param(name, marks=pytest.mark.slow) for name in SERVERS)])
 def memory_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of one of our backends."""
+    if request.param in SERVERS:
+        return str(request.getfixturevalue(SERVERS[request.param]))
     return URLS[request.param].replace("{tmp}", str(tmp_path))
 
 

@@ -46,7 +46,7 @@ principles:
 """
 
 
-def flow(*said: str, scope: dict[str, str], constitution: str | None = None) -> list[RunResult]:
+def flow(*said: str, scope: dict[str, str], constitution: str | None = None, document: str = FLOW) -> list[RunResult]:
     """Run the flow once for each text, on one memory."""
 
     async def main() -> list[RunResult]:
@@ -55,7 +55,7 @@ def flow(*said: str, scope: dict[str, str], constitution: str | None = None) -> 
             if constitution is not None:
                 options["gate"] = Gate(Constitution.parse(constitution))
             inputs = [{"text": text, "question": "What does Ada drink?"} for text in said]
-            return [await run(Flow.parse(FLOW), given, **options) for given in inputs]
+            return [await run(Flow.parse(document), given, **options) for given in inputs]
 
     return asyncio.run(main())
 
@@ -80,3 +80,58 @@ def test_a_constitution_denies_untrusted_facts() -> None:
     """Content from outside may be remembered as an episode, and not as a fact."""
     (result,) = flow("Ada drinks tea", scope={"tenant": "acme"}, constitution=CAREFUL)
     assert result.status == "denied"
+
+
+FRUGAL = """
+constitution: 1
+name: frugal
+principles:
+  - id: MEM-002
+    statement: A model reads no more than three records at once.
+    checks:
+      - cel: "tool != 'lev_os.memory/tools/recall' || args.count <= 3"
+    tests:
+      violates:
+        - {tool: lev_os.memory/tools/recall, args: {count: 4}}
+        - {tool: lev_os.memory/tools/recall, args: {count: 50}}
+      complies:
+        - {tool: lev_os.memory/tools/recall, args: {count: 1}}
+        - {tool: lev_os.memory/tools/recall, args: {count: 3}}
+"""
+
+
+def test_a_constitution_bounds_what_is_read() -> None:
+    """The same flow passes with one record, and is denied where it asks for more."""
+    scope = {"tenant": "acme", "user": "ada"}
+    (allowed,) = flow("Ada drinks tea", scope=scope, constitution=FRUGAL)
+    assert allowed.status == "done"
+    (denied,) = flow("Ada drinks tea", scope=scope, constitution=FRUGAL, document=FLOW.replace("count: 1", "count: 4"))
+    assert denied.status == "denied"
+
+
+def test_a_denied_write_leaves_nothing() -> None:
+    """What the gate denies is not remembered, whatever was said before; an episode of the same words is."""
+    scope = {"tenant": "acme"}
+
+    async def main() -> None:
+        async with MemoryManager.open("memory://", embedder=None) as memory:
+            options: dict[str, Any] = {"deps": memory, "scope": scope, "gate": Gate(Constitution.parse(CAREFUL))}
+            given = {"text": "Ada drinks tea", "question": "tea"}
+            denied = await run(Flow.parse(FLOW), given, **options)
+            assert denied.status == "denied"
+            assert (await memory.stats(scope=Scope(tenant="acme"))).records == 0
+            kept = await run(Flow.parse(FLOW.replace("semantic", "episodic")), given, **options)
+            assert kept.status == "done"
+            assert (await memory.stats(scope=Scope(tenant="acme"))).by_type == {"episodic": 1}
+
+    asyncio.run(main())
+
+
+def test_a_memory_of_another_loop_serves_too() -> None:
+    """What `open_sync` gives can be `deps`: a plain function or a context manager makes it, and a flow uses it."""
+    with MemoryManager.open_sync("memory://", embedder=None) as memory:
+        given = {"text": "Ada drinks tea", "question": "tea"}
+        scope = {"tenant": "acme", "user": "ada"}
+        result = asyncio.run(run(Flow.parse(FLOW), given, deps=memory, scope=scope))
+        assert result.status == "done"
+        assert [record.text for record in memory.query(scope=ADA).records] == ["Ada drinks tea"]

@@ -117,6 +117,25 @@ def test_completion_while_typing(acme: Workspace, typed: str, expected: set[str]
     assert expected <= {item.text for item in completion(acme, opened(acme, REFUND, text), len(text))}
 
 
+@pytest.mark.parametrize(
+    ("typed", "expected", "never"),
+    [
+        ("format = 1\n", {"name = ", "constitution = "}, {"format = ", "exports = "}),
+        ("format = 1\n[", {"[exports]", "[budget]"}, set()),
+        ("format = 1\n[budget]\ncontext = 5\n", {"bundle = ", "import-ms = "}, {"context = "}),
+        ('[exports]\n"./a/*" = { llm-first = "./a.md", ', {"llm = ", "python = ", "default = "}, {"llm-first = "}),
+        ('[exports]\n"./contexts/*" = { llm = "./contexts/to', {"./contexts/tone.md"}, {"./contexts/index.md"}),
+        ('constitution = "./con', {"./constitution.yaml"}, set()),
+        ('name = "x" # ', set(), {"format = "}),
+    ],
+)  # fmt: skip
+def test_completion_in_a_manifest(acme: Workspace, typed: str, expected: set[str], never: set[str]) -> None:
+    """Tables, keys that are not there yet, conditions of an export, files of the package."""
+    found = {item.text for item in completion(acme, opened(acme, "lev.toml", typed), len(typed))}
+    assert expected <= found
+    assert not never & found
+
+
 def test_completion_knows_what_is_there(acme: Workspace) -> None:
     """A key that is there is not proposed again, nor a step that comes later, nor anything in plain Markdown."""
     whole = (acme.root / REFUND).read_text("utf-8")

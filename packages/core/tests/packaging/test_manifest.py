@@ -61,6 +61,12 @@ def test_conditions_are_put_in_order() -> None:
     assert list(read(FULL).exports["./contexts/*"]) == ["llm", "python", "zeta", "default"]
 
 
+def test_a_name_on_npm() -> None:
+    """Where it does not follow from the import name."""
+    assert read("format = 1\n[npm]\nname = '@acme/support'").npm_name == "@acme/support"
+    assert read("format = 1").npm_name is None
+
+
 def test_the_name_defaults_to_the_import_package() -> None:
     """A manifest of one line is enough."""
     assert read("format = 1").name == "acme"
@@ -83,6 +89,10 @@ def test_the_name_defaults_to_the_import_package() -> None:
         ("format = 1\nbudget = 1", "2:1 `budget` is a table"),
         ("format = 1\n[budget]\ncontext = -1", "3:1 `context` is a whole number"),
         ("format = 1\n[budget]\ncontexts = 1", "3:1 unknown key `contexts`"),
+        ("format = 1\nnpm = 1", "2:1 `npm` is a table"),
+        ("format = 1\n[npm]\nscope = '@acme'", "3:1 unknown key `scope`"),
+        ("format = 1\n[npm]\nname = '@Acme/Support'", "3:1 '@Acme/Support' is no name on npm"),
+        ("format = 1\n[npm]\nname = 5", "3:1 a number is no name on npm"),
         ("format = 1\n[exports]\n'contexts/x' = './x.md'", "3:1 'contexts/x' is not a subpath"),
         ("format = 1\n[exports]\n'./a//b' = './x.md'", "3:1 './a//b' is not a subpath of the package"),
         ("format = 1\n[exports]\n'./*/*' = './x.md'", "3:1 './*/*' has more than one '*'"),

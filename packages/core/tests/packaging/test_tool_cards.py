@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lev_os.core.canonical import digest_bytes
 from lev_os.core.errors import InvalidInput, LevError
-from lev_os.core.packaging import Package, card_of
+from lev_os.core.packaging import TOOLS_FILE, Package, card_of, tools_file
 from lev_os.core.tools import ToolCard
 
 MakePackage = Callable[..., Package]
@@ -193,6 +193,15 @@ def test_exact_schemas_from_the_build_are_preferred_while_fresh(make_package: Ma
         make_package(TOML, {**files, "tools.json": "{}"}).card("./tools/f")
     with pytest.raises(InvalidInput, match=r"tools\.json MAN401"):
         make_package(TOML, {**files, "tools.json": b'{"format": "\xff"}'}).card("./tools/f")
+
+
+def test_what_a_build_writes_is_read_back(make_package: MakePackage) -> None:
+    """`tools_file` of a card gives that card again; its specifier and digest are made anew."""
+    package = make_package(TOML, {"tools.py": "def f(a): 'Old.'\n"})
+    exact = ToolCard(specifier="", name="f", description="Exact.", input_schema={"type": "object", "maxProperties": 1})
+    (package.root / TOOLS_FILE).write_bytes(tools_file(package, {"./tools/f": exact}))
+    card = package.card("./tools/f")
+    assert (card.description, card.input_schema, card.output_schema) == ("Exact.", exact.input_schema, None)
 
 
 def test_the_live_function_gives_the_same_card(make_package: MakePackage, monkeypatch: pytest.MonkeyPatch) -> None:

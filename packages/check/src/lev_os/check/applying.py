@@ -10,7 +10,6 @@ from lev_os.core.errors import LevError, Location, Problem
 
 from .diagnostics import Diagnostic
 from .files import File
-from .flows.mending import fix_of
 from .reading import Unreadable
 from .rule import Finding, Rule
 
@@ -61,7 +60,11 @@ def of_problem(problem: Problem, file: File | None, locate: Locate) -> Diagnosti
             line, column = min((line, column), place.place(len(place.text)))  # some say the line after the last
             end = place.place(place.span_at(line, column)[1])
     name = place.name if place is not None else (problem.at.path or ".")
-    fix = fix_of(problem, place) if place is not None and place.kind == "flow" else None
+    fix = None
+    if place is not None and place.kind == "flow":
+        from .flows.mending import fix_of
+
+        fix = fix_of(problem, place)
     return Diagnostic(
         problem.code, problem.severity, writable(name), line, column, *end,
         writable(problem.message), writable(problem.help or "") or None, fix=fix,

@@ -7,25 +7,23 @@ packages, and those of `lev_os`, need no approval.
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 from lev_os.core.errors import InvalidInput, LevError, Location, Problem
+from lev_os.core.packaging import lock as locks
+from lev_os.core.packaging.lock import LOCK, lock_of
 
 from .facts import fact
 from .files import File
+from .patterns import Pattern
 from .project import Project
 from .rule import Span
-from .writing import replace
 
-LOCK = "lev.lock"
-_TABLE = re.compile(r"(?ms)^\[approved\][^\n]*\n.*?(?=^\[|\Z)")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_EXTERNAL = re.compile(r"(?:lev://)?[A-Za-z_][\w.]*/(?:contexts|skills)/[\w./-]+")
+_DIGEST = Pattern(r"sha256:[0-9a-f]{64}")
+_EXTERNAL = Pattern(r"(?:lev://)?[A-Za-z_][\w.]*/(?:contexts|skills)/[\w./-]+")
 
 
 class Named(msgspec.Struct, frozen=True, array_like=True):
@@ -64,14 +62,15 @@ def _of_flow(file: File) -> Iterator[tuple[str, Span]]:
 
 
 def _of_context(file: File) -> Iterator[tuple[str, Span]]:
-    if "lev-requires" in file.text and (head := file.frontmatter) is not None:
+    written = file.markdown.head
+    spelt = written is not None and ("lev-requires" in written.text or "\\" in written.text)
+    if spelt and (head := file.frontmatter) is not None:
         metadata = file.fields.get("metadata")
         words = metadata.get("lev-requires") if isinstance(metadata, Mapping) else None
         if isinstance(words, str):
             at = head.at(("metadata", "lev-requires"))
             yield from ((ref, file.span_at(at.line or 1, at.column or 1)) for ref in words.split())
-    if "lev://" in file.text:
-        yield from ((link.target, link.span) for link in file.markdown.links if link.target.startswith("lev://"))
+    yield from ((link.target, link.span) for link in file.markdown.links if link.target.startswith("lev://"))
 
 
 @dataclass(frozen=True)
@@ -91,28 +90,28 @@ def needed(project: Project) -> Iterator[Needed]:
 
     Raises `InvalidInput` for a `lev.lock` that cannot be used.
     """
+    every = ((file, name) for file, names in project.facts(foreign_contexts) for name in names)
+    named = [(file, name) for file, name in every if not name.specifier.startswith("lev_os")]
+    if not named:
+        return
     from lev_os.core.packaging import find
 
     lock = lock_of(project.root)
-    project.uses(lock)
+    project.uses(*_decides(project.root))
     approved: Mapping[str, str] | None = None
-    for file, names in project.facts(foreign_contexts):
-        for name in names:
-            if name.specifier.startswith("lev_os"):
+    for file, name in named:
+        try:
+            package, subpath = find(name.specifier)
+            path = package.resolve(subpath, "llm").path
+            if path is None or not _is_installed(package.root, lock.parent):
                 continue
-            try:
-                package, subpath = find(name.specifier)
-                path = package.resolve(subpath, "llm").path
-                if path is None or not _is_installed(package.root, lock.parent):
-                    continue
-                digest = package.file_digest(subpath)
-            except LevError:
-                continue
-            project.uses(path)
-            if approved is None:
-                approved = read_lock(lock)
-            span = name.start, name.end
-            yield Needed(name.specifier, digest, path, file, span, approved.get(name.specifier))
+            digest = package.file_digest(subpath)
+        except LevError:
+            continue
+        project.uses(path)
+        if approved is None:
+            approved = read_lock(lock)
+        yield Needed(name.specifier, digest, path, file, (name.start, name.end), approved.get(name.specifier))
 
 
 def _is_installed(package: Path, root: Path) -> bool:
@@ -120,27 +119,18 @@ def _is_installed(package: Path, root: Path) -> bool:
     return "site-packages" in parts or "dist-packages" in parts or not package.is_relative_to(root)
 
 
-def lock_of(folder: Path) -> Path:
-    """The `lev.lock` that holds for a folder: the nearest one upwards, else where it would be written."""
-    from lev_os.core.bidirectional.places import project_root
-
-    root = project_root(folder)
-    for above in (folder, *folder.parents):
-        if (above / LOCK).is_file():
-            return above / LOCK
-        if above == root:
-            break
-    return root / LOCK
+def _decides(folder: Path) -> Iterator[Path]:
+    """The paths by which it is decided which lock holds: a nearer one, or a nearer root, may come to be."""
+    for lock in locks.lock_places(folder):
+        yield from (lock, lock.with_name("pyproject.toml"), lock.with_name(".git"))
 
 
 def read_lock(path: Path) -> Mapping[str, str]:
     """The digests under `[approved]`, by specifier; empty without the file. Raises `InvalidInput`."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise _unusable(path, str(error)) from None
+        data = locks.read_lock(path)
+    except LevError as error:
+        raise _unusable(path, error.message.removeprefix(f"{path}: ")) from None
     table = data.get("approved", {})
     if not isinstance(table, dict) or not all(isinstance(v, str) and _DIGEST.fullmatch(v) for v in table.values()):
         raise _unusable(path, "`[approved]` must map specifiers to `sha256:…` digests")
@@ -157,10 +147,5 @@ def approve(path: Path, digests: Mapping[str, str]) -> None:
     """Add or replace approvals; the rest of the file stays as it is. Raises `InvalidInput`, `OSError`."""
     table = {**read_lock(path), **digests}
     lines = "".join(f'"{name}" = "{digest}"\n' for name, digest in sorted(table.items()))
-    section = f"[approved] # contexts of dependencies that a person has read; `lev approve` writes them\n{lines}"
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    if _TABLE.search(text):
-        text = _TABLE.sub(lambda old: section + ("\n" if text[old.end() :] else ""), text, count=1)
-    else:
-        text = f"{text.rstrip()}\n\n{section}" if text.strip() else section
-    replace(path, text.encode())
+    note = "contexts of dependencies that a person has read; `lev approve` writes them"
+    locks.replace_table(path, "approved", lines, note)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import msgspec
 from lev_os.core.errors import LevError
+from lev_os.core.writing import replace
 
 from .diagnostics import Report
 from .fingerprints import fingerprints
 from .sources import Sources
-from .writing import replace
 
 
 class Known(msgspec.Struct, frozen=True):

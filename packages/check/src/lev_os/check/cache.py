@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 import msgspec
 from lev_os.core.caches import cache_folder, replace_cache
@@ -54,11 +55,16 @@ class CachedProject(msgspec.Struct, array_like=True):
 
 
 class CachedRun(msgspec.Struct, array_like=True):
-    """A whole run: its report holds while all of `rests_on` has these states."""
+    """A whole run: its report holds while all of `rests_on` has these states. `walk`: what it looked at, packed."""
 
     given: tuple[str, ...]
     rests_on: dict[str, int]
     report: Report
+    walk: bytes
+
+    def changed(self) -> frozenset[str]:
+        """The paths that have another state now."""
+        return frozenset(path for path, before in self.rests_on.items() if state(path) != before)
 
 
 class Cache(msgspec.Struct, array_like=True):
@@ -160,6 +166,7 @@ def files_below(root: str) -> Iterable[str]:
             continue
 
 
+@cache
 def code_stamp() -> str:
     """A name for the code that checks: it changes when a rule, or anything that rules use, does."""
     import lev_os.core

@@ -11,14 +11,23 @@ from lev_os.core.errors import LevError
 def changed_files(root: str, reference: str) -> frozenset[str]:
     """The absolute paths of what differs from a commit in the working tree of `root`, new files included.
 
+    Before the first commit every file differs from `HEAD`.
+
     Raises `LevError` when there is no git, no repository or no such commit.
     """
     if reference.startswith("-"):
         raise LevError(f"{reference!r} is not a commit")
     top = _git(root, "rev-parse", "--show-toplevel").removesuffix("\n")
-    differing = _git(root, "diff", "--name-only", "--no-renames", "--diff-filter=d", "-z", reference, "--")
+    if reference == "HEAD" and not _has_commit(root):
+        differing = _git(top, "ls-files", "-z")  # before the first commit, everything is new
+    else:
+        differing = _git(root, "diff", "--name-only", "--no-renames", "--diff-filter=d", "-z", reference, "--")
     new = _git(top, "ls-files", "--others", "--exclude-standard", "-z")
     return frozenset(os.path.join(top, *name.split("/")) for name in (differing + new).split("\0") if name)
+
+
+def _has_commit(folder: str) -> bool:
+    return bool(_git(folder, "rev-list", "--max-count=1", "--all"))
 
 
 def _git(folder: str, *arguments: str) -> str:

@@ -42,6 +42,8 @@ _SCHEMA = {
         },
     },
 }
+_OWN = ("check", "plugins")
+"""What is read here of `[tool.lev]`; other commands have keys of their own there."""
 _PLUGINS = {"type": "array", "items": {"type": "string"}}
 
 
@@ -84,7 +86,7 @@ def read_configuration(file: str | None) -> Configuration:
     """What a `pyproject.toml` says; raises `InvalidInput` with every problem, each at its line."""
     if file is None:
         return Configuration()
-    from lev_os.core.documents import check, read_toml
+    from lev_os.core.documents import check, nearest, read_toml
     from lev_os.core.errors import InvalidInput, Location, Problem
 
     try:
@@ -97,7 +99,11 @@ def read_configuration(file: str | None) -> Configuration:
         return Configuration(os.path.dirname(file))
     document = read_toml(text, path=file, code=CONFIGURATION)
     lev = _table(_table(document.data, "tool"), "lev")
-    problems: list[Problem] = []
+    problems = [
+        Problem(CONFIGURATION, f"unknown key `{key}`", document.at(("tool", "lev", key), key=True), nearest(key, _OWN))
+        for key in lev
+        if key not in _OWN and nearest(key, _OWN)
+    ]
     if "check" in lev:
         problems += check(document, _SCHEMA, code=CONFIGURATION, at=("tool", "lev", "check"))
     if "plugins" in lev:

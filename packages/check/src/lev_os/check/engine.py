@@ -25,9 +25,8 @@ from .cache import (
     Cache,
     CachedPackage,
     CachedProject,
+    CachedRun,
     files_below,
-    holds,
-    state,
     states,
 )
 from .configuration import Configuration
@@ -38,6 +37,7 @@ from .excluding import excluded, without_ignored
 from .facts import NOTHING, Fact
 from .files import File
 from .kinds import kind_of, kind_of_named, sniff
+from .known import Known
 from .packaged import Packages
 from .project import Project
 from .reading import Unreadable, decode, read_bytes
@@ -76,6 +76,9 @@ class Checker:
         self._processes = processes
         self.rests_on: dict[str, int] = {}
         """After a check: the states of all that its report rests on."""
+        self.walked = Walk()
+        """After a check: what it looked at."""
+        self._known = Known()
         self._prefix = os.path.join(str(self.root), "")
         self._texts: dict[str, str] = {}
         self._files: dict[str, File] = {}
@@ -87,10 +90,22 @@ class Checker:
         self._around: dict[str, int] | None = None
         self._packages = Packages(self.root, self.environment)
 
-    def check(self, paths: Iterable[str | os.PathLike[str]]) -> Report:
-        """Check everything under `paths`; whatever is wrong with it is in the report, never raised."""
+    def check(
+        self,
+        paths: Iterable[str | os.PathLike[str]],
+        *,
+        last: CachedRun | None = None,
+        changed: frozenset[str] = frozenset(),
+    ) -> Report:
+        """Check everything under `paths`; whatever is wrong with it is in the report, never raised.
+
+        `last` is a run on the same paths, and `changed` what has changed since: the rest is not looked at again.
+        """
         given = tuple(os.path.abspath(path) for path in paths)
-        found = walk(given, excluded(self.configuration))
+        if last is not None:
+            self._known = Known({path: value for path, value in last.rests_on.items() if path not in changed})
+        found = self._found_before(given, last, changed) or walk(given, excluded(self.configuration))
+        self.walked = found
         self._begin(found)
         kinds = {item.path: item.kind for item in found.files}
         for root in self._roots:
@@ -105,6 +120,8 @@ class Checker:
                 diagnostics += self._packages.about_loose(file, self.selection, self._locate)
                 self.rests_on |= {**self._surroundings, **states(self._packages.referred(), self._begun)}
         diagnostics += self._about_project()
+        self._forget_what_is_gone(given)
+        self._known = Known()
         return self._report(given, found, diagnostics)
 
     def check_text(self, path: str | os.PathLike[str], text: str, *, alone: bool = False) -> tuple[Diagnostic, ...]:
@@ -126,7 +143,7 @@ class Checker:
         named = root is not None and (kind == "manifest" or place in self._packages.kinds(root))
         if root is not None and named and not alone:
             found += self._packages.about_one(root, file, self._files, self.selection, self._locate)
-        elif kind in ("flow", "constitution"):
+        elif kind in ("flow", "constitution", "declared-agent"):
             found += self._packages.about_loose(file, self.selection, self._locate)
         if not alone:
             found += self._project_rules(self._project())
@@ -162,6 +179,15 @@ class Checker:
         kind = kind_of(name, path.split(os.sep)[:-1]) or kind_of_named(name)
         return sniff(text) if kind == "document" else kind
 
+    def _found_before(self, given: tuple[str, ...], last: CachedRun | None, changed: frozenset[str]) -> Walk | None:
+        """What the last run found, when nothing has changed but the contents of files."""
+        if last is None or not all(map(os.path.lexists, given)) or any(map(os.path.isdir, changed)):
+            return None
+        found = msgspec.msgpack.decode(last.walk, type=Walk)
+        around = {root for path in given if (root := package_around(path)) is not None}
+        same = found.packages.keys() >= around and all(path in self._known for path in found.rests_on)
+        return found if same else None
+
     def _begin(self, found: Walk) -> None:
         self._begun = time.time_ns()
         self._unreadable = {}
@@ -169,13 +195,14 @@ class Checker:
         self._roots = tuple(found.packages)
         self._kept = {root for root in self._roots if self._holds(root)}
         self._packages.begin(self._roots)
-        self.rests_on = states((*found.rests_on, *self.environment.paths), self._begun)
+        self.rests_on = self._known.states((*found.rests_on, *self.environment.paths), self._begun)
 
     def _holds(self, root: str) -> bool:
         """Whether what is remembered of a package is still true."""
         kept = self.cache.packages.get(root)
         within = os.path.join(root, "")
-        return kept is not None and holds(kept.rests_on) and not any(path.startswith(within) for path in self._texts)
+        held = any(path.startswith(within) for path in self._texts)
+        return kept is not None and self._known.hold(kept.rests_on) and not held
 
     def _kinds_of(self, root: str) -> Mapping[str, str]:
         return self.cache.packages[root].kinds if root in self._kept else self._packages.kinds(root)
@@ -194,7 +221,7 @@ class Checker:
             kept = self.cache.files.get(path)
             if path in self._texts:
                 self._hold(file, self._texts[path])
-            elif kept is not None and kept.kind == file.kind and kept.state == state(path):
+            elif kept is not None and kept.kind == file.kind and kept.state == self._known.state(path):
                 self.rests_on[path] = kept.state
             else:
                 stale.append(Stale(path, file.name, file.kind, kept if kept and kept.kind == file.kind else None))
@@ -232,7 +259,7 @@ class Checker:
             self._unreadable[path] = str(problem)
             return None
         if kind is None:
-            self._unreadable[path] = "it is neither a flow nor a constitution"
+            self._unreadable[path] = "it is neither a flow, a constitution nor an agent"
         return kind
 
     def _about_package(self, root: str) -> tuple[Diagnostic, ...]:
@@ -254,14 +281,23 @@ class Checker:
     def _about_project(self) -> tuple[Diagnostic, ...]:
         digest = self._digest()
         kept = self.cache.project
-        if kept is None or kept.digest != digest or not holds(kept.rests_on):
+        if kept is None or kept.digest != digest or not self._known.hold(kept.rests_on):
             project = self._project()
             found = self._project_rules(project)
             paths = (*project.used, *self.environment.paths, *self._packages.referred())
-            rests_on = states(paths, self._begun)
+            rests_on = self._known.states(paths, self._begun)
             kept = self.cache.project = CachedProject(digest, rests_on, tuple(dict.fromkeys(found)))
         self.rests_on |= kept.rests_on
         return kept.diagnostics
+
+    def _forget_what_is_gone(self, given: tuple[str, ...]) -> None:
+        """Of what this check was not about, keep what may be asked for again."""
+        for path in self.cache.files.keys() - self._files.keys():
+            if _is_below(path, given) or not os.path.lexists(path):
+                del self.cache.files[path]
+        for root in self.cache.packages.keys() - set(self._roots):
+            if _is_below(root, given) or not os.path.lexists(root):
+                del self.cache.packages[root]
 
     def _digest(self) -> bytes:
         """A name for all that project rules see."""
@@ -274,7 +310,7 @@ class Checker:
         return whole.digest()
 
     def _project_rules(self, project: Project) -> list[Diagnostic]:
-        rules = self.selection.on("project")
+        rules = self.selection.on("project", frozenset(file.kind for file in self._files.values()))
         if not self._roots:
             return apply(rules, project, None, self._locate)
         with self._packages.resolving():
@@ -284,7 +320,7 @@ class Checker:
         return Project(
             self.root, tuple(self._files.values()), self.environment,
             lambda: tuple(self._packages.subject(root, self._files) for root in self._roots),
-            self._fact, lambda file: self.cache.files[str(file.path)].digest, self._begun,
+            self._fact, lambda file: self.cache.files[str(file.path)].digest, self._begun, self._known.is_there,
         )  # fmt: skip
 
     def _fact(self, fact: Fact[Any], file: File) -> Any:

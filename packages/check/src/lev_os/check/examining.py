@@ -38,18 +38,19 @@ class Stale(NamedTuple):
 
 def examine(file: File, digest: bytes, now: int, selection: Selection) -> CachedFile:
     """All that the rules and facts say of a file whose text is known."""
-    found = tuple(apply(selection.on_files(file.kind), file, file, lambda _: file))
+    rules, marked = selection.on_files(file.kind).look(file)
+    found = tuple(apply(rules, file, file, lambda _: file))
     facts: dict[str, bytes] = {}
-    if selection.on("project"):
+    if selection.on("project", frozenset({file.kind})):
         for fact in FACTS.values():
-            if file.kind in fact.kinds:
+            if file.kind in fact.kinds and not fact.late:
                 try:
                     facts[fact.name] = msgspec.msgpack.encode(fact.extract(file))
                 except (LevError, Unreadable):
                     facts[fact.name] = b""
                 except Exception:  # whoever asks for the fact is told
                     continue
-    return CachedFile(file.kind, now, digest, found, suppressions_of(file), facts)
+    return CachedFile(file.kind, now, digest, found, suppressions_of(file) if marked else (), facts)
 
 
 def digest_of(data: bytes) -> bytes:
@@ -77,8 +78,8 @@ def examine_all(files: Sequence[Stale], begun: int, selection: Selection, *, pro
     if count < 2 or not hasattr(os, "fork"):
         yield from (read_and_examine(stale, begun, selection) for stale in files)
         return
-    selection.on_files(files[0].kind)  # loaded once, before they part
-    selection.on("project")
+    for kind in {stale.kind for stale in files}:  # loaded once, before they part
+        selection.on_files(kind)
     shares = [files[number::count] for number in range(count)]
     children = [_start(share, begun, selection) for share in shares[1:]]
     said = [[read_and_examine(stale, begun, selection) for stale in shares[0]]]

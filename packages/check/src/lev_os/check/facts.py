@@ -25,12 +25,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Fact(Generic[T]):
-    """One kind of knowledge about a file. `type` is what `extract` returns, as msgspec reads it back."""
+    """One kind of knowledge about a file. `type` is what `extract` returns, as msgspec reads it back.
+
+    `late`: few files are asked for it, so it is taken when one is."""
 
     name: str
     kinds: frozenset[str]
     type: Any
     extract: Callable[[File], T]
+    late: bool = False
 
     @cached_property
     def decoder(self) -> msgspec.msgpack.Decoder[T]:
@@ -45,11 +48,11 @@ FACTS: dict[str, Fact[Any]] = {}
 """Every fact that has been loaded, by name."""
 
 
-def fact(name: str, *, kinds: Iterable[str], type: Any) -> Callable[[Callable[[File], T]], Fact[T]]:
+def fact(name: str, *, kinds: Iterable[str], type: Any, late: bool = False) -> Callable[[Callable[[File], T]], Fact[T]]:
     """Make a fact of the function below; it must depend on nothing but the file's name, kind and text."""
 
     def register(extract: Callable[[File], T]) -> Fact[T]:
-        FACTS[name] = made = Fact(name, frozenset(kinds), type, extract)
+        FACTS[name] = made = Fact(name, frozenset(kinds), type, extract, late)
         return made
 
     return register

@@ -9,10 +9,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lev_os.core.writing import replace
+
 from .diagnostics import Edit, Fix, Report
 from .engine import Checker
 from .reading import Unreadable, decode, read_bytes
-from .writing import replace
 
 _ROUNDS = 10
 _CANNOT_BE_READ = ("YML", "CTX410", "FLW1", "CON1", "MAN1")

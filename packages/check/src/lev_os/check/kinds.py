@@ -15,13 +15,14 @@ OF_EXPORTS = {
     "skill": "skill",
     "flow": "flow",
     "constitution": "constitution",
+    "agent": "declared-agent",
 }
 """The kind of file behind a kind of export."""
 
 _ENDS = (".md", ".mdc", ".toml", ".json", "rules")
 _MARKDOWN_ENDS = (".md", ".markdown", ".mdc")
 _YAML_ENDS = (".yaml", ".yml")
-_FIRST_KEY = re.compile(r"^(flowmind|constitution)[ \t]*:", re.MULTILINE)
+_FIRST_KEY = re.compile(r"^(?:(flowmind|constitution)[ \t]*:|agent[ \t]*:[ \t]*\d)", re.MULTILINE)
 
 
 def kind_of(name: str, parents: Sequence[str]) -> str | None:
@@ -63,6 +64,8 @@ def kind_of_named(name: str) -> str | None:
 
 
 def sniff(text: str) -> str | None:
-    """`flow` or `constitution`, by the key that says the version of its format; None for any other YAML."""
+    """`flow`, `constitution` or `declared-agent`, by the key that says its format's version; None for other YAML."""
     found = _FIRST_KEY.search(text)
-    return None if found is None else "flow" if found[1] == "flowmind" else "constitution"
+    if found is None:
+        return None
+    return {"flowmind": "flow", "constitution": "constitution"}.get(found[1], "declared-agent")

@@ -17,7 +17,8 @@ import msgspec
 
 from .rule import Span
 
-_HEAD = re.compile(r"\ufeff?---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*\r?$", re.DOTALL | re.MULTILINE)
+_OPENING = re.compile(r"\ufeff?---[ \t]*\r?\n")
+_CLOSING = re.compile(r"\n(?:---|\.\.\.)[ \t]*\r?$", re.MULTILINE)
 _NAMED = frozenset({"Heading", "Link", "Image"})
 _DEEP = 8
 """Images within images, from which no text is kept: all of it stands in the outer ones too."""
@@ -102,19 +103,22 @@ def _parser() -> Any:
 
 def read_markdown(text: str) -> Markdown:
     """Find the parts; any text is valid Markdown, so this never fails."""
-    head = _head(text)
+    head = head_of(text)
     base = head.span[1] if head else 0
     body = text[base:]
     return _walk(body, head, base)
 
 
-def _head(text: str) -> Head | None:
+def head_of(text: str) -> Head | None:
+    """The frontmatter of a text, if it begins with one."""
     if not text.startswith(("---", "\ufeff---")):
         return None
-    found = _HEAD.match(text)
-    if found is None or not _LIKE_KEYS.match(found[1]):
+    opening = _OPENING.match(text)
+    closing = _CLOSING.search(text, opening.end() - 1) if opening else None
+    if opening is None or closing is None:
         return None
-    return Head(found[1], 1, (0, found.end()))
+    inside = text[opening.end() : closing.start() + 1]
+    return Head(inside, 1, (0, closing.end())) if _LIKE_KEYS.match(inside) else None
 
 
 _CONTINUED = bytes(range(0x80, 0xC0))
@@ -131,10 +135,10 @@ class _Characters:
         stretches = (self._count(at, at + _STRETCH) for at in range(0, len(self._data), _STRETCH))
         self._before = list(accumulate(stretches, initial=base))
 
-    def span(self, start: int, end: int) -> Span:
+    def span(self, where: dict[str, int]) -> Span:
         if not self._data:
-            return self._base + start, self._base + end
-        return self._character(start), self._character(end)
+            return self._base + where["start"], self._base + where["end"]
+        return self._character(where["start"]), self._character(where["end"])
 
     def _character(self, byte: int) -> int:
         whole = byte // _STRETCH
@@ -152,28 +156,39 @@ def _events(body: str) -> Iterator[tuple[Any, dict[str, int]]]:
 
 
 def _walk(body: str, head: Head | None, base: int) -> Markdown:
+    """One pass over some 30 events for each KB, most of which only begin and end what nobody asks for."""
     parts = _Parts(body, base)
-    opened = parts.opened
+    opened, texts, lines, add_code, span_of = parts.opened, parts.texts, parts.lines, parts.code.append, parts.span_of
+    in_block = False
     for event, where in _events(body):
         if event.__class__ is str:
             if opened and event != "Rule":
-                parts.texts.append(" ")
+                texts.append(" ")
         elif "Text" in event:
-            if parts.block is not None:
-                parts.lines.append((event["Text"], where["start"], where["end"]))
+            if in_block:
+                lines.append((event["Text"], where))
             elif opened:
-                parts.texts.append(event["Text"])
-        elif "End" in event:
-            if opened or parts.block is not None:
-                parts.end(event["End"])
+                texts.append(event["Text"])
         elif "Start" in event:
             detail = event["Start"]
             if detail.__class__ is not str:
-                parts.start(detail, where)
+                in_block = parts.start(detail, where) or in_block
+        elif "End" in event:
+            if in_block:
+                add_code(parts.end_block())
+                in_block = False
+            elif opened:
+                parts.end(event["End"])
         elif "Code" in event:
-            parts.span(event["Code"], where)
+            text = event["Code"]
+            span = start, end = span_of(where)
+            if opened:
+                parts.name(text)
+            inside = body.find(text, start - base, end - base)
+            inside = inside + base if inside >= 0 else start
+            add_code(Code("span", "", text, span, (inside, min(inside + len(text), end))))
         elif "Html" in event or "InlineHtml" in event:
-            parts.html.append(parts.characters.span(where["start"], where["end"]))
+            parts.html.append(span_of(where))
     return Markdown(head, tuple(parts.headings), tuple(parts.links), tuple(parts.code), tuple(parts.html))
 
 
@@ -181,32 +196,33 @@ class _Parts:
     """What has been found so far, and what is still open: headings, links and images, or one block of code."""
 
     def __init__(self, body: str, base: int) -> None:
-        self.characters = _Characters(body, base)
+        self.span_of = _Characters(body, base).span
         self.headings: list[Heading] = []
         self.links: list[Link] = []
         self.code: list[Code] = []
         self.html: list[Span] = []
         self.opened: list[tuple[str, Any, Span, int, int]] = []
         self.texts: list[str] = []
-        self.block: tuple[str | None, Span] | None = None
-        self.lines: list[tuple[str, int, int]] = []
-        self._body = body
-        self._base = base
+        self.lines: list[tuple[str, dict[str, int]]] = []
+        self._block: tuple[str | None, Span] = None, (0, 0)
         self._codes = 0
 
-    def start(self, detail: dict[str, Any], where: dict[str, int]) -> None:
-        for kind, more in detail.items():  # one item
-            if kind in _NAMED:
-                span = self.characters.span(where["start"], where["end"])
-                self.opened.append((kind, more, span, len(self.texts), self._codes))
-            elif kind == "CodeBlock":
-                info = more.get("Fenced", "") if more.__class__ is dict else None
-                self.block = info, self.characters.span(where["start"], where["end"])
+    def start(self, detail: dict[str, Any], where: dict[str, int]) -> bool:
+        """Whether a block of code begins."""
+        ((kind, more),) = detail.items()
+        if kind in _NAMED:
+            self.opened.append((kind, more, self.span_of(where), len(self.texts), self._codes))
+        elif kind == "CodeBlock":
+            self._block = more.get("Fenced", "") if more.__class__ is dict else None, self.span_of(where)
+            return True
+        return False
+
+    def name(self, code: str) -> None:
+        """A code span within what is open."""
+        self.texts.append(code)
+        self._codes += 1
 
     def end(self, detail: Any) -> None:
-        if self.block is not None:
-            self._end_block(*self.block)
-            return
         kind = detail if detail.__class__ is str else next(iter(detail))
         if kind != self.opened[-1][0]:
             return
@@ -220,26 +236,17 @@ class _Parts:
         if not self.opened:
             self.texts.clear()
 
-    def _end_block(self, info: str | None, span: Span) -> None:
+    def end_block(self) -> Code:
+        """The block of code that was open."""
+        info, span = self._block
         inside = (span[1], span[1])
         if self.lines:
-            inside = self.characters.span(self.lines[0][1], self.lines[-1][2])
+            inside = self.span_of({"start": self.lines[0][1]["start"], "end": self.lines[-1][1]["end"]})
         words = (info or "").split(maxsplit=1)
         language = words[0].lower() if words else ""
         text = "".join([line[0] for line in self.lines])
-        self.code.append(Code("indented" if info is None else "fence", language, text, span, inside))
         self.lines.clear()
-        self.block = None
-
-    def span(self, text: str, where: dict[str, int]) -> None:
-        span = self.characters.span(where["start"], where["end"])
-        if self.opened:
-            self.texts.append(text)
-            self._codes += 1
-        base = self._base
-        found = self._body.find(text, span[0] - base, span[1] - base)
-        start = base + found if found >= 0 else span[0]
-        self.code.append(Code("span", "", text, span, (start, min(start + len(text), span[1]))))
+        return Code("indented" if info is None else "fence", language, text, span, inside)
 
 
 def _level(detail: Any) -> int:

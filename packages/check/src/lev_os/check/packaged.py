@@ -98,8 +98,8 @@ class Packages:
         return found
 
     def about_loose(self, file: File, selection: Selection, locate: Locate) -> list[Diagnostic]:
-        """What is wrong with a flow or constitution that no export names; `./…` in it is of the package around it."""
-        from .packages import read_constitution
+        """What is wrong with a document that no export names; `./…` in it is of the package around it."""
+        from .packages import agent_problems, read_constitution
         from .walk import package_around
 
         root = package_around(str(file.path))
@@ -107,6 +107,8 @@ class Packages:
         with self.resolving():
             if file.kind == "constitution":
                 return of_problems(read_constitution(file, package)[1], file, locate)
+            if file.kind == "declared-agent":
+                return of_problems(agent_problems(file, package, None), file, locate)
             flow, problems = self._parse(file, package, None)
             found = of_problems(problems, file, locate)
             if flow is not None:

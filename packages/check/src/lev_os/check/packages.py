@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lev_os.core import Constitution, Flow, Package
+from lev_os.core.agents.declaration import examine as examine_agent
+from lev_os.core.agents.links import examine_links
 from lev_os.core.constitutional.parse import examine
 from lev_os.core.errors import InvalidInput, LevError, Location, Problem
 from lev_os.core.flowmind.parse import examine as examine_flow
@@ -82,6 +84,9 @@ def read_package(
         problems += wrong
         if flow is not None:
             flows.append(FlowSubject(file, flow, export, wrong))
+    for path, export in found.exports.items():
+        if export.kind == "agent" and (file := files.get(path)) is not None:
+            problems += agent_problems(file, found.package, export.specifier)
     constitutions: dict[Path, Constitution] = {}
     for path in dict.fromkeys(path for path, kind in found.kinds() if kind == "constitution"):
         if (file := files.get(path)) is not None:
@@ -110,6 +115,18 @@ def read_constitution(file: File, package: Package | None) -> tuple[Constitution
         return examine(file.text, package=package, path=str(file.path))
     except Exception as error:
         return None, (reading_failed(str(file.path), error),)
+
+
+def agent_problems(file: File, package: Package | None, specifier: str | None) -> Sequence[Problem]:
+    """What is wrong with an agent's declaration, and with what it refers to; of a package's own constitution, that is
+    told there."""
+    try:
+        declared, problems = examine_agent(file.text, package=package, path=str(file.path), specifier=specifier)
+        if declared is not None:
+            problems = [problem for problem in examine_links(declared)[1] if problem.at.path == str(file.path)]
+    except Exception as error:
+        return (reading_failed(str(file.path), error),)
+    return problems
 
 
 def _targets(exports: tuple[Export, ...]) -> Iterator[tuple[str, Export]]:

@@ -10,14 +10,16 @@ import zlib
 from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import cache
-from importlib import util
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from .applying import said_by
 from .cache import files_below, state
 from .diagnostics import Diagnostic
 from .registry import rules
 from .rule import RULES
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "lev_os.check_rules"
 BROKEN_PLUGIN = "CHK907"
@@ -33,6 +35,8 @@ def load(names: Sequence[str], file: str) -> tuple[Diagnostic, ...]:
 
 def stamp(names: Sequence[str]) -> str:
     """A name for the code of these plugins: it changes when they do. Imports none of them."""
+    from importlib import util
+
     known = _known()
     total = 0
     for name in names:
@@ -48,6 +52,8 @@ def stamp(names: Sequence[str]) -> str:
 
 
 def _known() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
     return {point.name: point for point in entry_points(group=GROUP)}
 
 

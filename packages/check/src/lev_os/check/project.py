@@ -114,6 +114,7 @@ class Project:
     _digest: Callable[[File], bytes] = field(default=lambda file: blake2b(file.text.encode(errors="replace")).digest())
     begun: int = 0
     """When the check began, in nanoseconds: what was written just before may change again unseen."""
+    _is_there: Callable[[str], bool] = field(default=lambda path: False)
     used: dict[str, None] = field(default_factory=dict)
     _made: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -131,10 +132,11 @@ class Project:
 
         A file that the fact cannot be taken from (`InvalidInput`) is left out.
         """
-        for file in self.of_kind(*fact.kinds):
-            value = self.fact(fact, file)
-            if value is not None:
-                yield file, value
+        found: list[tuple[File, T]] | None = self._made.get(fact.name)
+        if found is None:
+            values = ((file, self.fact(fact, file)) for file in self.of_kind(*fact.kinds))
+            found = self._made[fact.name] = [(file, value) for file, value in values if value is not None]
+        return iter(found)
 
     def fact(self, fact: Fact[T], file: File) -> T | None:
         """What one file holds; None when that cannot be taken from it."""
@@ -153,6 +155,19 @@ class Project:
         folders of installed packages are known already.
         """
         self.used.update(dict.fromkeys(os.fspath(path) for path in paths))
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or folder, or something that cannot be looked at; findings rest on that."""
+        self.used[path] = None
+        if self._is_there(path):
+            return True
+        try:
+            os.stat(path)
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return False
+        except OSError:
+            return True
+        return True
 
     def once(self, make: Callable[[Project], T]) -> T:
         """What `make` gives for this project, made once: what several rules share."""

@@ -54,7 +54,10 @@ class Example:
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """One rule. `since` is the version that brought it; `source` where its facts come from, `verified` when that was
-    last looked at (ISO date)."""
+    last looked at (ISO date).
+
+    `hint`, of a rule on files, is an RE2 pattern over a file's bytes: the rule is not asked about a file in which it
+    matches nothing. It may be wider than what the rule looks for, never narrower: see `hints`."""
 
     code: str
     name: str
@@ -68,6 +71,7 @@ class Rule:
     since: str = "0.1.0"
     confidence: Confidence = "high"
     kinds: frozenset[str] = frozenset()
+    hint: str | None = None
     source: str | None = None
     verified: str | None = None
     check: Callable[[Any], Iterable[Finding]] | None = None

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .diagnostics import Diagnostic
+from .hints import Hints
 from .registry import matches, rules, rules_on
 from .rule import Rule, Subject
+from .suppressions import MARK
 
 _OWN = "CHK"
 _MAY_BE_HARD = "CON"
@@ -47,22 +49,27 @@ class Selection:
         return any(code.startswith(_OWN) or _OWN.startswith(code) for code in self.select)
 
     @cached_property
-    def _chosen(self) -> dict[tuple[Subject, str], tuple[Rule, ...]]:
+    def _hints(self) -> dict[str, Hints]:
         return {}
 
-    def on_files(self, kind: str) -> tuple[Rule, ...]:
-        """The rules for files of a kind."""
-        return self.on("file", kind)
+    @cached_property
+    def _chosen(self) -> dict[tuple[Subject, frozenset[str]], tuple[Rule, ...]]:
+        return {}
 
-    def on(self, subject: Subject, kind: str = "") -> tuple[Rule, ...]:
-        """The rules for flows, packages or projects; those that name kinds of files only for one of these."""
-        if (subject, kind) not in self._chosen:
-            self._chosen[subject, kind] = tuple(
-                rule
-                for rule in rules_on(subject)
-                if self.runs(rule.code) and not self._later(rule) and (not kind or not rule.kinds or kind in rule.kinds)
+    def on_files(self, kind: str) -> Hints:
+        """The rules for files of a kind, each for those that it may find something in."""
+        if kind not in self._hints:
+            rules = self.on("file", frozenset({kind}))
+            self._hints[kind] = Hints([rule for rule in rules if not rule.kinds or kind in rule.kinds], MARK)
+        return self._hints[kind]
+
+    def on(self, subject: Subject, kinds: frozenset[str] = frozenset()) -> tuple[Rule, ...]:
+        """The rules for flows, packages or projects; `kinds` are those of a project's files."""
+        if (subject, kinds) not in self._chosen:
+            self._chosen[subject, kinds] = tuple(
+                rule for rule in rules_on(subject, kinds) if self.runs(rule.code) and not self._later(rule)
             )
-        return self._chosen[subject, kind]
+        return self._chosen[subject, kinds]
 
     def _later(self, rule: Rule) -> bool:
         return self.since is not None and _version(rule.since) > _version(self.since, fill=2**31)

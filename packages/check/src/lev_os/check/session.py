@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+import msgspec
 from lev_os.core.errors import InvalidInput, LevError, Location, Problem
 
-from .cache import CachedRun, Store, code_stamp, holds, state
+from .cache import CachedRun, Store, code_stamp, state
 from .configuration import CONFIGURATION, configuration_file, read_configuration
 from .environment import find_environment
 
@@ -44,13 +45,25 @@ def run(request: Request, *, root: str | None = None) -> Report:
     ))  # fmt: skip
     given = (date.today().isoformat(), *map(os.path.abspath, request.paths))
     last = store.last()
-    if last is not None and last.given == given and holds(last.rests_on):
+    if last is not None and last.given != given:
+        last = None
+    changed = frozenset[str]() if last is None else last.changed()
+    if last is not None and not changed:
         return last.report
-    checker = new_checker(request, root, store.cache(), processes=os.cpu_count() or 1)
-    report = checker.check(request.paths)
+    checker = new_checker(request, root, store.cache(), processes=_processes())
+    report = checker.check(request.paths, last=last, changed=changed)
     # What could not be read may become readable without a trace of it in any file's state.
-    store.save(CachedRun(() if report.not_checked else given, checker.rests_on, report), checker.cache)
+    if report.not_checked:
+        run = CachedRun((), checker.rests_on, report, b"")
+    else:
+        run = CachedRun(given, checker.rests_on, report, msgspec.msgpack.encode(checker.walked))
+    store.save(run, checker.cache)
     return report
+
+
+def _processes() -> int:
+    """How many processors we may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _plugins(file: str | None) -> str:

@@ -2,6 +2,7 @@
 
     <!-- lev-ignore CTX301: the example is of version 1 (until 2027-01-01) -->
     # lev-ignore FLW401: the queue is drained elsewhere
+    name: Pdf # lev-ignore CTX401: in a head too
 
 It holds for the line it stands on; alone on its line, for the next one that is not blank; and before anything else in a
 file (its frontmatter aside), for the whole file.
@@ -17,18 +18,19 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from .diagnostics import Diagnostic
+from .patterns import Pattern
 
 if TYPE_CHECKING:
     from .files import File
 
 MARK = "lev-ignore"
 UNUSED, NO_REASON, EXPIRED, MALFORMED, HARD = "CHK902", "CHK903", "CHK904", "CHK905", "CHK906"
-_MARKDOWN = re.compile(r"<!--[ \t]*lev-ignore\b")
-_HASH = re.compile(r"(?:^|(?<=\s))#[ \t]*lev-ignore\b([^\n]*)")
-_CODES = re.compile(r"[\s:]*([A-Z]{3}\d{0,3}(?:[,\s]+[A-Z]{3}\d{0,3})*)[ \t]*(?::(.*))?\Z", re.DOTALL)
-_BLANK = re.compile(r"\s*")
-_UNTIL = re.compile(r"\(until\s+(\d[^)]*)\)", re.IGNORECASE)
-_HASH_KINDS = frozenset({"flow", "constitution", "manifest", "document"})
+_MARKDOWN = Pattern(r"<!--[ \t]*lev-ignore\b")
+_HASH = Pattern(r"(?:^|(?<=\s))#[ \t]*lev-ignore\b([^\n]*)")
+_CODES = Pattern(r"[\s:]*([A-Z]{3}\d{0,3}(?:[,\s]+[A-Z]{3}\d{0,3})*)[ \t]*(?::(.*))?\Z", re.DOTALL)
+_BLANK = Pattern(r"\s*")
+_UNTIL = Pattern(r"\(until\s+(\d[^)]*)\)", re.IGNORECASE)
+_HASH_KINDS = frozenset({"flow", "constitution", "declared-agent", "manifest", "document"})
 
 
 class Suppression(msgspec.Struct, array_like=True, frozen=True):
@@ -44,23 +46,26 @@ class Suppression(msgspec.Struct, array_like=True, frozen=True):
 def suppressions_of(file: File) -> tuple[Suppression, ...]:
     """The suppressions in a file, those in code of a Markdown file left aside."""
     text = file.text
-    if MARK not in text:
-        return ()
     if file.kind in _HASH_KINDS:
         found = [(match.start(), match.end(), match[1]) for match in _HASH.finditer(text)]
     elif file.path.suffix == ".json":
         return ()
     else:
         found = [match for match in _comments(text) if file.markdown.in_html(match[0])]
+        if head := file.markdown.head:
+            in_head = _HASH.finditer(text, *head.span)
+            found = [*((match.start(), match.end(), match[1]) for match in in_head), *found]
     first = _first(file)
     made: list[Suppression] = []
     leading, before = True, 0
     for start, end, said in found:
         (line, column), (end_line, end_column) = file.place(start), file.place(end)
-        leading = leading and not text[first:start].strip()
-        blank = not leading and line != before and not text[start - column + 1 : start].strip()
-        target = 0 if leading else _next_line(text, end, end_line, line) if blank else line
-        first, before = end, end_line
+        if start >= first:
+            leading = leading and not text[first:start].strip()
+        whole = leading and start >= first
+        blank = not whole and line != before and not text[start - column + 1 : start].strip()
+        target = 0 if whole else _next_line(text, end, end_line, line) if blank else line
+        first, before = max(first, end), end_line
         codes, reason, until = _read(said)
         made.append(Suppression(codes, reason, until, target, (line, column, end_line, end_column)))
     return tuple(made)

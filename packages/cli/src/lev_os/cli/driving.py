@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
-import inspect
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from lev_os.core.errors import LevError
+from lev_os.core.packaging.deps import deps_of
 
 from . import interrupts
 from .catalog import export_of, make_importable
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from lev_os.core.flowmind import Flow
     from lev_os.core.flowmind.link import LinkedFlow
     from lev_os.core.llm_runtime import ModelClient
-    from lev_os.core.packaging import Package
 
     OnEvent = Callable[[Event], None]
 
@@ -69,39 +67,6 @@ def read_value(given: str, option: str) -> Any:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as problem:
         raise UsageProblem(f"{source} is not JSON: {problem}", help=f"{option} takes JSON, @file or -") from None
-
-
-@contextlib.contextmanager
-def deps_of(package: Package | None) -> Iterator[Any]:
-    """What `deps` in the package's lev.toml makes, closed at the end when it is a context manager."""
-    reference = None if package is None else package.manifest.deps
-    if reference is None:
-        yield None
-        return
-    made = _make(reference)
-    if hasattr(made, "__enter__"):
-        with made as deps:
-            yield deps
-    else:
-        yield made
-
-
-def _make(reference: str) -> Any:
-    module_name, _, attribute = reference.partition(":")
-    try:
-        maker = getattr(importlib.import_module(module_name), attribute)
-        is_async = inspect.iscoroutinefunction(maker)
-        made = None if is_async else maker() if callable(maker) else maker
-    except LevError:
-        raise
-    except Exception as problem:
-        raise UsageProblem(
-            f"deps = {reference!r} of lev.toml failed: {type(problem).__name__}: {problem}",
-            help="it names a function of the package that takes no arguments and returns what tools get as ctx.deps",
-        ) from problem
-    if is_async:
-        raise UsageProblem(f"deps = {reference!r} is async", help="make it a plain function or a context manager")
-    return made
 
 
 @dataclass(frozen=True, slots=True)

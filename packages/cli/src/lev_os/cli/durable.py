@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
+from lev_os.core.packaging.deps import deps_of
 
 from . import interrupts
 from .catalog import make_importable
-from .driving import ModelChoice, deps_of
+from .driving import ModelChoice
 from .errors import STATUS_CODES, Interrupted, UsageProblem
 from .output import note, print_json, print_line
 

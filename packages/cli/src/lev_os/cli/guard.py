@@ -6,7 +6,6 @@ import errno
 import os
 import sys
 import time
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -95,6 +94,8 @@ def _tell(report: Report, code: int, as_json: bool) -> int:
 
 def _crash(problem: Exception, args: Sequence[str]) -> Report:
     """Keep the traceback where a maintainer can ask for it, and say where that is."""
+    import traceback
+
     text = "".join(traceback.format_exception(problem))
     name = f"crash-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
     summary = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -60,6 +59,8 @@ def columns(rows: Iterable[Sequence[str]], *, head: Sequence[str] | None = None)
         table.insert(0, tuple(head))
     if not table:
         return []
+    import shutil
+
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]) - 1)]
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     lines = []

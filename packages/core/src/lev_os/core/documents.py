@@ -101,6 +101,10 @@ class Positions(Mapping[Path, tuple[int, int]]):
 
 def read_yaml(text: str | bytes, *, path: str | None = None) -> Document:
     """Parse one YAML document (at most 10 MB, 100 levels); raises `InvalidInput` with every problem found."""
+    from ._flat_yaml import read_flat
+
+    if isinstance(text, str) and (flat := read_flat(text, path)) is not None:
+        return flat
     from ._yaml import read
 
     return read(text, path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-FORMATS: Final = ("flow", "lev.toml", "constitution", "context")
+FORMATS: Final = ("flow", "lev.toml", "constitution", "context", "agent")
 """The formats, by the names that `lev schema` takes; `context` is the frontmatter of a context."""
 
 
@@ -27,4 +27,8 @@ def schema(name: str) -> dict[str, Any]:
             from .contexts import frontmatter_schema
 
             return frontmatter_schema()
+        case "agent":
+            from .agents import agent_schema
+
+            return agent_schema()
     raise KeyError(name)

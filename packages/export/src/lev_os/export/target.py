@@ -16,7 +16,7 @@ from lev_os.core.errors import LevError
 if TYPE_CHECKING:
     from lev_os.core import Package
 
-__all__ = ["TARGETS", "Lost", "Rendered", "Target", "target_named"]
+__all__ = ["TARGETS", "Lost", "Pointer", "Rendered", "Target", "target_named"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,28 +28,50 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Pointer:
+    """A line for those who work on files that match one of `globs`; which folder it goes to depends on the tree."""
+
+    globs: tuple[str, ...]
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rendered:
     """What a target wants to be there.
 
-    `files` are whole files, by their path (POSIX, relative to the output folder). `blocks` are texts that stand between
-    markers in files that otherwise belong to people. `lost` says what the target could not express.
+    `files` are whole files, by their path (POSIX, relative to the output folder); those of `executable` may be run.
+    `blocks` are texts that stand between markers in files that otherwise belong to people. `pointers` are lines of such
+    blocks, in the AGENTS.md nearest to what they are about. `lost` says what the target could not express.
     """
 
     files: Mapping[str, bytes] = field(default_factory=dict)
     blocks: Mapping[str, str] = field(default_factory=dict)
     lost: tuple[Lost, ...] = ()
+    executable: frozenset[str] = frozenset()
+    pointers: tuple[Pointer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One kind of host. `description` is a line for `lev export --help`."""
+    """One kind of host. `description` is a line for `lev export --list`."""
 
     name: str
     description: str
     render: Callable[[Sequence[Package]], Rendered]
 
 
-TARGETS: Mapping[str, str] = {}
+TARGETS: Mapping[str, str] = {
+    "skills": "targets.skills",
+    "agents-md": "targets.agents_md",
+    "agent-plugin": "targets.agent_plugin",
+    "claude-plugin": "targets.claude_plugin",
+    "mcp-server": "targets.mcp_server",
+    "llms-txt": "targets.llms_txt",
+    "well-known": "targets.well_known",
+    "openai-tools": "targets.openai_tools",
+    "anthropic-tools": "targets.anthropic_tools",
+    "npm": "npm",
+}
 """Targets by name: the module of this package whose `TARGET` it is, imported when it is asked for."""
 
 

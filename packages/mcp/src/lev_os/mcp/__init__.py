@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .listen import Listen, read_token
+from lev_os.core.listening import Listen, read_token
 
 if TYPE_CHECKING:
     from .desk import Desk
+    from .driving import Lent
     from .server import build_server, serve
 
-__all__ = ["Desk", "Listen", "build_server", "read_token", "serve"]
+__all__ = ["Desk", "Lent", "Listen", "build_server", "read_token", "serve"]
 
 
 def __getattr__(name: str) -> Any:
@@ -21,6 +22,10 @@ def __getattr__(name: str) -> Any:
         from .desk import Desk
 
         return Desk
+    if name == "Lent":
+        from .driving import Lent
+
+        return Lent
     if name in __all__:
         from . import server
 

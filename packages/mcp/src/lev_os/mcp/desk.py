@@ -25,7 +25,7 @@ from . import leases, replies
 from .arguments import MISSING, oversized
 from .catalog import Catalog, Offered, nearest
 from .direct import direct_flow
-from .driving import Driver
+from .driving import Driver, Lent
 from .leases import Lease
 from .replies import Reply, call
 from .tokens import Mint, State, Ticket, is_run_name
@@ -34,12 +34,12 @@ from .tokens import Mint, State, Ticket, is_run_name
 class Desk:
     """Starts and drives runs of the catalog's flows; journals lie in `root`/.lev/runs. Every method gives a reply."""
 
-    def __init__(self, catalog: Catalog, root: Path) -> None:
+    def __init__(self, catalog: Catalog, root: Path, lent: Lent | None = None) -> None:
         self._catalog = catalog
         self._runs = runs_folder(root)
         secret = token_secret(root)
         self._mint = Mint(secret)
-        self._driver = Driver(self._runs, secret)
+        self._driver = Driver(self._runs, secret, lent or Lent())
 
     def close(self) -> None:
         """Let go of what the packages' tools work with."""

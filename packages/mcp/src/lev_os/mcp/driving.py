@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,12 +34,21 @@ WATCHER: ContextVar[Callable[[Event], None] | None] = ContextVar("watcher", defa
 """Hears what happens in the runs of the call that is being served."""
 
 
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """What runs get from whoever serves: the scope of all, and what makes `deps` for packages that make none."""
+
+    scope: Mapping[str, str] = field(default_factory=dict)
+    deps: Callable[[], Any] | None = None
+
+
 class Driver:
     """Starts and opens runs in one folder. Dependencies of packages are made once and live as long as it does."""
 
-    def __init__(self, runs: Path, secret: bytes) -> None:
+    def __init__(self, runs: Path, secret: bytes, lent: Lent) -> None:
         self.runs = runs
         self._secret = secret
+        self._lent = lent
         self._deps: dict[str, Any] = {}
         self._lasting = ExitStack()
 
@@ -57,6 +67,7 @@ class Driver:
             secret=self._secret,
             package=package,
             deps=self._deps_of(package),
+            scope=self._lent.scope,
             judge=self._judge,
             on_event=WATCHER.get(),
         )
@@ -74,6 +85,7 @@ class Driver:
                     secret=self._secret,
                     package=package,
                     deps=self._deps_of(package),
+                    scope=self._lent.scope,
                     judge=self._judge,
                     on_event=WATCHER.get(),
                 )
@@ -90,20 +102,28 @@ class Driver:
         return open_judge()
 
     def _deps_of(self, package: Package) -> Any:
-        """What `deps` in the package's lev.toml makes: an object, or a context manager that is entered."""
+        """What `deps` in the package's lev.toml makes, or what is lent to packages that make nothing.
+
+        An object, or a context manager that is entered.
+        """
         reference = package.manifest.deps
         if reference is None:
-            return None
+            return self._borrowed
         if package.name not in self._deps:
             from lev_os.core.packaging.package import import_object
 
             make = import_object(reference, f"deps of {package.name}", package.root)
             try:
-                made = make()
-                if hasattr(made, "__enter__") and hasattr(made, "__exit__"):
-                    made = self._lasting.enter_context(made)
+                made = self._entered(make())
             except Exception as error:
                 reason = f"{reference} of {package.name} failed: {type(error).__name__}: {error}"
                 raise LevError(reason, help="it takes no arguments and returns what tools get as ctx.deps") from error
             self._deps[package.name] = made
         return self._deps[package.name]
+
+    @cached_property
+    def _borrowed(self) -> Any:
+        return None if self._lent.deps is None else self._entered(self._lent.deps())
+
+    def _entered(self, made: Any) -> Any:
+        return self._lasting.enter_context(made) if hasattr(made, "__enter__") and hasattr(made, "__exit__") else made

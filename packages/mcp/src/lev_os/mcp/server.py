@@ -13,6 +13,7 @@ from typing import Any
 
 import mcp_types as wire
 from lev_os.core.errors import LevError
+from lev_os.core.listening import Listen
 
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.server import Server
@@ -23,8 +24,8 @@ from .annotations import hints
 from .arguments import FLOW_CALLS, read_arguments
 from .catalog import Catalog, Offered, nearest
 from .desk import Desk, summary
+from .driving import Lent
 from .hosted import Hosted, undo
-from .listen import Listen
 from .progress import watched
 from .reading import Reading
 from .refusals import Refusing
@@ -41,15 +42,16 @@ def serve(
     all_tools: bool = False,
     tools: tuple[str, ...] | None = None,
     http: Listen | None = None,
+    lent: Lent | None = None,
 ) -> None:
     """Serve packages (import names or folders): over stdin and stdout until the host closes them, or over HTTP.
 
     `root` is the project whose `.lev` folder keeps runs and secret. At most eight tools are exported, the flow
-    tools among them, unless `all_tools` is set or `tools` names them. Raises `LevError` before the first message
-    when a package or a tool cannot be used.
+    tools among them, unless `all_tools` is set or `tools` names them. `lent` is what every run gets. Raises
+    `LevError` before the first message when a package or a tool cannot be used.
     """
     catalog = Catalog.load(packages, only=tools, every=all_tools)
-    desk = Desk(catalog, Path(root))
+    desk = Desk(catalog, Path(root), lent)
     server = build_server(catalog, desk)
 
     async def over_stdio() -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .assembly import Assembly as Assembly
     from .assembly import Plan as Plan
     from .assembly import Receipt as Receipt
+    from .backends.hybrid.model import Hybrid as Hybrid
+    from .backends.hybrid.model import Member as Member
     from .consolidation import Consolidation as Consolidation
     from .consolidation import Policy as Policy
     from .errors import Conflict as Conflict
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
     from .errors import Unsupported as Unsupported
     from .manager import MemoryManager as MemoryManager
     from .types import Change as Change
+    from .types import Contribution as Contribution
     from .types import Filter as Filter
     from .types import Hit as Hit
+    from .types import Hits as Hits
     from .types import MemoryType as MemoryType
     from .types import Page as Page
     from .types import Record as Record
@@ -40,8 +44,12 @@ _HOMES = {
     "Conflict": "errors",
     "Consolidation": "consolidation",
     "Policy": "consolidation",
+    "Contribution": "types",
     "Filter": "types",
     "Hit": "types",
+    "Hits": "types",
+    "Hybrid": "backends.hybrid.model",
+    "Member": "backends.hybrid.model",
     "MemoryManager": "manager",
     "MemoryType": "types",
     "NotRemembered": "errors",

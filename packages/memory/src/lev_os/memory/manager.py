@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -27,10 +28,11 @@ from .transfer import (
     placed,
     to_line,
 )
-from .types import ANY, Change, Filter, Hit, Moment, Operation, Page, Probe, Record, Scope, Stats, utc
+from .types import ANY, Change, Filter, Hits, Moment, Operation, Page, Probe, Record, Scope, Stats, utc
 
 if TYPE_CHECKING:
     from .assembly import Assembly, Plan
+    from .backends.hybrid.model import Hybrid
     from .consolidation import Consolidation, Extract, Policy
     from .sync import SyncMemory
 
@@ -50,13 +52,14 @@ class MemoryManager:
         self.backend = backend
         self._indexer = indexer
         self._clock = clock or (lambda: datetime.now(UTC))
+        self._latest = datetime.min.replace(tzinfo=UTC)
 
     @classmethod
     @contextlib.asynccontextmanager
     async def open(
-        cls, url: str, *, embedder: EmbedderChoice = "static", clock: Callable[[], datetime] | None = None
+        cls, url: str | Hybrid, *, embedder: EmbedderChoice = "static", clock: Callable[[], datetime] | None = None
     ) -> AsyncIterator[MemoryManager]:
-        """Open the memory that a URL names (`sqlite:///memory.db`, `memory://`) and close it at the end.
+        """Open the memory that a URL (`sqlite:///memory.db`, `memory://`) or a `Hybrid` names, and close it at the end.
 
         `embedder` makes search understand meaning: `static` (fast, needs nothing), `minilm` (better, an extra), a
         name of Pydantic AI's, an `Embedder`, or None for words alone. After a change of embedder, vectors are made
@@ -78,7 +81,7 @@ class MemoryManager:
 
     @classmethod
     def open_sync(
-        cls, url: str, *, embedder: EmbedderChoice = "static", clock: Callable[[], datetime] | None = None
+        cls, url: str | Hybrid, *, embedder: EmbedderChoice = "static", clock: Callable[[], datetime] | None = None
     ) -> SyncMemory:
         """The same without `await`: a context manager whose methods block."""
         from .sync import SyncMemory
@@ -102,7 +105,7 @@ class MemoryManager:
         retracted or superseded and is said again becomes a new record.
         """
         given = await self._traced([self._placed(record, scope) for record in records], scope)
-        at = self._clock()
+        at = self._now()
         changes = [
             Change(op="put", id=id, scope=scope_of(record, scope), at=at, record=record)
             for id, record in zip(new_ids(len(given)), given, strict=True)
@@ -132,7 +135,10 @@ class MemoryManager:
         limit: int = 100,
     ) -> Page:
         """Records that pass a filter, in the order of recording; `Page.cursor` leads to the next page."""
-        return await self.backend.query(scope, where, self._moment(as_of, known_at), cursor, limit)
+        page = await self.backend.query(scope, where, self._moment(as_of, known_at), cursor, limit)
+        if self._was_behind(page.records):
+            page = await self.backend.query(scope, where, self._moment(as_of, known_at), cursor, limit)
+        return page
 
     async def search(
         self,
@@ -145,12 +151,14 @@ class MemoryManager:
         known_at: datetime | None = None,
         now: datetime | None = None,
         explain: bool = False,
-    ) -> list[Hit]:
+    ) -> Hits:
         """The `k` records that answer a question best, best first.
 
         Only records that are in the scope, pass the filter and hold at the moment are looked at. Expressions such as
         "last week" or "in May 2023" are understood from `now`.
         """
+        if k <= 0:
+            return Hits()
         moment = self._moment(as_of, known_at, now)
         probe = Probe(
             text=text,
@@ -161,7 +169,11 @@ class MemoryManager:
             period=period_in(text, moment.now),
             explain=explain,
         )
-        return list(await self.backend.search(scope, probe)) if k > 0 else []
+        found = await self.backend.search(scope, probe)
+        if now is None and self._was_behind(hit.record for hit in found):
+            moment = self._moment(as_of, known_at)
+            found = await self.backend.search(scope, msgspec.structs.replace(probe, moment=moment))
+        return found if isinstance(found, Hits) else Hits(found)
 
     async def assemble(
         self,
@@ -178,7 +190,7 @@ class MemoryManager:
         """The context for a question within a budget of o200k tokens, with a receipt; see `lev_os.memory.assembly`."""
         from .assembly import Plan, assemble
 
-        now = utc(now or self._clock())
+        now = utc(now or self._now())
         plan = plan or Plan()
         return await assemble(
             self, text, scope=scope, budget=budget, plan=plan, now=now, where=where, as_of=as_of, known_at=known_at
@@ -191,7 +203,7 @@ class MemoryManager:
         `Conflict` when it is no longer current.
         """
         old = await self._current(id, scope)
-        at = self._clock()
+        at = self._now()
         (record,) = await self._traced([self._placed(new, scope)], scope)
         ends = max(record.valid_from or at, old.begins or at)
         (fresh,) = new_ids(1)
@@ -207,7 +219,7 @@ class MemoryManager:
     ) -> None:
         """Let one record be superseded by another that is there already, from a time (or now) on."""
         old, new = await self._current(id, scope), await self._current(by, scope)
-        now = self._clock()
+        now = self._now()
         change = self._change("supersede", old, scope, now, reason)
         ends = max(at or now, old.begins or now)
         await self.backend.append(scope, [msgspec.structs.replace(change, by=new.id, valid_to=ends)])
@@ -224,7 +236,7 @@ class MemoryManager:
         """Tidy the scope, or show what would be done; see `lev_os.memory.consolidation`. `extract` is a model's."""
         from .consolidation import Policy, consolidate
 
-        now = utc(now or self._clock())
+        now = utc(now or self._now())
         return await consolidate(
             self, scope=scope, policy=policy or Policy(), extract=extract, dry_run=dry_run, now=now
         )
@@ -232,13 +244,13 @@ class MemoryManager:
     async def retract(self, id: str, *, scope: Scope, reason: str | None = None) -> None:
         """Take back a record that should not be believed; `restore` undoes it. Raises `NotRemembered`."""
         old = await self._current(id, scope)
-        await self.backend.append(scope, [self._change("retract", old, scope, self._clock(), reason)])
+        await self.backend.append(scope, [self._change("retract", old, scope, self._now(), reason)])
 
     async def restore(self, id: str, *, scope: Scope, reason: str | None = None) -> None:
         """Undo that a record was retracted or superseded. Raises `NotRemembered`."""
         require(self.backend, "restore", "restore records")
         old = await self._current(id, scope)
-        await self.backend.append(scope, [self._change("restore", old, scope, self._clock(), reason)])
+        await self.backend.append(scope, [self._change("restore", old, scope, self._now(), reason)])
 
     async def erase(self, which: str | Sequence[str] | Filter, *, scope: Scope) -> list[str]:
         """Destroy records for good, by id or by filter (everything it matches, retracted or not); the ids that went.
@@ -249,11 +261,16 @@ class MemoryManager:
         require(self.backend, "erase", "erase without a trace")
         if isinstance(which, Filter):
             everything = msgspec.structs.replace(which, retired=True)
-            gone: list[str] = []
-            while page := (await self.query(everything, scope=scope, limit=_PAGE)).records:
-                gone += await self.backend.erase(scope, [record.id for record in page], self._clock())
-            return gone
-        return list(await self.backend.erase(scope, [which] if isinstance(which, str) else which, self._clock()))
+            ids: list[str] = []
+            cursor: int | None = None
+            while True:
+                page = await self.query(everything, scope=scope, cursor=cursor, limit=_PAGE)
+                ids += [record.id for record in page.records]
+                if (cursor := page.cursor) is None:
+                    break
+        else:
+            ids = [which] if isinstance(which, str) else list(which)
+        return list(await self.backend.erase(scope, ids, self._now())) if ids else []
 
     async def history(self, id: str, *, scope: Scope) -> list[Change]:
         """Everything that happened to a record, in order. Of an erased one only its erasure is left."""
@@ -278,6 +295,18 @@ class MemoryManager:
         """
         pages = pages_of(from_lines(lines, path=path))
         return sum([await self.take_in(page, scope=scope) for page in pages])
+
+    async def export_markdown(self, folder: str | Path, *, scope: Scope) -> int:
+        """Write everything in the scope with its whole history into an empty folder, a file a record; how many."""
+        from .markdown import write_folder
+
+        return await write_folder(export_pages(self.backend, scope), Path(folder))
+
+    async def import_markdown(self, folder: str | Path, *, scope: Scope) -> int:
+        """Take in the files of an `export_markdown`, as `import_` does lines; how many changes were new."""
+        from .markdown import read_folder
+
+        return sum([await self.take_in(page, scope=scope) for page in pages_of(read_folder(Path(folder)))])
 
     async def take_in(self, changes: Sequence[Change], *, scope: Scope) -> int:
         """Take in changes of another memory, as `import_` does."""
@@ -316,7 +345,18 @@ class MemoryManager:
             require(self.backend, "as_of", "tell what was true at a time")
         if known_at is not None:
             require(self.backend, "known_at", "tell what was known at a time")
-        return Moment(now=now or self._clock(), as_of=as_of, known_at=known_at)
+        return Moment(now=now or self._now(), as_of=as_of, known_at=known_at)
+
+    def _now(self) -> datetime:
+        """What the clock says, but never less than before: a clock may be set back."""
+        self._latest = max(self._latest, utc(self._clock()))
+        return self._latest
+
+    def _was_behind(self, records: Iterable[Record]) -> bool:
+        """Whether something was recorded later than now: then it is at least as late as that."""
+        latest = max((record.recorded_at for record in records if record.recorded_at is not None), default=self._latest)
+        behind, self._latest = latest > self._latest, max(latest, self._latest)
+        return behind
 
     def _change(self, op: Operation, old: Record, scope: Scope, at: datetime, reason: str | None) -> Change:
         return Change(op=op, id=old.id, scope=scope, at=at, reason=reason, expects=old.version)
@@ -325,6 +365,7 @@ class MemoryManager:
         found = (await self.backend.get(scope, [id], None)).get(id)
         if found is None:
             raise NotRemembered(id)
+        self._was_behind([found])
         return found
 
     @staticmethod

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iter
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -19,7 +20,7 @@ from .backends import Capability
 from .consolidation import Consolidation, Extract, Policy
 from .manager import MemoryManager
 from .transfer import Migrated, from_lines, pages_of
-from .types import ANY, Change, Filter, Hit, Page, Record, Scope, Stats
+from .types import ANY, Change, Filter, Hits, Page, Record, Scope, Stats
 
 T = TypeVar("T")
 
@@ -81,7 +82,7 @@ class SyncMemory:
         known_at: datetime | None = None,
         now: datetime | None = None,
         explain: bool = False,
-    ) -> list[Hit]:
+    ) -> Hits:
         return self._run(
             self._memory.search(
                 text, scope=scope, k=k, where=where, as_of=as_of, known_at=known_at, now=now, explain=explain
@@ -150,6 +151,12 @@ class SyncMemory:
         pages = pages_of(from_lines(lines, path=path))
         return sum(self.take_in(page, scope=scope) for page in pages)
 
+    def export_markdown(self, folder: str | Path, *, scope: Scope) -> int:
+        return self._run(self._memory.export_markdown(folder, scope=scope))
+
+    def import_markdown(self, folder: str | Path, *, scope: Scope) -> int:
+        return self._run(self._memory.import_markdown(folder, scope=scope))
+
     def take_in(self, changes: Sequence[Change], *, scope: Scope) -> int:
         return self._run(self._memory.take_in(changes, scope=scope))
 
@@ -164,6 +171,10 @@ class SyncMemory:
 
     def settle(self) -> None:
         self._run(self._memory.settle())
+
+    async def run(self, work: Callable[[MemoryManager], Coroutine[Any, Any, T]]) -> T:
+        """Do something with the memory from another event loop than its own."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work(self._memory), self._loop))
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()

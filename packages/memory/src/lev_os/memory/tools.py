@@ -1,7 +1,8 @@
 """Memory as tools for flows and agents: `lev_os.memory/tools/remember` and `lev_os.memory/tools/recall`.
 
-The memory comes from `ctx.deps` (a `MemoryManager`, or something that holds one as `memory`) and the scope from
-`ctx.scope`, whose keys are the fields of `Scope`. Neither is a parameter, so no model can choose whose memory is meant.
+The memory comes from `ctx.deps` (what `MemoryManager.open` or `open_sync` gave, or something that holds it as
+`memory`) and the scope from `ctx.scope`, whose keys are the fields of `Scope`. Neither is a parameter, so no model can
+choose whose memory is meant.
 What `recall` answers counts as untrusted, because anybody's words may be in it; and what a model remembers is quoted
 as data when a context is assembled, because anybody may have told it to. A program that knows better puts records
 itself.
@@ -9,15 +10,19 @@ itself.
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from collections.abc import Callable, Coroutine
+from typing import Any, Literal, TypedDict, TypeVar
 
 import msgspec
 from lev_os.core import LevError, ToolContext, tool
 
 from .manager import MemoryManager
+from .sync import SyncMemory
 from .types import Filter, Record, Scope
 
 __all__ = ["recall", "remember"]
+
+T = TypeVar("T")
 
 TRUST = 0.4
 """Of what is remembered through the tool: below what an assembly takes for its own words."""
@@ -56,17 +61,9 @@ async def remember(
         subject: Whom or what a fact is about; together with `predicate` it has one current value.
         predicate: What the fact says about its subject, in one or two words.
     """
-    memory, scope = _memory(ctx), _scope(ctx)
+    scope = _scope(ctx)
     record = Record(type=type, text=text, subject=subject, predicate=predicate, trust=TRUST)
-    if subject is not None and predicate is not None:
-        where = Filter(types=(type,), subject=subject, predicate=predicate)
-        for old in reversed((await memory.query(where, scope=scope)).records):
-            if old.text == text:
-                return {"id": old.id}
-            if old.trust <= TRUST:
-                return {"id": await memory.supersede(old.id, record, scope=scope, reason="said anew")}
-    (id,) = await memory.put([record], scope=scope)
-    return {"id": id}
+    return {"id": await _with(ctx, lambda memory: _remember(memory, record, scope))}
 
 
 @tool(effects={"reads_private", "ingests_untrusted"}, idempotent=True)
@@ -77,7 +74,8 @@ async def recall(ctx: ToolContext[Any], question: str, count: int = 5) -> list[R
         question: What to look for, in plain words; expressions such as "last week" are understood.
         count: How many records at most, 1 to 50.
     """
-    hits = await _memory(ctx).search(question, scope=_scope(ctx), k=max(1, min(count, 50)))
+    scope, k = _scope(ctx), max(1, min(count, 50))
+    hits = await _with(ctx, lambda memory: memory.search(question, scope=scope, k=k))
     return [
         {
             "id": hit.record.id,
@@ -90,10 +88,26 @@ async def recall(ctx: ToolContext[Any], question: str, count: int = 5) -> list[R
     ]
 
 
-def _memory(ctx: ToolContext[Any]) -> MemoryManager:
+async def _remember(memory: MemoryManager, record: Record, scope: Scope) -> str:
+    """Put it, in the place of what the same tool said of the same fact."""
+    if record.subject is not None and record.predicate is not None:
+        where = Filter(types=(record.type,), subject=record.subject, predicate=record.predicate)
+        for old in reversed((await memory.query(where, scope=scope)).records):
+            if old.text == record.text:
+                return old.id
+            if old.trust <= TRUST:
+                return await memory.supersede(old.id, record, scope=scope, reason="said anew")
+    (id,) = await memory.put([record], scope=scope)
+    return id
+
+
+async def _with(ctx: ToolContext[Any], work: Callable[[MemoryManager], Coroutine[Any, Any, T]]) -> T:
+    """Do something with the run's memory, on the loop that it was opened on."""
     for held in (ctx.deps, getattr(ctx.deps, "memory", None)):
         if isinstance(held, MemoryManager):
-            return held
+            return await work(held)
+        if isinstance(held, SyncMemory):
+            return await held.run(work)
     help = "pass deps=memory to `run`, or let `deps` of lev.toml make something that holds it as `memory`"
     raise LevError("these tools need an open memory, and the run has none", help=help)
 

@@ -8,7 +8,7 @@ can answer both. Times are UTC; a naive datetime is taken for UTC.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Any, Literal, get_args
@@ -212,6 +212,26 @@ class Hit(msgspec.Struct, frozen=True):
     record: Record
     score: float
     parts: Mapping[str, float] = {}
+
+
+class Contribution(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one of several backends had to say to a search: how many of the hits are its own, and in what time.
+
+    `missed` says why it had nothing to say: it is down, was late, or cannot do what was asked.
+    """
+
+    backend: str
+    found: int = 0
+    seconds: float = 0.0
+    missed: str | None = None
+
+
+class Hits(list[Hit]):
+    """Hits, best first. `backends` tells what each backend of a hybrid memory contributed or missed."""
+
+    def __init__(self, hits: Iterable[Hit] = (), backends: Sequence[Contribution] = ()) -> None:
+        super().__init__(hits)
+        self.backends = tuple(backends)
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import msgspec
 
-_FOLDER = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)\.dist-info\Z")
-_PROJECT_NAME = re.compile(r'^\[project\][^\[]*?^name\s*=\s*["\']([^"\']+)["\']', re.MULTILINE | re.DOTALL)
+from ..patterns import Pattern
+
+_FOLDER = Pattern(r"(?P<name>[^-]+)-(?P<version>[^-]+)\.dist-info\Z")
+_PROJECT_NAME = Pattern(r'^\[project\][^\[]*?^name\s*=\s*["\']([^"\']+)["\']', re.MULTILINE | re.DOTALL)
 
 
 class Distribution(msgspec.Struct, frozen=True):

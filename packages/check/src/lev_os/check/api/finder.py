@@ -55,7 +55,7 @@ class Finder:
         return {name: folder for path in self.paths for name, folder in _editable(path, self._names(path))}
 
     @cached_property
-    def _tops(self) -> frozenset[str]:
+    def tops(self) -> frozenset[str]:
         """Every name that a top package or module might have."""
         names = (name.partition(".")[0] for folder in self._search for name in self._names(folder))
         return frozenset(names) | self._mapped.keys()
@@ -70,7 +70,7 @@ class Finder:
         """Whether a top name is a package that is installed, or the project's own, and no part of Python."""
         known = self._installed.get(name)
         if known is None:
-            source = self.find(name) if name in self._tops and not self.is_standard(name) else None
+            source = self.find(name) if name in self.tops and not self.is_standard(name) else None
             known = self._installed[name] = source is not None and source.is_package
         return known
 

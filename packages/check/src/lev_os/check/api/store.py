@@ -1,7 +1,8 @@
 """Summaries of modules, remembered on disk: one file for each top-level package, read and written once a run.
 
-An entry counts as long as its source has the time and size that it had, so an upgrade, an edit in an editable install
-and a switch of environments need nothing else. Whatever cannot be read is read from the source again.
+An entry counts as long as its source has the state that it had (`cache.state`: its times, its size, and which file it
+is), so an upgrade, an edit in an editable install, a file put back with its old time and a switch of environments need
+nothing else. Whatever cannot be read is read from the source again, and what is gone is forgotten.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import time
 from dataclasses import dataclass, field
 
 import msgspec
 from lev_os.core.caches import cache_folder, replace_cache
 
-from ..cache import code_stamp
+from ..cache import code_stamp, settled
+from ..reading import state_of
 from .shapes import Module
 from .summary import summarise
 
@@ -22,8 +25,7 @@ _MAX_SOURCE = 8 * 1024 * 1024
 
 
 class _Entry(msgspec.Struct, array_like=True):
-    time: int
-    size: int
+    state: int
     module: msgspec.Raw
 
 
@@ -52,14 +54,15 @@ class Store:
         file = self._file(name, path)
         entries = self._entries(file)
         entry = entries.get(path)
-        if entry is not None and entry.time == stat.st_mtime_ns and entry.size == stat.st_size:
+        if entry is not None and entry.state == state_of(stat):
             try:
                 return msgspec.msgpack.decode(entry.module, type=Module)
             except msgspec.MsgspecError:
                 pass
+        now = settled(stat, time.time_ns())
         module = _read(name, path, stat.st_size, is_package=is_package)
         if module is not None:
-            entries[path] = _Entry(stat.st_mtime_ns, stat.st_size, msgspec.Raw(msgspec.msgpack.encode(module)))
+            entries[path] = _Entry(now, msgspec.Raw(msgspec.msgpack.encode(module)))
             self._changed.add(file)
         return module
 
@@ -67,7 +70,8 @@ class Store:
         """Write what is new."""
         if self.folder is not None:
             for file in self._changed:
-                cache = _Cache(self.code, sys.version_info[:2], self._caches[file])
+                entries = {path: entry for path, entry in self._caches[file].items() if os.path.exists(path)}
+                cache = _Cache(self.code, sys.version_info[:2], entries)
                 replace_cache(file, msgspec.msgpack.encode(cache))
         self._changed.clear()
 

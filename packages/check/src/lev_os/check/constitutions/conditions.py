@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_TOKEN = re.compile(r"""(?:[rR])?(?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|&&|\|\||[()\[\]{}?]|.""", re.DOTALL)
+_TOKEN = re.compile(
+    r"""(?:[rR])?(?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|&&|\|\||[()\[\]{}?]|[^()\[\]{}?&|"'rR]+|.""", re.DOTALL
+)
 _PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 _COMPARED = re.compile(r"([A-Za-z_][\w.]*)\s*(==|!=)\s*(true|false)", re.ASCII)
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
@@ -60,6 +62,8 @@ def _whole(source: str) -> bool:
 
 def _split(source: str, operator: str) -> list[str]:
     """The operands of an operator that stands outside all brackets; the source alone if there is a `?` as well."""
+    if operator not in source:
+        return [source]
     parts, depth, begin = [], 0, 0
     for match in _TOKEN.finditer(source):
         token = match[0]

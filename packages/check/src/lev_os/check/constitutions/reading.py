@@ -10,6 +10,12 @@ from .states import CLEAN, Mark, Names
 from .symbols import Symbol, Symbols
 
 
+def path_of(source: str) -> str | None:
+    """A name, or a name and a field of it, when an expression is no more than a way to a value; else None."""
+    plain = source.replace(".", "").replace("_", "").isalnum()
+    return ".".join(source.split(".")[:2]) if plain else None
+
+
 class Reader:
     """Reads values where some names are known; `symbols` are those of the whole walk."""
 
@@ -52,7 +58,8 @@ class Reader:
         """The labels of all that a value, template or expression refers to."""
         match value:
             case Expr():
-                return CLEAN.also(*(names.mark(name, value.source) for name in value.names))
+                path = path_of(value.source)
+                return CLEAN.also(*(names.mark(name, path) for name in value.names))
             case Template(parts=parts):
                 return CLEAN.also(*(self.mark(part, names) for part in parts if isinstance(part, Expr)))
             case Mapping():

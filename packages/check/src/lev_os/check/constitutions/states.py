@@ -25,6 +25,9 @@ class Mark(NamedTuple):
 
     def also(self, *others: Mark) -> Mark:
         """The label of what is made of all of these."""
+        others = tuple(other for other in others if other.may)
+        if not others:
+            return self
         return Mark(self.may.union(*(o.may for o in others)), self.must.union(*(o.must for o in others)))
 
     def either(self, other: Mark) -> Mark:
@@ -36,6 +39,10 @@ class Mark(NamedTuple):
 
 
 CLEAN = Mark()
+
+
+EVERY_FIELD = "input.*"
+"""The name under which a scope holds what all fields of `input` together are labelled with."""
 
 
 def sure(labels: Iterable[str]) -> Mark:
@@ -70,30 +77,29 @@ class Names:
         if name not in self.values:
             self.unsure.add(name)
 
-    def mark(self, name: str, source: str) -> Mark:
-        """The labels of a name as an expression reads it; see the machine's scope for fields of `input`."""
+    def mark(self, name: str, path: str | None) -> Mark:
+        """The labels of a name as an expression reads it; see the machine's scope for fields of `input`.
+
+        `path` is that of the expression: see `reading.path_of`.
+        """
         here: Names | None = self
         found: Mark | None = None
         while here is not None:
             if name in here.values or name in here.marks:
-                one = here._own(name, source)
+                one = here._own(name, path)
                 found = one if found is None else found.either(one)
                 if name not in here.unsure:
                     return found
             here = here.parent
         return CLEAN if found is None else found.either(CLEAN)
 
-    def _own(self, name: str, source: str) -> Mark:
+    def _own(self, name: str, path: str | None) -> Mark:
         whole = self.marks.get(name, CLEAN)
         if name != "input":  # nothing else has labels of single fields
             return whole
-        if source.replace(".", "").replace("_", "").isalnum():
-            exact = ".".join(source.split(".")[:2])
-            if exact.startswith("input."):
-                return whole.also(self.marks.get(exact, CLEAN))
-            if exact != name:
-                return whole
-        return whole.also(*(mark for path, mark in self.marks.items() if path.startswith("input.")))
+        if path is None or path == name:
+            return whole.also(self.marks.get(EVERY_FIELD, CLEAN))
+        return whole.also(self.marks.get(path, CLEAN)) if path.startswith("input.") else whole
 
     def value(self, name: str, symbols: Symbols) -> Symbol:
         here: Names | None = self

@@ -38,9 +38,9 @@ from lev_os.core.tools import ToolCard, tool_labels
 
 from .conditions import held
 from .in_force import covers, spends
-from .reading import Reader
+from .reading import Reader, path_of
 from .sites import Field, Place, TextSite, ToolSite
-from .states import CLEAN, Approval, Mark, Names, State, join, same_labels, sure
+from .states import CLEAN, EVERY_FIELD, Approval, Mark, Names, State, join, same_labels, sure
 from .symbols import Symbol, Symbols
 from .under_way import Flow, Trying, bound, may_return, properties, spending
 
@@ -78,6 +78,7 @@ class Walk:
                 mark = mark.also(UNTRUSTED_MARK)
             if mark.may:
                 state.names.marks[f"input.{name}"] = mark
+        state.names.marks[EVERY_FIELD] = CLEAN.also(*state.names.marks.values())
         self._block(flow.linked.tree.steps, flow, state)
         ends = flow.returned
         if not state.dead:
@@ -181,7 +182,7 @@ class Walk:
         for index, reference in enumerate(dict.fromkeys((*flow.linked.tree.context, *step.context))):
             context = flow.linked.contexts.get(reference)
             if context is not None:
-                known = known.also(*(names.mark(name, name) for name in context.params))
+                known = known.also(*(names.mark(name, path_of(name)) for name in context.params))
                 self._text(step, flow, "context", context.text, whole=not context.params, index=index)
         self._template(step, flow, "instruction", step.instruction)
         if step.about is not None:
@@ -236,7 +237,7 @@ class Walk:
         for steps, true in branches:
             branch = state.copy()
             branch.believe(true, self.symbols)
-            self._guarded(step, steps, control, flow, branch, leaves=leaves)
+            self._guarded(steps, control, flow, branch, leaves=leaves)
             size = 1
             while ends and ends[-1][0] == size:
                 branch = join(ends.pop()[1], branch, self.symbols, place)
@@ -247,18 +248,15 @@ class Walk:
             while ends:
                 end = join(ends.pop()[1], end, self.symbols, place)
             state.become(end)
+            self._decided(step, state, control)  # once, not in each branch: what all are labelled with, their join is
 
-    def _guarded(
-        self, step: Step, steps: Sequence[Step], control: Mark, flow: Flow, state: State, *, leaves: bool
-    ) -> None:
+    def _guarded(self, steps: Sequence[Step], control: Mark, flow: Flow, state: State, *, leaves: bool) -> None:
         """One branch of a step; `leaves`: some branch of it ends the flow."""
         before = state.names.control
         state.names.control = before.also(control)
         self._block(steps, flow, state)
         if not leaves:
             state.names.control = before
-        self._decided(step, state, control)
-        self._may_stop(state)
 
     def _decided(self, step: Step, state: State, control: Mark) -> None:
         """That a name was not bound says what was decided, as much as its value would."""
@@ -316,7 +314,9 @@ class Walk:
                 assert step.condition is not None, "the parser sets test or condition"
                 mark = self._judge(step.condition, body)
             seen = seen.also(mark)
-            self._guarded(step, step.do, mark, flow, body, leaves=leaves)
+            self._guarded(step.do, mark, flow, body, leaves=leaves)
+            self._decided(step, body, mark)
+            self._may_stop(body)
             after = join(entry, body, self.symbols, place)
             after.approvals, after.called = dict(entry.approvals), dict(entry.called)
             after.forget(names, self.symbols, place)
@@ -387,7 +387,9 @@ class Walk:
         caught = trying.state
         # What a tool or model says when it fails comes from outside.
         caught.names.bind("error", self.symbols.unknown("error", place), trying.labels.also(UNTRUSTED_MARK))
-        self._guarded(step, step.catch, trying.labels, flow, caught, leaves=may_return(step))
+        self._guarded(step.catch, trying.labels, flow, caught, leaves=may_return(step))
+        self._decided(step, caught, trying.labels)
+        self._may_stop(caught)
         state.become(join(state, caught, self.symbols, place))
 
     def _set(self, step: Set, flow: Flow, state: State) -> None:

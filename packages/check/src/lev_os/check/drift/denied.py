@@ -6,20 +6,20 @@ import re
 from bisect import bisect_right
 
 from ..files import File
-from ..markdown import Code
+from ..patterns import Pattern
 from ..rule import Span
 
-_STEM = re.compile(
+_STEM = Pattern(
     r".*template|history|news|changes|change[-_ ].+|change.?log.*|releases?|release.?notes.*|"
     r"migrat\w*(?:[-_ ].*)?|.*[-_ ]migration|upgrad\w*(?:[-_ ].*)?|what.?s.?new.*|breaking.*|deprecat\w*",
     re.IGNORECASE,
 )
-_HEADING = re.compile(
+_HEADING = Pattern(
     r"\b(?:migrat\w+|upgrad\w+|change ?log|release notes|breaking changes?|deprecat\w+|removed|legacy|before|wrong|"
     r"anti-?patterns?|don.t)\b",
     re.IGNORECASE,
 )
-_ABOVE = re.compile(
+_ABOVE = Pattern(
     r"^\W*(?:before|old|bad|wrong|incorrect|don.t|do not|never|avoid|not)\b|"
     r"\bno longer (?:work|support|valid|exist|avail)|"
     r"\b(?:old|wrong|bad|incorrect|legacy|previous|outdated) (?:way|code|usage|api|style|version|form)|"
@@ -27,20 +27,20 @@ _ABOVE = re.compile(
     r"[❌🚫✗✘⛔]",
     re.IGNORECASE,
 )
-_COMMENT = re.compile(
+_COMMENT = Pattern(
     r"#.*(?:[❌🚫✗✘⛔]|\b(?:wrong|bad|don.t|do not|never|removed|deprecated|old|before|error|fails|raises|invalid)\b)",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(
+_SENTENCE = Pattern(
     r"\b(?:removed?|removes|removing|no longer|renam(?:e|es|ed|ing)|replac(?:e|es|ed|ing)|deprecat\w+|obsolete|legacy|"
     r"formerly|previously|wrong|incorrect|invalid|hallucinat\w+|imaginary|hypothetical|migrat\w+|exists?|"
     r"do(?:es)?(?: not|n.t)|never|avoid|instead of|rather than|in place of|there.s no|there is no|no such|has no|"
     r"have no|isn.t|aren.t|not|nor|was|were|old|until|misspell\w*|typo)\b|[❌🚫✗✘⛔]|~~",
     re.IGNORECASE,
 )
-_STOP = re.compile(r"[.!?](?=\s)|\n[ \t]*(?:\n|[-*+] |\d+[.)] |\||#|>)")
-_ARROW = re.compile(r"→|->|=>")
-_ANY = re.compile(r"(?:my|your|some)_\w+|(?:My|Your|Some)[A-Z]\w*|foo|bar|baz|qux|x{3,}")
+_STOP = Pattern(r"[.!?](?=\s)|\n[ \t]*(?:\n|[-*+] |\d+[.)] |\||#|>)")
+_ARROW = Pattern(r"→|->|=>")
+_ANY = Pattern(r"(?:my|your|some)_\w+|(?:My|Your|Some)[A-Z]\w*|foo|bar|baz|qux|x{3,}")
 _REACH = 400
 
 
@@ -54,9 +54,9 @@ def is_history(file: File) -> bool:
     return _STEM.fullmatch(file.path.stem) is not None
 
 
-def fence_denied(file: File, code: Code) -> bool:
-    """Whether the sentence above a fence, or its heading, says that the code is not how to do it."""
-    text, start = file.text, code.span[0]
+def fence_denied(file: File, start: int) -> bool:
+    """Whether the sentence above a fence that begins at `start`, or its heading, says that this is not how to do it."""
+    text = file.text
     before = text[max(0, start - _REACH) : start].rstrip()
     line = before[before.rfind("\n") + 1 :]
     if _ABOVE.search(line[max(line[:-1].rfind(". ") + 2, 0) if ". " in line[:-1] else 0 :]):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from ..api.calls import Calls
 from ..api.expressions import Call, Expression, dotted
 from ..api.values import ClassValue, FunctionValue, InstanceValue, ModuleValue, OneOf, Value
 from ..files import File
-from .denied import line_denied, span_denied
+from .denied import fence_denied, is_history, line_denied, span_denied
 from .fences import Bind, Block, FromImport, Import, Statement
 from .follow import Drift, Follower, Scope
-from .mentions import Mentions, Spoken, expression, program
+from .mentions import FIRST, Mentions, Spoken, expression, program
 
-_FIRST = re.compile(r"@?([A-Za-z_]\w*)")
 _FILES = frozenset(("py", "pyi", "md", "rst", "txt", "json", "toml", "yaml", "yml", "cfg", "ini", "js", "html", "sh"))
 _NOT_MODULES = frozenset(
     {
@@ -30,6 +28,7 @@ def drifts_in(file: File, named: Mentions, calls: Calls) -> tuple[list[Drift], l
     """The drifts of one document in order of place, and the places of what is there."""
     if not _speaks_of_packages(named, calls):
         return [], []
+    old = is_history(file)
     drifts: list[Drift] = []
     shared: Scope = {}
     looked: list[int] = []
@@ -46,7 +45,7 @@ def drifts_in(file: File, named: Mentions, calls: Calls) -> tuple[list[Drift], l
         for name in bound:
             shared[name] = _agreed(shared, name, scope.get(name))
         looked += follower.looked
-        if follower.drifts and not fence.denied:
+        if follower.drifts and not old and not fence_denied(file, fence.start):
             doubtful.append((body, here))
         here |= bound
     for body, before in doubtful:  # once more: what it takes from others must be what all the others say
@@ -67,7 +66,7 @@ def _speaks_of_packages(named: Mentions, calls: Calls) -> bool:
     finder = calls.types.index.finder
     if any(not finder.is_standard(name) for fence in named.fences for name in fence.imports):
         return True
-    firsts = {match[1] for spoken in named.spans if (match := _FIRST.match(spoken.text))}
+    firsts = {match[1] for spoken in named.spans if (match := FIRST.match(spoken.text))}
     return any(map(finder.is_installed, firsts))
 
 
@@ -90,7 +89,7 @@ def _spoken(spoken: Spoken, shared: Scope, calls: Calls) -> Follower:
     """Follow one code span."""
     follower = Follower(calls)
     finder = calls.types.index.finder
-    first = _FIRST.match(spoken.text)
+    first = FIRST.match(spoken.text)
     if first is None or (first[1] not in shared and not finder.is_installed(first[1])):
         return follower
     value = expression(spoken)

@@ -11,33 +11,33 @@ import os
 from pathlib import Path
 
 import msgspec
-from lev_os.core.caches import replace_cache
+from lev_os.core.caches import cache_folder, replace_cache
 
 from ..api.library import Library
-from ..cache import holds, states
+from ..cache import code_stamp, holds, states
 from ..files import File
 from ..project import Project
-from .documents import drifts_in
-from .mentions import mentions
-from .telling import Told, tell
+from .mentions import About, about, mentions
+from .told import Told
 
 _Told = tuple[tuple[File, tuple[Told, ...]], ...]
 
 
 class _Memory(msgspec.Struct, array_like=True):
-    """`code` names the code that looked, `rests_on` the states of all it read, `told` goes by content and name."""
+    """`code` names the code that looked, `rests_on` the states of all it read, `told` goes by content and name.
+    `names` are those of the library, once they were asked for."""
 
     code: str
     rests_on: dict[str, int]
     told: dict[str, tuple[Told, ...]]
+    names: frozenset[str] | None = None
 
 
 def looked_up(project: Project) -> _Told:
     """Look everything up; reads the environment, imports nothing. Files of which nothing is to be said are left out."""
     library = Library(source_folders(project), project.environment.paths)
-    store = library.index.store
-    place = _place(project, library, store.folder)
-    memory = _recall(place, store.code) or _Memory(store.code, {}, {})
+    place = _place(project, library, cache_folder())
+    memory = _recall(place, code_stamp()) or _Memory(code_stamp(), {}, {})
     kept: dict[str, tuple[Told, ...]] = {}
     found: list[tuple[File, tuple[Told, ...]]] = []
     new = False
@@ -46,21 +46,32 @@ def looked_up(project: Project) -> _Told:
         told = memory.told.get(key)
         if told is None:
             new = True
-            named = project.fact(mentions, file)
-            told = (
-                tuple(tell(file, named, drifts_in(file, named, library.calls)[0], library)) if named is not None else ()
-            )
+            if memory.names is None:
+                memory.names = library.names
+            told = _told(project, file, library) if _may_drift(project.fact(about, file), memory.names) else ()
         kept[key] = told
         if told:
             found.append((file, told))
     if new:
-        store.save()
-        read = (*library.index.finder.rests_on(), *library.commands.rests_on)
-        memory = _Memory(store.code, memory.rests_on | states(read, project.begun), kept)
+        library.save()
+        rests_on = memory.rests_on | states(library.rests_on(), project.begun)
+        memory = _Memory(memory.code, rests_on, kept, memory.names)
         if place:
             replace_cache(place, msgspec.msgpack.encode(memory))
     project.uses(*memory.rests_on)
     return tuple(found)
+
+
+def _may_drift(found: About | None, names: frozenset[str]) -> bool:
+    return found is not None and (found.surely or not names.isdisjoint(found.names.split()))
+
+
+def _told(project: Project, file: File, library: Library) -> tuple[Told, ...]:
+    from .documents import drifts_in
+    from .telling import tell
+
+    named = project.fact(mentions, file)
+    return () if named is None else tuple(tell(file, named, drifts_in(file, named, library.calls)[0], library))
 
 
 def source_folders(project: Project) -> tuple[str, ...]:
@@ -68,16 +79,21 @@ def source_folders(project: Project) -> tuple[str, ...]:
     site-packages, that."""
     found: dict[str, None] = {}
     seen: set[str] = set()
-    for start in (os.path.join(project.root, ""), *(str(file.path) for file in project.files)):
-        folder = os.path.dirname(start)
+    starts = {os.path.dirname(str(file.path)): None for file in project.files}
+    for folder in (str(project.root), *starts):
         while folder not in seen:
             seen.add(folder)
             if os.path.basename(folder) == "site-packages":
                 found[folder] = None
-            elif any(os.path.isfile(os.path.join(folder, name)) for name in ("pyproject.toml", "setup.py")):
+            elif any(map(_is_file, (os.path.join(folder, "pyproject.toml"), os.path.join(folder, "setup.py")))):
                 found.update((place, None) for place in (os.path.join(folder, "src"), folder) if os.path.isdir(place))
             folder = os.path.dirname(folder)
     return tuple(found)
+
+
+def _is_file(path: str) -> bool:
+    """As `os.path.isfile`; nearly all are not there, and `access` says so without raising anything."""
+    return os.access(path, os.F_OK) and os.path.isfile(path)
 
 
 def _place(project: Project, library: Library, folder: str | None) -> str | None:

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from bisect import bisect_left
 from collections.abc import Iterator
 
 import msgspec
 
+from ..api.distributions import normalised
 from ..api.expressions import Expression, read_expression
 from ..facts import fact
 from ..files import MARKDOWN_KINDS, File
+from ..patterns import Pattern
 from ..rule import Span
-from .denied import fence_denied, is_history, span_denied
+from .denied import is_history, span_denied
 from .fences import Statement, read_fence
 from .shell import SHELL, Command, commands_in, commands_of, words_of
 
 PYTHON = frozenset({"python", "py", "python3", "py3", "pycon", "ipython", "{.python", "{.py"})
-_SPAN = re.compile(r"@?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(.*\))?")
-_IMPORT = re.compile(r"(?:^|[;:>.])[ \t]*(?:from[ \t]+(\w[\w.]*)|import[ \t]+(\w[\w., \t]*))", re.MULTILINE)
-_PIN = re.compile(r"(?<![\w.$/-])([A-Za-z][\w.-]*)(?:\[[\w, -]*\])?==(\d+(?:\.\d+)*)(?![\w+!])")
+_SPAN = Pattern(r"@?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(.*\))?")
+_IMPORT = Pattern(r"(?:^|[;:>.])[ \t]*(?:from[ \t]+(\w[\w.]*)|import[ \t]+(\w[\w., \t]*))", re.MULTILINE)
+FIRST = Pattern(r"@?([A-Za-z_]\w*)")
+_NAMED = Pattern(r"^@?([A-Za-z_]\w*)[.(]", re.MULTILINE)
+AS_MODULE = Pattern(r"\s-m\s")
+PROGRAM = Pattern(r"[A-Za-z][\w.-]*")
+_PIN = Pattern(r"(?<![\w.$/-])([A-Za-z][\w.-]*)(?:\[[\w, -]*\])?==(\d+(?:\.\d+)*)(?![\w+!])")
 
 
 class Spoken(msgspec.Struct, frozen=True, array_like=True):
@@ -35,25 +42,25 @@ class Spoken(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Fence(msgspec.Struct, frozen=True, array_like=True):
-    """Python in a fence: its text, and the span of that in the file. `denied`: the text around it says that it is not
-    so, or no longer. `section` counts the headings of the first two levels above it; `imports` are the top names that
-    it may import, and a few more.
+    """Python in a fence: its text, the span of that in the file, and where the whole fence begins. `section` counts the
+    headings of the first two levels above it; `imports` are the top names that it may import, and a few more.
 
     Like spans, most are about nothing that can be looked up, so the `program` is read when one turns out to be.
     """
 
     text: str
     inside: Span
-    denied: bool
+    start: int
     section: int = 0
     imports: tuple[str, ...] = ()
 
 
 class Shell(msgspec.Struct, frozen=True, array_like=True):
-    """Commands in a fence: its text, and the span of that in the file. They are read when one of them is installed."""
+    """Commands in a fence: as in `Fence`. They are read when one of them is installed."""
 
     text: str
     inside: Span
+    start: int
 
 
 class Pin(msgspec.Struct, frozen=True, array_like=True):
@@ -75,10 +82,10 @@ class Mentions(msgspec.Struct, frozen=True, array_like=True):
     pins: tuple[Pin, ...] = ()
 
 
-@fact("drift-mentions", kinds=MARKDOWN_KINDS, type=Mentions)
+@fact("drift-mentions", kinds=MARKDOWN_KINDS, type=Mentions, late=True)
 def mentions(file: File) -> Mentions:
     """Everything in a document that could be looked up in an API."""
-    if "`" not in file.text and "    " not in file.text:
+    if not _has_code(file):
         return Mentions()
     fences: list[Fence] = []
     spans: list[Spoken] = []
@@ -95,10 +102,9 @@ def mentions(file: File) -> Mentions:
         if code.form == "fence":
             if code.language in PYTHON:
                 section = bisect_left(sections, code.span[0])
-                denied = old or fence_denied(file, code)
-                fences.append(Fence(code.text, code.inside, denied, section, _imports(code.text)))
-            elif code.language in SHELL and not old and not fence_denied(file, code):
-                shells.append(Shell(code.text, code.inside))
+                fences.append(Fence(code.text, code.inside, code.span[0], section, _imports(code.text)))
+            elif code.language in SHELL and not old:
+                shells.append(Shell(code.text, code.inside, code.span[0]))
         elif code.form == "span" and "\n" not in code.text:
             if old:
                 continue
@@ -109,6 +115,50 @@ def mentions(file: File) -> Mentions:
                 if found and not span_denied(file, code.span):
                     commands += found
     return Mentions(tuple(fences), tuple(spans), tuple(shells), tuple(commands), tuple(pins))
+
+
+class About(msgspec.Struct, frozen=True, array_like=True):
+    """What a document may be about, to be told at a glance from those of which nothing can be looked up.
+
+    `names` are the first names of spans, the words of commands, and the names of pinned packages. `surely`: it imports
+    what is no part of Python, or runs a module.
+    """
+
+    surely: bool
+    names: str
+    """With blanks between them: to read one text takes less than to read many."""
+
+
+@fact("drift-about", kinds=MARKDOWN_KINDS, type=About)
+def about(file: File) -> About:
+    """What to compare with the names of all that is installed: at least those in `mentions`."""
+    surely = False
+    names: list[str] = []
+    spans: list[str] = []
+    old = is_history(file)
+    for code in file.markdown.code if _has_code(file) else ():
+        text = code.text
+        if code.form == "span":
+            if " " in text and not (_SPAN.fullmatch(text) or old):
+                for command in commands_of(words_of(text, 0)):
+                    names.append(command.program)
+                    surely |= command.module
+            elif "." in text or "(" in text:
+                spans.append(text)
+        elif code.language in PYTHON and code.form == "fence":
+            surely |= any(name not in sys.stdlib_module_names for name in _imports(text))
+        elif code.language in SHELL and code.form == "fence" and not old:
+            names += PROGRAM.findall(text)
+            surely |= AS_MODULE.search(text) is not None
+        if "==" in text and code.language not in PYTHON and not old:
+            names += [normalised(match[1]) for match in _PIN.finditer(file.text[slice(*code.inside)])]
+    if not old:
+        names += _NAMED.findall("\n".join(spans))
+    return About(surely, " ".join(dict.fromkeys(names)))
+
+
+def _has_code(file: File) -> bool:
+    return "`" in file.text or "    " in file.text
 
 
 def _imports(code: str) -> tuple[str, ...]:

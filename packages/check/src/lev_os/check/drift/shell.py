@@ -7,12 +7,14 @@ from collections.abc import Iterator
 
 import msgspec
 
+from ..patterns import Pattern
+
 SHELL = frozenset({"sh", "bash", "shell", "console", "zsh", "shell-session", "terminal", "shellsession", "powershell"})
-_WORD = re.compile(r"(?:\"[^\"]*\"|'[^']*'|[^\s\"'])+")
+_WORD = Pattern(r"(?:\"[^\"]*\"|'[^']*'|[^\s\"'])+")
 _ENDS = frozenset({"&&", "||", ";", "|", "&", ">", ">>", "<", "2>&1", "#"})
-_LONG = re.compile(r"--[A-Za-z][A-Za-z0-9-]*")
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-_PROMPT = re.compile(r"\s*(?:\([\w.-]+\)\s*)?(?:[$%>]\s+|PS\s+[^>]*>\s*)?")
+_LONG = Pattern(r"--[A-Za-z][A-Za-z0-9-]*")
+_PLAIN = Pattern(r"[A-Za-z][A-Za-z0-9_-]*")
+_PROMPT = Pattern(r"\s*(?:\([\w.-]+\)\s*)?(?:[$%>]\s+|PS\s+[^>]*>\s*)?")
 _RUNNERS = {"uv": "run", "poetry": "run", "pdm": "run", "hatch": "run", "rye": "run", "pipenv": "run", "pixi": "run"}
 _DOORS = frozenset({"uvx", "pipx", "sudo", "env", "time", "exec", "npx"})
 

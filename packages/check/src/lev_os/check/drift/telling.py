@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from difflib import get_close_matches
-
-import msgspec
 
 from ..api.distributions import normalised
 from ..api.library import Library
 from ..diagnostics import Severity
 from ..files import File
 from ..rule import Span
-from .denied import stands_for_any
+from .denied import fence_denied, stands_for_any
 from .follow import Drift
-from .mentions import Mentions, Pin, commands
+from .mentions import AS_MODULE, PROGRAM, Mentions, Pin, Shell, commands
 from .shell import Command, Word
 from .suggestions import suggestion
-
-_PROGRAM = re.compile(r"[A-Za-z][\w.-]*")
-
-
-class Told(msgspec.Struct, frozen=True, array_like=True):
-    """One finding. `package`: it says only that this package is not installed, which is said once in a project."""
-
-    code: str
-    span: Span
-    message: str
-    help: str | None = None
-    severity: Severity | None = None
-    package: str = ""
+from .told import Told
 
 
 def tell(file: File, named: Mentions, drifts: list[Drift], library: Library) -> Iterator[Told]:
@@ -39,13 +24,21 @@ def tell(file: File, named: Mentions, drifts: list[Drift], library: Library) -> 
         if not stands_for_any(drift.name):
             yield _of_name(drift, library)
     for shell in named.shells:
-        if "-m" in shell.text or not library.commands.scripts.keys().isdisjoint(_PROGRAM.findall(shell.text)):
-            for command in commands(shell, file.text):
-                yield from _of_command(command, library)
+        if _runs_something(shell, library):
+            found = [told for command in commands(shell, file.text) for told in _of_command(command, library)]
+            if found and not fence_denied(file, shell.start):
+                yield from found
     for command in named.commands:
         yield from _of_command(command, library)
     for pin in named.pins:
         yield from _of_pin(pin, library)
+
+
+def _runs_something(shell: Shell, library: Library) -> bool:
+    """Whether a fence may name a command that is installed."""
+    return bool(AS_MODULE.search(shell.text)) or not library.commands.scripts.keys().isdisjoint(
+        PROGRAM.findall(shell.text)
+    )
 
 
 def _of_name(drift: Drift, library: Library) -> Told:

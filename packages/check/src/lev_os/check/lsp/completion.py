@@ -16,7 +16,7 @@ from lev_os.core.errors import InvalidInput
 from lev_os.core.flowmind.names import names_in
 
 from ..files import MARKDOWN_KINDS, File
-from . import schema_walk
+from . import schema_walk, toml_completion
 from .outline import EXPRESSIONS, Name, Outline
 from .types import field_of, in_words, schema_of
 from .workspace import Open, Workspace
@@ -61,6 +61,8 @@ class _Here:
 
 def completion(workspace: Workspace, opened: Open, offset: int) -> list[Item]:
     """Proposals for the cursor, the best first; empty where nothing is known."""
+    if opened.file.kind == "manifest":
+        return _manifest(opened, offset)
     if opened.file.kind in MARKDOWN_KINDS:
         link = _link(workspace, opened, offset)
         if link is not None:
@@ -76,6 +78,14 @@ def completion(workspace: Workspace, opened: Open, offset: int) -> list[Item]:
     if here.key is None:
         return [*_keys(opened, here), *_items(workspace, opened, here)]
     return _values(workspace, opened, here)
+
+
+def _manifest(opened: Open, offset: int) -> list[Item]:
+    found = toml_completion.proposals(opened.file.text, offset, opened.file.path.parent)
+    return [
+        Item(text, "reference" if text.startswith("./") else "key", offset - typed, about=about)
+        for text, about, typed in found
+    ]
 
 
 # --- the line under the cursor

@@ -8,7 +8,9 @@ from typing import Any
 from lev_os.core import formats
 from lev_os.core.documents import Path
 
-_FORMATS = {"flow": "flow", "constitution": "constitution", "context": "context", "skill": "context"}
+_FORMATS = {
+    "flow": "flow", "constitution": "constitution", "declared-agent": "agent", "context": "context", "skill": "context",
+}  # fmt: skip
 _MAX_HOPS = 40
 
 

@@ -7,7 +7,6 @@ from functools import lru_cache
 from ..files import File
 
 _ASCII = bytes(range(128))
-_NOT_CONTROL = bytes(set(range(256)) - (set(range(9)) | set(range(14, 32)) | {127}))
 
 
 @lru_cache(maxsize=2)
@@ -18,8 +17,3 @@ def _wide(data: bytes) -> frozenset[str]:
 def wide(file: File) -> frozenset[str]:
     """The characters of the text outside ASCII."""
     return frozenset() if file.text.isascii() else _wide(file.data)
-
-
-def has_control(file: File) -> bool:
-    """Whether there is an ASCII control character other than tabs, line ends and form feeds."""
-    return bool(file.data.translate(None, _NOT_CONTROL))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterable
@@ -46,8 +45,14 @@ def run(options: Options) -> int:
         return FINE
     if report.count("error"):
         return FINDINGS
-    missing = any(not os.path.lexists(path) for path in options.paths)
-    return USAGE if missing else FINE
+    left_out = {item.file for item in report.not_checked}
+    named = any(not os.path.lexists(path) or _relative(path) in left_out for path in options.paths)
+    return USAGE if named else FINE
+
+
+def _relative(path: str) -> str:
+    """A path as reports name it."""
+    return os.path.relpath(path).replace(os.sep, "/")
 
 
 def _look_for(python: str | None) -> None:
@@ -140,6 +145,8 @@ def _print(report: Report, options: Options) -> None:
 
         _lines(github.lines(report))
     elif sys.stdout.isatty():
+        import shutil
+
         _lines(text.lines(report, sources, click.style, shutil.get_terminal_size().columns))
     else:
         _lines(text.lines(report))

@@ -40,7 +40,11 @@ class Codes(click.ParamType[str]):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Refuse what no code can begin with."""
         if not _CODES.fullmatch(value):
-            self.fail(f"{value!r} is neither a code (CTX301) nor the beginning of one (CTX, CTX3)", param, ctx)
+            message = f"{value!r} is neither a code (CTX301) nor the beginning of one (CTX, CTX3)"
+            meant = re.split(r"[,\s]+", value.strip(", ").upper())
+            if param is not None and all(_CODES.fullmatch(code) for code in meant):
+                message += f"; did you mean `{' '.join(f'{param.opts[0]} {code}' for code in meant)}`?"
+            self.fail(message, param, ctx)
         return value
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -32,8 +32,9 @@ def command(names: tuple[str, ...], everything: bool, python: str | None, as_jso
       lev approve acme_support/contexts/tone
       lev approve acme_support
     """
-    from lev_os.check.approvals import approve, lock_of, needed
+    from lev_os.check.approvals import approve, needed
     from lev_os.check.session import Request, new_checker
+    from lev_os.core.packaging.lock import lock_of
 
     root = os.getcwd()
     checker = new_checker(Request((root,), ("SEC50",), python=python), root)

@@ -9,7 +9,7 @@ import click
 from ..options import json_option, python_option
 from ..output import columns, note, print_json, print_line
 
-_KINDS = ("context", "personality", "skill", "flow", "tool", "constitution", "python", "file")
+_KINDS = ("context", "personality", "skill", "flow", "tool", "agent", "constitution", "python", "file")
 _SKILLS = "wheel-skills"
 
 

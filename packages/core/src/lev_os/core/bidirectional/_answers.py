@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from ..schemas import Schema
@@ -53,6 +53,36 @@ def accept_judgement(labels: Sequence[str]) -> Accept:
         return (), {**value, "label": label}
 
     return accept
+
+
+def judgement_request(
+    statement: str, about: str, labels: Sequence[str], *, step: str, purpose: Literal["judge", "principle"]
+) -> dict[str, Any]:
+    """A question for a model: which label fits the text, or unsure, and why. A principle's labels are its verdicts."""
+    question = (
+        f"Does the text below violate this rule? Rule: {statement}"
+        if purpose == "principle"
+        else f"Judge the text below. {statement}"
+        if tuple(labels) != ("yes", "no")
+        else f"Is this true of the text below? {statement}"
+    )
+    returns = {
+        "type": "object",
+        "properties": {"answer": {"enum": [*labels, UNSURE]}, "evidence": {"type": "string"}},
+        "required": ["answer"],
+        "additionalProperties": False,
+    }
+    return {
+        "purpose": purpose,
+        "step": step,
+        "instruction": f"{question}\nAnswer with one of: {', '.join([*labels, UNSURE])}.",
+        "about": about,
+        "context": [],
+        "returns": returns,
+        "tools": [],
+        "turns": [],
+        "problems": [],
+    }
 
 
 def accept_verdict_of_model(labels: Sequence[str]) -> Accept:

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ..constitutional.verdict import REVISIONS
 from ..flowmind.model import Ask
 from ..schemas import Schema
 from ..tools import tool_labels
 from ._answers import Accept, anything, fitted
-from ._perform import REVISIONS, Frame, Host, Performer, Revise, Wanted
+from ._perform import Frame, Host, Performer, Revise, Wanted
 from ._scope import CLEAN, Labels
 from ._tasks import Fork, RunEnded, StepFailed, Strand
 from .effects import Failure

@@ -22,6 +22,7 @@ class _RunStarted(msgspec.Struct):
     input: dict[str, Any]
     gate: _PinnedGate | None
     pinned: dict[str, Any]
+    taint: list[str] = []
 
 
 class _Cited(msgspec.Struct):

@@ -16,7 +16,8 @@ import msgspec
 
 from .. import canonical
 from ..constitutional.gate import ALLOW
-from ..constitutional.model import RULINGS, Action, Finding, JudgeCall, Verdict
+from ..constitutional.model import RULINGS, Action, JudgeCall, Verdict
+from ..constitutional.verdict import REVISIONS, reasons, strictest
 from ..flowmind.model import Retry
 from ..tools import tool_labels
 from ._answers import (
@@ -28,6 +29,7 @@ from ._answers import (
     accept_judgement,
     accept_verdict_of_model,
     anything,
+    judgement_request,
 )
 from ._meter import Meter
 from ._scope import CLEAN, Labels
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
 
 INVALID_ATTEMPTS: Mapping[EffectKind, float] = {"model": 3, "judge": 1, "tool": 1, "sleep": 1, "wait": math.inf}
 """How many results may fail to fit before the effect has failed; a person may try for ever."""
-REVISIONS = 2
 _MAX_COUNT = 1 << 40
 """Tokens of one answer, at most: sums of what a model claims stay numbers of JSON."""
 
@@ -325,7 +326,7 @@ class Performer:
                     for call in verdict.judges:
                         answers[call.principle] = yield from self._judge(frame, want, action, call, place)
                     verdicts[place] = frame.gates[place].settle(action, verdict, answers)
-        final = reduce(_stricter, verdicts)
+        final = reduce(strictest, verdicts)
         body: dict[str, Any] = {"phase": action.phase, "digest": action.digest, "ruling": final.ruling}
         if final.findings:
             body["findings"] = msgspec.to_builtins(final.findings)
@@ -364,11 +365,11 @@ class Performer:
 
     def _approve(self, frame: Frame, want: Wanted, action: Action, verdict: Verdict, digest: str) -> Strand:
         """Wait for a person; raises `RunEnded` when the person refuses."""
-        reasons = [f"{f.principle}: {f.message}" for f in verdict.findings]
+        said = [f"{f.principle}: {f.message}" for f in verdict.findings]
         request = {
             "name": "approval",
             "purpose": "approval",
-            "about": "; ".join(reasons),
+            "about": "; ".join(said),
             "returns": APPROVAL_SCHEMA,
             "for": {
                 "kind": action.kind,
@@ -410,7 +411,7 @@ class Performer:
         if not value["approved"]:
             note = value.get("note")
             message = "a person refused it" + (f": {note}" if note else "")
-            raise RunEnded(Failure(kind="denied", message=message, step=want.step, retryable=False, details=reasons))
+            raise RunEnded(Failure(kind="denied", message=message, step=want.step, retryable=False, details=said))
         self._host.approved.add((action.key, digest))
         for session in frame.gates:
             session.approved(action)
@@ -419,56 +420,21 @@ class Performer:
 def _ask_model(want: Wanted, labels: Sequence[str]) -> Wanted:
     """The same question for a model: yes, no or unsure, and why."""
     asked = want.request
-    principle = asked["purpose"] == "principle"
-    question = (
-        f"Does the text below violate this rule? Rule: {asked['statement']}"
-        if principle
-        else f"Judge the text below. {asked['statement']}"
-        if tuple(labels) != ("yes", "no")
-        else f"Is this true of the text below? {asked['statement']}"
+    request = judgement_request(
+        asked["statement"],
+        asked["about"],
+        labels,
+        step=want.step,
+        purpose="principle" if asked["purpose"] == "principle" else "judge",
     )
-    returns = {
-        "type": "object",
-        "properties": {"answer": {"enum": [*labels, UNSURE]}, "evidence": {"type": "string"}},
-        "required": ["answer"],
-        "additionalProperties": False,
-    }
-    request = {
-        "purpose": "principle" if principle else "judge",
-        "step": want.step,
-        "instruction": f"{question}\nAnswer with one of: {', '.join([*labels, UNSURE])}.",
-        "about": asked["about"],
-        "context": [],
-        "returns": returns,
-        "tools": [],
-        "turns": [],
-        "problems": [],
-    }
     accept = accept_verdict_of_model(labels)
     return msgspec.structs.replace(want, kind="model", request=request, accept=accept, suffix=f"{want.suffix}/model")
 
 
-def _stricter(one: Verdict, other: Verdict) -> Verdict:
-    strict = one if RULINGS.index(one.ruling) >= RULINGS.index(other.ruling) else other
-    findings: tuple[Finding, ...] = one.findings + other.findings
-    denials = [verdict for verdict in (one, other) if verdict.ruling == "deny"]
-    reasons = [verdict.revise for verdict in denials if verdict.revise is not None]
-    would_be = max((v.shadow or v.ruling for v in (one, other)), key=RULINGS.index)
-    return msgspec.structs.replace(
-        strict,
-        findings=findings,
-        # A model may try again only if every gate that denies says so.
-        revise="\n".join(dict.fromkeys(reasons)) if reasons and len(reasons) == len(denials) else None,
-        shadow=would_be if would_be != strict.ruling else None,
-    )
-
-
 def _denied(want: Wanted, verdict: Verdict) -> Failure:
-    worst = [f for f in verdict.findings if f.ruling == verdict.ruling] or list(verdict.findings)
-    message = "; ".join(f"{f.principle}: {f.message}" + (f" ({f.help})" if f.help else "") for f in worst)
     return Failure(
         kind="denied",
-        message=message or "denied by the constitution",
+        message=reasons(verdict),
         step=want.step,
         retryable=False,
         details=msgspec.to_builtins(verdict.findings),

@@ -1,15 +1,17 @@
-"""Text of a model on its way to a person: held back as far as the principles that read answers need it.
+"""Text of a model on its way to a person, as far as the principles that read answers let it (`HeldText`).
 
-A structured answer never streams. A text lags behind by what the gates' regex checks may still match
-(`Gate.holdback`), and stays back until its verdict when a check needs the whole.
+A structured answer never streams.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..constitutional.model import Action
+from ..constitutional.streaming import HeldText, common_lag
+from ..constitutional.verdict import SHOWN
 from .effects import Effect, Record
 from .events import TextDelta
 
@@ -17,69 +19,49 @@ if TYPE_CHECKING:
     from ..constitutional import Gate
     from ..flowmind.link import LinkedFlow
 
-_SHOWN = ("allow", "warn")
-
-
-class _Text:
-    __slots__ = ("effect", "shown", "stopped", "text")
-
-    def __init__(self, effect: Effect) -> None:
-        self.effect = effect
-        self.text = ""
-        self.shown = 0
-        self.stopped = False
-
 
 class Streams:
     """The texts of one run that are being written. `show` gets what may be seen."""
 
     def __init__(self, gates: Sequence[Gate], show: Callable[[TextDelta], None]) -> None:
-        lags = [gate.holdback("post", "model") for gate in gates]
-        self._lag = None if None in lags else max((lag for lag in lags if lag is not None), default=0)
+        self._lag = common_lag(gate.holdback("post", "model") for gate in gates)
         self._gates = gates
         self._show = show
-        self._texts: dict[tuple[str, int], _Text] = {}
+        self._texts: dict[tuple[str, int], tuple[Effect, HeldText]] = {}
 
     def delta(self, effect: Effect, more: str) -> None:
         """More text has come from the model that answers `effect`."""
         if effect.request.get("returns") is not None or effect.request.get("purpose") != "ask":
             return
-        text = self._texts.setdefault((effect.key, effect.attempt), _Text(effect))
-        text.text += more
-        if self._lag is None or text.stopped:
-            return
-        if not self._allowed(text):
-            text.stopped = True
-            return
-        self._reveal(text, len(text.text) - self._lag)
+        place = (effect.key, effect.attempt)
+        if place not in self._texts:
+            self._texts[place] = effect, HeldText(self._gates, self._lag, partial(_action, effect))
+        self._reveal(effect, self._texts[place][1].more(more))
 
     def settle(self, record: Record) -> None:
         """A verdict on a whole answer: show the rest of it, or never."""
         if record.key is None or record.attempt is None or record.body["phase"] != "post":
             return
-        text = self._texts.pop((record.key, record.attempt), None)
-        if text is not None and record.body["ruling"] in _SHOWN:
-            self._reveal(text, len(text.text))
+        effect, text = self._texts.pop((record.key, record.attempt), (None, None))
+        if effect is not None and text is not None and record.body["ruling"] in SHOWN:
+            self._reveal(effect, text.rest())
 
-    def _allowed(self, text: _Text) -> bool:
-        effect = text.effect
-        action = Action(
-            phase="post",
-            kind="model",
-            key=effect.key,
-            attempt=effect.attempt,
-            digest=effect.digest,
-            at=0.0,
-            request=effect.request,
-            result={"answer": text.text},
-        )
-        return all(gate.judge(action).ruling in _SHOWN for gate in self._gates)
-
-    def _reveal(self, text: _Text, end: int) -> None:
-        if end > text.shown:
-            effect, more = text.effect, text.text[text.shown : end]
-            text.shown = end
+    def _reveal(self, effect: Effect, more: str) -> None:
+        if more:
             self._show(TextDelta(key=effect.key, attempt=effect.attempt, path=effect.path, text=more))
+
+
+def _action(effect: Effect, text: str) -> Action:
+    return Action(
+        phase="post",
+        kind="model",
+        key=effect.key,
+        attempt=effect.attempt,
+        digest=effect.digest,
+        at=0.0,
+        request=effect.request,
+        result={"answer": text},
+    )
 
 
 def gates_of(flow: LinkedFlow, given: Sequence[Gate]) -> tuple[Gate, ...]:

@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 import secrets as randomness
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -95,11 +95,12 @@ class Run:
         journal: Path | str | None = None,
         gate: Gate | None = None,
         secret: bytes | None = None,
+        taint: Collection[str] = (),
         fsync: bool = True,
         on_event: Callable[[Event], None] | None = None,
         **world: Unpack[World],
     ) -> Run:
-        """Begin a run; nothing is carried out before `advance`.
+        """Begin a run; nothing is carried out before `advance`. `taint` are labels of whoever begins it.
 
         `secret` signs the tokens: give it when somebody holds tokens beyond this process. `fsync=False` survives a
         killed process, but perhaps not a power cut. Raises `InvalidInput` for
@@ -115,7 +116,7 @@ class Run:
         machine = Machine(linked, gate=gate, run=run or new_run(), secret=secret or randomness.token_bytes(32))
         path = None if journal is None else Path(journal)
         executor = Executor(linked, machine.run, folder=files_folder(path) if path else None, **world)
-        step = machine.start(values.plain(dict(input or {}), executor.secrets), at=now())
+        step = machine.start(values.plain(dict(input or {}), executor.secrets), at=now(), taint=taint)
         file = Journal.create(path, fsync=fsync) if path else None
         self = cls(machine, executor, file, gates=(gate,) if gate else (), on_event=on_event)
         try:

@@ -42,7 +42,7 @@ def cards(flow: LinkedFlow) -> dict[str, ToolCard]:
 
 
 class Executor:
-    """Carries out the effects of one run.
+    """Carries out the effects of one run: of a linked flow, or of the tools with these cards.
 
     `tools` maps references, specifiers or names to functions and goes before what packages export. `secrets` goes
     before the environment. `folder` is where results over 1 MiB are kept.
@@ -50,7 +50,7 @@ class Executor:
 
     def __init__(
         self,
-        flow: LinkedFlow,
+        flow: LinkedFlow | Mapping[str, ToolCard],
         run: str,
         *,
         package: Package | None = None,
@@ -62,7 +62,7 @@ class Executor:
         judge: Judge | None = None,
         folder: Path | None = None,
     ) -> None:
-        self._cards = cards(flow)
+        self._cards = dict(flow) if isinstance(flow, Mapping) else cards(flow)
         self.run = run
         self.model = model
         self.judge = judge
@@ -130,7 +130,7 @@ class Executor:
         given: Mapping[str, Any] = effect.request["arguments"]
         card = self._cards.get(specifier)
         if card is None:
-            return Failure(kind="tool", message=f"this flow has no tool {specifier}", retryable=False)
+            return Failure(kind="tool", message=f"this run has no tool {specifier}", retryable=False)
         if problems := _problems(card, given):
             text = f"{card.name} was called with arguments it does not take: " + "; ".join(problems)
             return Failure(kind="invalid", message=self.secrets.in_text(text), retryable=False)

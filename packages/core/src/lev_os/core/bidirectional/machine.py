@@ -23,7 +23,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -115,8 +115,13 @@ class Machine(Host):
 
     # -- inputs --------------------------------------------------------------------------------------------
 
-    def start(self, input: Mapping[str, Any] | None = None, at: float | None = None) -> MachineStep:
-        """Begin with this input. Raises `InvalidInput`, and has not begun, when it does not fit the flow's schema."""
+    def start(
+        self, input: Mapping[str, Any] | None = None, at: float | None = None, *, taint: Collection[str] = ()
+    ) -> MachineStep:
+        """Begin with this input. Raises `InvalidInput`, and has not begun, when it does not fit the flow's schema.
+
+        `taint` are labels of whoever begins it: of every input, and of everything that happens because of it.
+        """
         if self._started:
             raise LevError(f"run {self.run} has begun already", help="make a new Machine for a new run")
         tree = self.linked.tree
@@ -135,20 +140,20 @@ class Machine(Host):
         self._started = True
         self.clocked = at is not None
         self.now = at or 0.0
-        self.note(
-            "run_started",
-            {
-                "run": self.run,
-                "flow": self.linked.specifier,
-                "input": arguments,
-                "machine": VERSION,
-                "clocked": self.clocked,
-                "gate": None if self._given_gate is None else self._given_gate.pinned,
-                "pinned": self.linked.pinned,
-            },
-        )
+        labels = CLEAN.union(taint)
+        body = {
+            "run": self.run,
+            "flow": self.linked.specifier,
+            "input": arguments,
+            "machine": VERSION,
+            "clocked": self.clocked,
+            "gate": None if self._given_gate is None else self._given_gate.pinned,
+            "pinned": self.linked.pinned,
+        }
+        self.note("run_started", {**body, "taint": sorted(labels)} if labels else body)
         frame = Frame(self.linked, self._meter, self._gates(self.linked))
-        self._scheduler.start(self._interpreter.flow(frame, arguments, {}, CLEAN))
+        marked = dict.fromkeys(arguments, labels) if labels else {}
+        self._scheduler.start(self._interpreter.flow(frame, arguments, marked, labels))
         return self._go("accepted")
 
     def submit(self, token: str, result: Any, at: float | None = None) -> MachineStep:

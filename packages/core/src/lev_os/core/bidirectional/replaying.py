@@ -163,7 +163,7 @@ def started(path: Path, entries: Sequence[Entry]) -> dict[str, Any]:
 def _feed(path: Path, machine: Machine, entry: Entry) -> Step:
     body: dict[str, Any] = entry.body if isinstance(entry.body, dict) else {}
     if entry.type == "run_started":
-        return machine.start(body["input"], at=entry.at)
+        return machine.start(body["input"], at=entry.at, taint=body.get("taint", ()))
     if entry.type == "cancel":
         return machine.cancel(body["reason"], at=entry.at)
     if entry.key is None or entry.attempt is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -43,6 +43,7 @@ async def run(
     journal: Path | str | None = None,
     run: str | None = None,
     gate: Gate | None = None,
+    taint: Collection[str] = (),
     fsync: bool = True,
     on_event: Callable[[Event], None] | None = None,
     **options: Unpack[Options],
@@ -50,13 +51,13 @@ async def run(
     """Run a flow until it ends, or waits for somebody (status `waiting`; go on with `resume`).
 
     With a `journal` (a path that must not exist) the run survives its process; it reaches the disk at waits,
-    outcomes and irreversible effects, unless `fsync=False`. Raises `InvalidInput` for a flow or
-    an input that does not fit, `LevError` for a journal that cannot be written; what happens inside the run is in
-    the result, never raised.
+    outcomes and irreversible effects, unless `fsync=False`. `taint` are labels of whoever begins it (`untrusted`, …).
+    Raises `InvalidInput` for a flow or an input that does not fit, `LevError` for a journal that cannot be written;
+    what happens inside the run is in the result, never raised.
     """
     world = _world(options)
     with Run.start(
-        flow, input, journal=journal, run=run, gate=gate, fsync=fsync, on_event=on_event, **world
+        flow, input, journal=journal, run=run, gate=gate, taint=taint, fsync=fsync, on_event=on_event, **world
     ) as started:
         await started.advance()
         return started.result

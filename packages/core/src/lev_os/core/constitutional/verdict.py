@@ -1,4 +1,4 @@
-"""Many findings, one verdict: the strictest wins, in the order of `RULINGS`."""
+"""Many findings, one verdict, and many gates, one verdict: the strictest wins, in the order of `RULINGS`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from .facts import tool_name
 from .model import RULINGS, Action, Finding, JudgeCall, Ruling, Verdict
 from .rules import Outcome, Rule
 
+REVISIONS: Final = 2
+"""How often a model may try again before what a principle wants otherwise is denied."""
+SHOWN: Final = ("allow", "warn")
+"""The rulings under which something may be seen or done."""
 _RANK: Final[dict[Ruling, int]] = {ruling: rank for rank, ruling in enumerate(RULINGS)}
 
 
@@ -49,6 +53,28 @@ def fold(outcomes: Sequence[Outcome], asking: Sequence[Rule], action: Action, *,
 
 def stricter(one: Ruling, other: Ruling) -> Ruling:
     return one if _RANK[one] >= _RANK[other] else other
+
+
+def strictest(one: Verdict, other: Verdict) -> Verdict:
+    """What two gates say together of one action: the stricter ruling, the findings of both."""
+    strict = one if _RANK[one.ruling] >= _RANK[other.ruling] else other
+    denials = [verdict for verdict in (one, other) if verdict.ruling == "deny"]
+    reasons = [verdict.revise for verdict in denials if verdict.revise is not None]
+    would_be = max((v.shadow or v.ruling for v in (one, other)), key=RULINGS.index)
+    return msgspec.structs.replace(
+        strict,
+        findings=one.findings + other.findings,
+        # A model may try again only if every gate that denies says so.
+        revise="\n".join(dict.fromkeys(reasons)) if reasons and len(reasons) == len(denials) else None,
+        shadow=would_be if would_be != strict.ruling else None,
+    )
+
+
+def reasons(verdict: Verdict) -> str:
+    """Why the gate rules as it does, in one line: the findings that decided, with the ways out."""
+    worst = [f for f in verdict.findings if f.ruling == verdict.ruling] or list(verdict.findings)
+    said = "; ".join(f"{f.principle}: {f.message}" + (f" ({f.help})" if f.help else "") for f in worst)
+    return said or "denied by the constitution"
 
 
 def _call(rule: Rule, action: Action) -> JudgeCall:

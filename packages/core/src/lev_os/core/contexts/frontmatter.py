@@ -26,6 +26,7 @@ _KEYS = {
     "lev-priority": "0 to 100: what a bundle keeps when its budget runs short; 50 when absent.",
     "lev-requires": "Specifiers, separated by spaces, that must come along.",
     "lev-conflicts": "Specifiers, separated by spaces, that must not be loaded beside this one.",
+    "lev-applies-to": "Globs, separated by spaces, of the files of a repository that it is about.",
     "lev-params": "Names, separated by spaces, that `${…}` in the body may use.",
     "lev-question": "The question a personality asks.",
     "lev-values": "What a personality cares for.",

@@ -64,7 +64,7 @@ def _decode(data: bytes, path: str | None) -> str:
 
 
 def _hidden(text: str, path: str | None) -> list[Problem]:
-    if text.isascii() and not _SUSPECT.search(text):
+    if not _SUSPECT.search(text):
         return []
     lines = Lines(text, path)
     flags = [match.span() for match in _FLAG.finditer(text)]

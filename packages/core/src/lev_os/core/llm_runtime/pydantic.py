@@ -54,7 +54,7 @@ class PydanticModel:
     may_decide = True
 
     def __init__(self, model: Model) -> None:
-        self._model = model
+        self.model = model
         self.name = "test" if model.system == "test" else f"{model.system}:{model.model_name}"
 
     async def ask(self, request: Request, *, deadline: float | None = None, on_delta: OnDelta | None = None) -> Result:
@@ -67,7 +67,7 @@ class PydanticModel:
             else:
                 from pydantic_ai.direct import model_request
 
-                response = await model_request(self._model, messages, model_request_parameters=parameters)
+                response = await model_request(self.model, messages, model_request_parameters=parameters)
         except Exception as error:
             _fail(error, self.name)
         _check_finish(response, self.name)
@@ -79,7 +79,7 @@ class PydanticModel:
         from pydantic_ai.direct import model_request_stream
         from pydantic_ai.messages import PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
 
-        async with model_request_stream(self._model, messages, model_request_parameters=parameters) as stream:
+        async with model_request_stream(self.model, messages, model_request_parameters=parameters) as stream:
             async for event in stream:
                 if isinstance(event, PartStartEvent) and isinstance(event.part, TextPart) and event.part.content:
                     on_delta(event.part.content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ._manifest_servers import LONGEST_TIMEOUT, VARIABLE
-from .manifest import FILE_NAME, FORMAT, NAME, REFERENCE
+from .manifest import FILE_NAME, FORMAT, NAME, NPM_NAME, REFERENCE
 
 
 def build() -> dict[str, Any]:
@@ -38,6 +38,17 @@ def build() -> dict[str, Any]:
                 "type": "object",
                 "additionalProperties": False,
                 "properties": {"servers": {"type": "object", "additionalProperties": _server_schema()}},
+            },
+            "npm": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {
+                    "name": {
+                        "type": "string",
+                        "pattern": f"^(?:{NPM_NAME.pattern})$",
+                        "description": "The package on npm; by its import name when absent.",
+                    },
+                },
             },
             "budget": {
                 "type": "object",

@@ -68,17 +68,12 @@ class Module:
 
     @cached_property
     def exposes(self) -> bool:
-        """Whether `__getattr__` comes from `expose(__name__)`: the names are then those of the export map."""
-        value = getattr(self.definitions.get("__getattr__"), "value", None)
-        function = value.func if isinstance(value, ast.Call) else None
-        name = (
-            function.id
-            if isinstance(function, ast.Name)
-            else function.attr
-            if isinstance(function, ast.Attribute)
-            else ""
-        )
-        return name == "expose"
+        """Whether `__getattr__` is or asks `expose(__name__)`: the names are then those of the export map."""
+        statement = self.definitions.get("__getattr__")
+        if statement is None:
+            return False
+        calls = (node.func for node in ast.walk(statement) if isinstance(node, ast.Call))
+        return any(getattr(function, "id", getattr(function, "attr", "")) == "expose" for function in calls)
 
     @cached_property
     def public(self) -> tuple[str, ...]:

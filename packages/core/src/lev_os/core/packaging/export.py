@@ -13,7 +13,7 @@ from . import _expand
 if TYPE_CHECKING:
     from .package import Package
 
-Kind = Literal["context", "flow", "tool", "constitution", "skill", "personality", "python", "file"]
+Kind = Literal["context", "flow", "tool", "constitution", "skill", "personality", "agent", "python", "file"]
 
 _KINDS: Mapping[str, Kind] = {
     "contexts": "context",
@@ -21,6 +21,7 @@ _KINDS: Mapping[str, Kind] = {
     "tools": "tool",
     "constitution": "constitution",
     "skills": "skill",
+    "agents": "agent",
 }
 
 

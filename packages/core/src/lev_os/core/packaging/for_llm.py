@@ -65,7 +65,7 @@ def package_for_llm(
     if not isinstance(conditions, str):
         conditions = "llm-first" if "llm-first" in conditions else "llm"
     if isinstance(package, PackageConfig):
-        loaded = _from_config(package)
+        loaded = package_of(package)
     else:
         loaded = package if isinstance(package, Package) else load_package(package)
     parts: dict[str, list[dict[str, Any]]] = {"contexts": [], "flows": [], "tools": []}
@@ -143,7 +143,7 @@ def _constitution(package: Package) -> dict[str, Any] | None:
 
 
 def as_python(export: Export) -> Any:
-    """The Python object of an export: what `python` names, else the Context, Flow or Constitution of its file."""
+    """The Python object of an export: what `python` names, else what its file is (see `parsed`)."""
     package, subpath = export.package, export.subpath
     if "python" in export.conditions and package.resolve(subpath, "python").object is not None:
         return package.load_object(subpath)
@@ -151,7 +151,7 @@ def as_python(export: Export) -> Any:
 
 
 def parsed(export: Export, condition: str) -> Any:
-    """The Context, Flow or Constitution of an exported file; its text for a file of any other kind."""
+    """The Context, Flow, Constitution or AgentDeclaration of an exported file; its text for any other kind."""
     if export.kind in _CONTEXT_KINDS:
         return _context(export, condition)
     text, path = export.package.read(export.subpath, condition)
@@ -163,6 +163,10 @@ def parsed(export: Export, condition: str) -> Any:
         from ..constitutional import Constitution
 
         return Constitution.parse(text, package=export.package, path=str(path), specifier=export.specifier)
+    if export.kind == "agent":
+        from ..agents import AgentDeclaration
+
+        return AgentDeclaration.parse(text, package=export.package, path=str(path), specifier=export.specifier)
     return text
 
 
@@ -179,7 +183,7 @@ def _tokens(text: str) -> int:
     return count(text)
 
 
-def _from_config(config: PackageConfig) -> Package:
+def package_of(config: PackageConfig) -> Package:
     """A package whose export map covers the folders that a configuration names."""
     given = {
         "contexts_dir": config.contexts_dir,

@@ -33,8 +33,9 @@ REFERENCE = re.compile(
     r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*(?::(?:\*|[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*))?"
 )
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
-_TOP = ("format", "name", "description", "constitution", "deps", "exports", "budget", "mcp")
+_TOP = ("format", "name", "description", "constitution", "deps", "exports", "budget", "mcp", "npm")
 _BUDGET = ("context", "bundle", "wheel-kb", "import-ms")
+NPM_NAME = re.compile(r"(?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]{0,200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class Manifest:
     """Export keys that still work, and what to use in their place."""
     budget: Budget = Budget()
     servers: Mapping[str, McpServer] = field(default_factory=dict)
+    npm_name: str | None = None
+    """What the package is called on npm, where that does not follow from its import name."""
     path: str | None = None
 
 
@@ -171,6 +174,7 @@ class _Reader:
             deprecated=self.deprecated(data),
             budget=self.budget(data),
             servers=self.servers(data),
+            npm_name=self.npm_name(data),
             path=self.path,
         )
 
@@ -247,6 +251,19 @@ class _Reader:
         from ._manifest_servers import read_servers
 
         return read_servers(self, data)
+
+    def npm_name(self, data: Mapping[str, Any]) -> str | None:
+        table = data.get("npm", {})
+        if not isinstance(table, dict):
+            self.problem(("npm",), "MAN105", f"`npm` is a table, not {_kind(table)}")
+            return None
+        self.known(table, ("name",), ("npm",))
+        value = table.get("name")
+        if value is None or (isinstance(value, str) and NPM_NAME.fullmatch(value)):
+            return value
+        said = repr(value)[:60] if isinstance(value, str) else _kind(value)
+        self.problem(("npm", "name"), "MAN105", f"{said} is no name on npm", "write `@scope/name`, in lower case")
+        return None
 
     def exports(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
         table = data.get("exports", {})

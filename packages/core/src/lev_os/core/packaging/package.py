@@ -246,6 +246,13 @@ class Package:
             raise LevError(f"{target.specifier!r} is Python code for {condition} ({target.target}), not a file")
         return read_text(target.path), target.path
 
+    def read_data(self, subpath: str, condition: str = "llm") -> tuple[bytes, str]:
+        """The bytes of a file that is exported, and its path in the package (`contexts/x.md`)."""
+        target = self.resolve(subpath, condition)
+        if target.path is None:
+            raise LevError(f"{target.specifier!r} is not a file for {condition}")
+        return read_bytes(target.path), target.target.removeprefix("./")
+
     def card(self, subpath: str) -> ToolCard:
         """The card of an exported tool, from `tools.json`, the syntax tree or a pinned listing; nothing is imported."""
         subpath = self._own(subpath)
@@ -301,12 +308,14 @@ class Package:
         at = front.find(b"lev-kind:")
         return at >= 0 and front[at + 9 : at + 40].strip(b" \"'").startswith(b"personality")
 
+    def is_up_front(self, subpath: str) -> bool:
+        """Whether the export map names `llm-first` for a subpath: a model is to have it before it asks."""
+        key = _expand.matching_key(self.table, subpath)
+        return key is not None and "llm-first" in _conditions([self.table[key]])
+
     def file_digest(self, subpath: str, condition: str = "llm") -> str:
         """The digest of an exported file's bytes."""
-        path = self.resolve(subpath, condition).path
-        if path is None:
-            raise LevError(f"{self.specifier(subpath)!r} is not a file for {condition}")
-        return digest_bytes(read_bytes(path))
+        return digest_bytes(self.read_data(subpath, condition)[0])
 
     def _own(self, ref: str) -> str:
         """The subpath of a reference to something in this package."""

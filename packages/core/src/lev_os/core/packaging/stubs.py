@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .package import Package
 
 HEAD = "# Made by Leviathan from the files beside it; what is changed here is lost."
+UNTOUCHED = "# fmt: off\n# ruff: noqa"
+"""For formatters and linters: what they would change is made again as it was."""
 _OWN = {"self", "lev"}
 """Parameters of `Flow.__call__` itself."""
 
@@ -100,7 +102,7 @@ def _stub(exports: Mapping[str, Export]) -> Stub:
         known = export.kind in {"context", "personality", "skill"}
         body.append(f"{name}: {'Context' if known else 'Any'}")
     text = "\n".join(["", *(f"{definition}\n" for definition in names.classes.values()), *body])
-    lines = [HEAD, "", *_imports(text)]
+    lines = [HEAD, UNTOUCHED, "", *_imports(text)]
     return Stub("\n".join(lines) + "\n" + text.rstrip("\n") + "\n", complete)
 
 

@@ -78,7 +78,7 @@ class _Built(msgspec.Struct, frozen=True):
     source_digest: str
     input_schema: dict[str, Any]
     description: str = ""
-    output_schema: dict[str, Any] | None = None
+    output_schema: Mapping[str, Any] | None = None
 
 
 class _ToolsFile(msgspec.Struct, frozen=True):
@@ -102,6 +102,18 @@ def _built(
     if file.format != 1 or entry is None or entry.source_digest != digest_bytes(module.text.encode()):
         return None
     return entry.description, entry.input_schema, entry.output_schema
+
+
+def tools_file(package: Package, cards: Mapping[str, ToolCard]) -> bytes:
+    """The text of `tools.json` for exact cards, by subpath, with the digests of the sources as they are now."""
+    tools = {}
+    for subpath, card in sorted(cards.items()):
+        module, _ = _expand.definition_of(package, subpath)
+        tools[subpath] = _Built(
+            digest_bytes(module.text.encode()), dict(card.input_schema), card.description, card.output_schema
+        )
+    data = msgspec.json.encode(_ToolsFile(1, tools), order="sorted")
+    return msgspec.json.format(data, indent=2) + b"\n"
 
 
 def _declaration(definition: Function, module: Module) -> ToolDeclaration:

@@ -84,17 +84,9 @@ def panel(by: list[str], options: list[str]) -> Panel:
 
 
 def _lens(name: str) -> Lens:
-    from ..contexts import Context
-    from ..packaging import find
+    from .lenses import load_lens
 
-    package, subpath = find(name)
-    package.export(subpath)  # says what there is instead
-    text, path = package.read(subpath)
-    context = Context.parse(text, path=str(path), package=package, specifier=package.specifier(subpath))
-    if context.kind != "personality" or context.params:
-        what = "a personality with parameters" if context.params else f"a {context.kind}"
-        help = "a lens is a context with `lev-kind: personality` and without `lev-params`"
-        raise LevError(f"{context.specifier} is {what}, not a lens", help=help)
+    context = load_lens(name)
     question = context.metadata.get("lev-question", "")
     return {"name": context.name, "specifier": context.specifier, "question": question, "text": context.text}
 

@@ -99,6 +99,7 @@ async def assemble(
         spent=spent,
         items=tuple(items),
         left_out=tuple(sorted(left_out, key=lambda one: -one.score)),
+        backends=hits.backends,
     )
     return Assembly(text=made, tokens=counted, receipt=receipt)
 

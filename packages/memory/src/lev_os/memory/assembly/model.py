@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 from lev_os.core.errors import LevError
 
-from ..types import MemoryType, Scope
+from ..types import Contribution, MemoryType, Scope
 
 Reason = Literal["budget", "ceiling", "duplicate", "older value", "count"]
 """Why a record was left out: no room; its type had its share; a chosen record says nearly the same; its fact has a
@@ -94,6 +94,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     spent: Mapping[MemoryType, int]
     items: tuple[Item, ...]
     left_out: tuple[LeftOut, ...]
+    backends: tuple[Contribution, ...] = ()
+    """Of a hybrid memory: what each backend contributed to the search for the question, or why it did not."""
 
 
 class Assembly(msgspec.Struct, frozen=True, kw_only=True):

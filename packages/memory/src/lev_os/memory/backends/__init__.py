@@ -13,12 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from lev_os.core.errors import LevError, Problem
 
 from ..errors import Unsupported
 from ..types import Change, Filter, Hit, Moment, Page, Probe, Record, Scope, Stats
+
+if TYPE_CHECKING:
+    from .hybrid.model import Hybrid
 
 __all__ = ["BACKENDS", "Capability", "MemoryBackend", "open_backend", "require"]
 
@@ -103,17 +106,28 @@ class MemoryBackend(Protocol):
 BACKENDS: Mapping[str, tuple[str, str]] = {
     "sqlite": ("sqlite", "sqlite:///memory.db"),
     "files": ("files", "files:///memory"),
+    "postgresql": ("postgres", "postgresql://user@host/database"),
     "memory": ("sqlite", "memory://"),
+    "graphiti+kuzu": ("graphiti", "graphiti+kuzu:///folder"),
+    "graphiti+falkordb": ("graphiti", "graphiti+falkordb:///folder"),
+    "mastra+http": ("mastra", "mastra+http://127.0.0.1:4111"),
+    "mastra+https": ("mastra", "mastra+https://host"),
+    "mastra+sqlite": ("mastra", "mastra+sqlite:///mastra.db"),
+    "mastra+postgresql": ("mastra", "mastra+postgresql://host/database"),
 }
 """Schemes: the module in this folder whose `connect(url, embedder)` opens it, and how its URLs look."""
 
 
-async def open_backend(url: str, embedder: str | None) -> MemoryBackend:
+async def open_backend(url: str | Hybrid, embedder: str | None) -> MemoryBackend:
     """The backend a URL names, for vectors of an embedder (its digest; None for none). Raises `LevError`."""
+    if not isinstance(url, str) or url.startswith("hybrid:"):
+        from .hybrid import connect as combined
+
+        return await combined(url, embedder)
     scheme, separator, _ = url.partition("://")
     entry = BACKENDS.get(scheme)
     if entry is None or not separator:
-        ways = ", ".join(example for _, example in BACKENDS.values())
+        ways = ", ".join((*(example for _, example in BACKENDS.values()), "hybrid:URL|URL"))
         raise LevError(f"{url!r} names no memory", help=f"write one of {ways}")
     connect: Callable[[str, str | None], Any] = import_module(f".{entry[0]}", __name__).connect
     backend: MemoryBackend = await connect(url, embedder)

@@ -5,25 +5,25 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-import tomllib
 from collections.abc import Callable, Iterator
 
 from ...files import MARKDOWN_KINDS, File
 from ...markdown import Code
-from ...python_code import parse
+from ...patterns import Pattern
+from ...python_code import parse, parses
 from ...rule import Example, Finding, rule
 from .names import VERIFIED
 
-_OPEN = re.compile(r"\.\.\.|…|<[A-Za-z_][^<>\n]*>|\{\{|\}\}|\{%|\$\{|\[\[|@@|^[-+][^-+]|\d\.\.\d", re.MULTILINE)
+_OPEN = Pattern(r"\.\.\.|…|<[A-Za-z_][^<>\n]*>|\{\{|\}\}|\{%|\$\{|\[\[|@@|^[-+][^-+]|\d\.\.\d", re.MULTILINE)
 """Marks of an example that is not whole, a template, or a difference."""
-_PYTHON_OTHER = re.compile(
+_PYTHON_OTHER = Pattern(
     r"\A\s*(?:except|elif|else|finally|case)\b|^\s*(?:[%!?]\w|>>> |In \[\d|\$ |#! ?/)|\?$|^\s*\.\.\.|^\s*(?:->|=>|→)",
     re.MULTILINE,
 )
 _UNFINISHED = ("was never closed", "unexpected EOF", "expected an indented block", "unterminated", "invalid character",
                "unexpected indent", "unindent", "outside", "expected 'except'", "cannot assign to attribute here",
                "decimal literal", "leading zeros", "Perhaps you forgot a comma", "Maybe you meant '=='")  # fmt: skip
-_NEWER = re.compile(
+_NEWER = Pattern(
     r"^\s*(?:class|(?:async )?def) \w+\[|^\s*type \w+|^\s*except [\w.]+, |\b[tT]r?[\"']|^\s*lazy (?:from|import)\b",
     re.MULTILINE,
 )
@@ -33,7 +33,7 @@ Problem = tuple[int, str]
 
 
 def _python(text: str) -> Problem | None:
-    if _PYTHON_OTHER.search(text):
+    if parses(text) or _PYTHON_OTHER.search(text):
         return None
     source = textwrap.dedent(text)
     error = parse(source)
@@ -96,6 +96,8 @@ def _yaml(text: str) -> Problem | None:
 
 
 def _toml(text: str) -> Problem | None:
+    import tomllib
+
     try:
         tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

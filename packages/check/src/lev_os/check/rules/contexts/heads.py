@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from lev_os.core.errors import InvalidInput
 
 from ...diagnostics import Edit, Fix, Severity
 from ...files import File
+from ...patterns import Pattern
 from ...rule import Example, Finding, Span, rule
 from .._head import skill
 from .names import SPECIFICATION, VERIFIED
 
-_KEY = re.compile(r"---[ \t]*\r?\n(?:[ \t]*#[^\n]*\n)*[A-Za-z][\w-]*[ \t]*:(?:\s|$)")
-_PLAIN = re.compile(r"(?P<key>[A-Za-z][\w-]*):[ \t]+(?P<value>[^\s\"'|>&*!%@`\[{#][^\n]*?)[ \t\r]*$")
+_KEY = Pattern(r"---[ \t]*\r?\n(?:[ \t]*#[^\n]*\n)*[A-Za-z][\w-]*[ \t]*:(?:\s|$)")
+_PLAIN = Pattern(r"(?P<key>[A-Za-z][\w-]*):[ \t]+(?P<value>[^\s\"'|>&*!%@`\[{#][^\n]*?)[ \t\r]*$")
 _HEADED = ("skill", "instructions", "command", "agent", "context", "resource")
 
 

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 
 from ...facts import fact
 from ...files import File
+from ...patterns import Pattern
 from ...project import Project
 from ...rule import Example, Finding, rule
 from .._head import key_span, read_head, value_span
 from .names import VERIFIED
 
-_IMPORT = re.compile(
+_IMPORT = Pattern(
     r"(?:(?<=\s)|^)@(?P<path>(?:~/|\.{0,2}/)?[\w.-]+(?:/[\w.-]+)*\.(?:md|mdc|txt|json|ya?ml|toml))\b", re.M
 )
 
@@ -131,7 +132,7 @@ def instructions_apply_to(file: File) -> Iterator[Finding]:
         yield Finding(value_span(file, head, "applyTo"), "`applyTo` must be patterns of files")
 
 
-_AGENT_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_AGENT_NAME = Pattern(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 @rule(

@@ -15,23 +15,25 @@ from lev_os.core.documents import nearest
 
 from ...facts import fact
 from ...files import File
+from ...patterns import Pattern
 from ...project import Project
 from ...rule import Example, Finding, rule
 from .names import VERIFIED
 
 LINKING = frozenset({"skill", "resource", "instructions", "command", "agent", "context"})
-_NO_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|/|~|$")
+_NO_PATH = Pattern(r"[A-Za-z][A-Za-z0-9+.-]*:|//|/|~|$")
 _MATERIAL = frozenset(
     {"evals", "eval", "fixtures", "tests", "test", "assets", "templates", "template", "examples", "runs"}
 )
 """Folders of a skill whose pages are used, not read: their links are about other places."""
-_PLACEHOLDER = re.compile(r"[<>{}$*`|]|^[^/]*@|\.\.\.|\bpath/to\b|\bfoo\b|^(?:url|link|href)$", re.IGNORECASE)
+_PLACEHOLDER = Pattern(r"[<>{}$*`|]|^[^/]*@|\.\.\.|\bpath/to\b|\bfoo\b|^(?:url|link|href)$", re.IGNORECASE)
 _MANY = 300
 """Headings from which none is proposed: comparing takes longer than all else."""
-_OWN = re.compile(r"(?:\./)?(?!\.\./).*\.(?:md|py|sh|js|ts|json|ya?ml|txt|toml|html)")
-_ID = re.compile(r"\{#[\w.:-]+\}\s*$")
-_PUNCTUATION = re.compile(r"[^a-z0-9_ -]")
-_EXPLICIT = re.compile(r"\{#([\w.:-]+)\}|<a\s(?:[^<>]*\s)?(?:id|name)=[\"']([^\"'>]+)|\sid=[\"']([^\"'>]+)")
+_OWN = Pattern(r"(?:\./)?(?!\.\./).*\.(?:md|py|sh|js|ts|json|ya?ml|txt|toml|html)")
+_ID = Pattern(r"\{#[\w.:-]+\}\s*$")
+_SLUG = {**dict.fromkeys(range(128)), **{ord(c): c for c in "abcdefghijklmnopqrstuvwxyz0123456789_-"}, 32: "-"}
+"""What becomes of the ASCII characters of a heading."""
+_EXPLICIT = Pattern(r"\{#([\w.:-]+)\}|<a\s(?:[^<>]*\s)?(?:id|name)=[\"']([^\"'>]+)|\sid=[\"']([^\"'>]+)")
 
 
 class Reference(msgspec.Struct, frozen=True, array_like=True):
@@ -79,9 +81,9 @@ def _anchors(file: File) -> frozenset[str]:
 
 
 def _slug(text: str) -> str:
-    lowered = _ID.sub("", text).strip().lower()
+    lowered = (_ID.sub("", text) if "{#" in text else text).strip().lower()
     if lowered.isascii():
-        return _PUNCTUATION.sub("", lowered).replace(" ", "-")
+        return lowered.translate(_SLUG)
     kept = (c for c in lowered if c in " -_" or unicodedata.category(c)[0] in "LNM")
     return "".join(kept).replace(" ", "-")
 
@@ -104,7 +106,7 @@ def _leaving(project: Project, file: File, found: Links) -> tuple[frozenset[Refe
     root = root or _repository(str(file.path.parent))
     if root is None:
         return frozenset(), what
-    paths = ((link, _target(file, link)) for link in climbing)
+    paths = ((link, _target(os.path.dirname(file.path), link)) for link in climbing)
     return frozenset(link for link, path in paths if path is not None and not _inside(path, str(root))), what
 
 
@@ -141,15 +143,15 @@ def link_broken(project: Project) -> Iterator[Finding]:
     known: dict[str, bool] = {}
     for file, found in project.facts(links):
         leaving, _ = _leaving(project, file, found)
+        folder = os.path.dirname(file.path)
         for link in found.links:
-            path = _target(file, link)
-            if path is None or link in leaving:
+            path = _target(folder, link)
+            if path is None or (leaving and link in leaving):
                 continue
             exists = known.get(path)
             if exists is None:
-                project.uses(path)
-                exists = known[path] = _exists(path)
-            if not exists and not _elsewhere(file, link):
+                exists = known[path] = project.exists(path)
+            if not exists and not _elsewhere(project, file, link):
                 shown = link.target.partition("#")[0]
                 what = "image" if link.image else "file"
                 yield Finding(
@@ -161,31 +163,22 @@ def link_broken(project: Project) -> Iterator[Finding]:
                 )
 
 
-def _target(file: File, link: Reference) -> str | None:
-    """The path that a link names; None for an anchor of the same page."""
-    shown = unquote(link.target.partition("#")[0].partition("?")[0])
-    return os.path.normpath(os.path.join(file.path.parent, shown)) if shown else None
+def _target(folder: str, link: Reference) -> str | None:
+    """The path that a link of a file in `folder` names; None for an anchor of the same page."""
+    shown = link.target.partition("#")[0].partition("?")[0]
+    if "%" in shown:
+        shown = unquote(shown)
+    return os.path.normpath(os.path.join(folder, shown)) if shown else None
 
 
-def _exists(path: str) -> bool:
-    """True too for what cannot be looked at."""
-    try:
-        os.stat(path)
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _elsewhere(file: File, link: Reference) -> bool:
+def _elsewhere(project: Project, file: File, link: Reference) -> bool:
     """Whether a skill's further page names a page of a site, or a file from the skill's folder as SKILL.md would."""
     if file.kind != "resource":
         return False
     if not os.path.splitext(link.target.partition("#")[0])[1]:
         return True
     root = next((at for at in file.path.parents[:4] if (at / "SKILL.md").exists()), None)
-    return root is not None and _exists(os.path.join(root, unquote(link.target.partition("#")[0])))
+    return root is not None and project.exists(os.path.join(root, unquote(link.target.partition("#")[0])))
 
 
 def _near(path: str) -> str | None:
@@ -214,10 +207,10 @@ def anchor_broken(project: Project) -> Iterator[Finding]:
     known: dict[str, frozenset[str]] = {}
     for file, found in project.facts(links):
         for link in found.links:
-            anchor = unquote(link.target.partition("#")[2])
-            if not anchor or anchor.startswith((":~:", "L")):
+            anchor = link.target.partition("#")[2]
+            if not anchor or (anchor := unquote(anchor)).startswith((":~:", "L")):
                 continue
-            path = _target(file, link)
+            path = _target(os.path.dirname(file.path), link)
             if path is None:
                 anchors = found.anchors
             else:

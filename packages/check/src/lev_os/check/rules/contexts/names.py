@@ -8,12 +8,13 @@ from collections.abc import Iterator
 
 from ...diagnostics import Severity
 from ...files import File
+from ...patterns import Pattern
 from ...rule import Example, Finding, rule
 from .._head import line_span, read_head, skill, value_span
 
 SPECIFICATION = "https://agentskills.io/specification"
 VERIFIED = "2026-11-22"
-_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_NAME = Pattern(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 def _slug(text: str) -> str:

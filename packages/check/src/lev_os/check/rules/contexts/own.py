@@ -6,10 +6,6 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from lev_os.core.contexts.frontmatter import read_frontmatter
-from lev_os.core.contexts.markdown import read_layout
-from lev_os.core.contexts.render import check
-from lev_os.core.contexts.source import MAX_BYTES, Lines
 from lev_os.core.errors import InvalidInput, Problem
 
 from ...files import File
@@ -17,11 +13,20 @@ from ...rule import Example, Finding, rule
 from .._head import skill
 
 _KINDS = frozenset({"context", "skill"})
+_OURS = r"lev-|\\"
+"""Our prefix, or what may spell it in YAML."""
+_SMALL = 200_000
+"""Characters that cannot be 1 MiB."""
 _SCHEMA = "https://agentskills.io/specification"
 
 
 @lru_cache(maxsize=4)
 def _problems(text: str) -> tuple[Problem, ...]:
+    from lev_os.core.contexts.frontmatter import read_frontmatter
+    from lev_os.core.contexts.markdown import read_layout
+    from lev_os.core.contexts.render import check
+    from lev_os.core.contexts.source import Lines
+
     plain = text.replace("\r\n", "\n")
     try:
         head = read_frontmatter(plain)
@@ -37,10 +42,8 @@ def _problems(text: str) -> tuple[Problem, ...]:
     return ()
 
 
-def _has_nothing_of_ours(file: File) -> bool:
+def _is_well_typed(file: File) -> bool:
     """Nearly every skill: then core need not read it once more."""
-    if "lev-" in file.text:
-        return False
     fields = file.fields
     return (
         isinstance(fields.get("name", ""), str)
@@ -52,7 +55,9 @@ def _has_nothing_of_ours(file: File) -> bool:
 def _of_core(code: str, name: str, **details: Any) -> None:
     @rule(code, name, on="file", kinds=_KINDS, severity="error", **details)
     def found(file: File) -> Iterator[Finding]:
-        if not file.text.startswith("---") or _has_nothing_of_ours(file):
+        if not file.text.startswith("---"):
+            return
+        if ((code == "CTX103" and file.markdown.head) or "lev-" not in file.text) and _is_well_typed(file):
             return
         for problem in _problems(file.text):
             if problem.code == code:
@@ -79,6 +84,7 @@ _of_core(
     "CTX104",
     "unknown-lev-key",
     summary="A key under `metadata` begins with `lev-` and is none of ours.",
+    hint=_OURS,
     why="Keys with this prefix are Leviathan's; a misspelt one would be without effect.",
     mend="Correct the spelling.",
     bad=_lev('lev-prioritty: "80"', at=(5, 3)),
@@ -88,6 +94,7 @@ _of_core(
     "CTX105",
     "lev-key-type",
     summary="One of our keys under `metadata` is not a string.",
+    hint=_OURS,
     why="`metadata` maps strings to strings, so that every tool reads the same.",
     mend='Put the value in quotes: `lev-priority: "80"`.',
     bad=_lev("lev-priority: 80", at=(5, 17)),
@@ -97,6 +104,7 @@ _of_core(
     "CTX106",
     "lev-key-value",
     summary="One of our keys under `metadata` has a value that it cannot have.",
+    hint=_OURS,
     why="A kind that does not exist or a priority over 100 has no meaning.",
     mend="Write one of the values that the message names.",
     bad=_lev('lev-priority: "800"', at=(5, 17)),
@@ -106,6 +114,7 @@ _of_core(
     "CTX201",
     "parameter-expression",
     summary="An expression in `${…}` cannot be read.",
+    hint=_OURS,
     why="In a context with `lev-params`, `${…}` outside of code is evaluated when the context is rendered.",
     mend="Correct the expression, or put the text in backquotes.",
     bad=_lev("lev-params: user", body="Hello ${user +}.\n", at=(7, 15)),
@@ -115,6 +124,7 @@ _of_core(
     "CTX202",
     "parameter-unknown",
     summary="An expression uses a name that is not one of the context's parameters.",
+    hint=_OURS,
     why="Rendering would fail for every caller.",
     mend="Add the name to `lev-params`, or correct it.",
     bad=_lev("lev-params: user", body="Hello ${usr}.\n", at=(7, 9)),
@@ -136,5 +146,9 @@ _of_core(
 )
 def context_too_large(file: File) -> Iterator[Finding]:
     """The size in bytes."""
-    if len(file.text) > MAX_BYTES // 4 and (size := len(file.text.encode("utf-8", "replace"))) > MAX_BYTES:
+    if len(file.text) <= _SMALL:
+        return
+    from lev_os.core.contexts.source import MAX_BYTES
+
+    if (size := len(file.text.encode("utf-8", "replace"))) > MAX_BYTES:
         yield Finding((0, 1), f"the context has {size:,} bytes; the limit is {MAX_BYTES:,}")

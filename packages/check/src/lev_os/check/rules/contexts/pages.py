@@ -31,8 +31,9 @@ def mentions(file: File) -> str:
             end = text.find("\n", at)
             lines[text.rfind("\n", 0, at) + 1] = end = end if end >= 0 else len(text)
             at = text.find(part, end)
-    words = (word for start, end in sorted(lines.items()) for word in text[start:end].split())
-    named = (word.strip("`*_()[]<>\"',.:;!?") for word in words if any(part in word for part in _PARTS))
+    words = [word for start, end in sorted(lines.items()) for word in text[start:end].split()]
+    one, other = _PARTS
+    named = [word.strip("`*_()[]<>\"',.:;!?") for word in words if one in word or other in word]
     return " ".join(dict.fromkeys(named))
 
 

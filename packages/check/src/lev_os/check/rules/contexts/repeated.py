@@ -9,53 +9,71 @@ import msgspec
 
 from ...facts import fact
 from ...files import MARKDOWN_KINDS, File
+from ...markdown import head_of
 from ...project import Project
 from ...rule import Example, Finding, rule
 from .names import VERIFIED
 
 _LEAST = 240
 """Characters from which a paragraph counts: shorter ones are phrases that any two pages share."""
+_BEGIN = 48
+"""Bytes of a passage that tell nearly all of them apart; the others are read."""
 _BLANK = b" \t\r\n"
 _PASSAGE = "The desk answers within two working days. Refunds go back to the card that was charged, never to another "
 _LONG = _PASSAGE * 3
 
 
 class Passage(msgspec.Struct, frozen=True, array_like=True):
-    """A paragraph: the digest of its words, and its place."""
+    """A paragraph: its place, and how its words begin, without the white space between them."""
 
-    digest: bytes
+    begins: bytes
     start: int
     end: int
 
 
-class Passages(msgspec.Struct, frozen=True, array_like=True):
-    """The long paragraphs of a file, and the digest of all of it."""
+class Digests(msgspec.Struct, frozen=True, array_like=True):
+    """The digest of all of a file below its head, and those of the words of its long paragraphs."""
 
     whole: bytes
-    parts: tuple[Passage, ...]
+    parts: tuple[bytes, ...]
 
 
-def _digest(text: str) -> bytes:
-    """The same for texts that differ in white space alone."""
-    return blake2b(text.encode("utf-8", "replace").translate(None, _BLANK), digest_size=12).digest()
-
-
-@fact("passages", kinds=MARKDOWN_KINDS - {"resource"}, type=Passages)
-def passages(file: File) -> Passages:
+@fact("passages", kinds=MARKDOWN_KINDS - {"resource"}, type=tuple[Passage, ...])
+def passages(file: File) -> tuple[Passage, ...]:
     """Paragraphs of at least 240 characters, below the frontmatter."""
-    text = file.text
     head = file.markdown.head
-    at = head.span[1] if head else 0
-    whole = at
+    return _passages(file.text, head.span[1] if head else 0)
+
+
+def _passages(text: str, at: int) -> tuple[Passage, ...]:
     parts: list[Passage] = []
-    while at < len(text):
-        end = text.find("\n\n", at)
-        end = len(text) if end < 0 else end
+    for paragraph in text[at:].split("\n\n"):
+        end = at + len(paragraph)
         if end - at >= _LEAST:
-            parts.append(Passage(_digest(text[at:end]), at, end))
+            begins = _words(paragraph[: 2 * _BEGIN])
+            if len(begins) < _BEGIN:
+                begins = _words(paragraph)
+            parts.append(Passage(begins[:_BEGIN], at, end))
         at = end + 2
-    body = text[whole:].strip().encode("utf-8", "replace")
-    return Passages(blake2b(body, digest_size=12).digest(), tuple(parts))
+    return tuple(parts)
+
+
+@fact("passage-digests", kinds=passages.kinds, type=Digests, late=True)
+def digests(file: File) -> Digests:
+    """What tells passages that begin alike apart."""
+    text = file.text
+    head = head_of(text)
+    start = head.span[1] if head else 0
+    parts = tuple(_digest(_words(text[part.start : part.end])) for part in _passages(text, start))
+    return Digests(_digest(text[start:].strip().encode("utf-8", "replace")), parts)
+
+
+def _words(text: str) -> bytes:
+    return text.encode("utf-8", "replace").translate(None, _BLANK)
+
+
+def _digest(data: bytes) -> bytes:
+    return blake2b(data, digest_size=12).digest()
 
 
 def _twins(one: File, other: File) -> bool:
@@ -82,15 +100,24 @@ def _twins(one: File, other: File) -> bool:
 )
 def repeated_passage(project: Project) -> Iterator[Finding]:
     """For each pair of files, the first passage that both have."""
-    first: dict[bytes, tuple[File, Passage]] = {}
+    first: dict[bytes, File] = {}
     copies: set[bytes] = set()
+    begun: dict[bytes, File] = {}
+    alike = {
+        part.begins
+        for file, found in project.facts(passages)
+        for part in found
+        if begun.setdefault(part.begins, file) is not file
+    }
     for file, found in project.facts(passages):
-        if not found.parts or found.whole in copies:
+        if not any(part.begins in alike for part in found) or (read := project.fact(digests, file)) is None:
             continue
-        copies.add(found.whole)
+        if read.whole in copies:
+            continue
+        copies.add(read.whole)
         said: dict[str, list[Passage]] = {}
-        for part in found.parts:
-            other, _ = first.setdefault(part.digest, (file, part))
+        for part, digest in zip(found, read.parts, strict=False):
+            other = first.setdefault(digest, file)
             if other is not file and not _twins(other, file):
                 said.setdefault(other.name, []).append(part)
         for name, parts in said.items():

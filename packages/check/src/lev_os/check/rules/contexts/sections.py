@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from ...files import MARKDOWN_KINDS, File
+from ...patterns import Pattern
 from ...rule import Example, Finding, rule
 from .._head import skill
-from .._hint import hint
 from .names import VERIFIED
 
 _READ = MARKDOWN_KINDS - {"resource"}
@@ -40,7 +39,7 @@ def empty_section(file: File) -> Iterator[Finding]:
             yield Finding(heading.span, f"nothing stands below the heading {heading.text[:60]!r}")
 
 
-_LEFT = re.compile(
+_LEFT = Pattern(
     r"(?m)^[ \t]*(?:[-*+][ \t]+|\d+\.[ \t]+|>[ \t]*|#+[ \t]+)?(?:\*\*|__|\[|\()?"
     r"(?:TODO|FIXME|TBD|XXX)\b(?:\*\*|__)?(?=[ \t]*(?:[:\])]|$))"
     r"|\b[Ll]orem ipsum dolor\b|\[(?:TODO|TBD|FIXME)\b|Replace with description of the skill"
@@ -48,9 +47,7 @@ _LEFT = re.compile(
 )
 _SHOWN = 200
 """Characters of a line from which up to sixty are shown."""
-_MAY_BE_LEFT = hint(
-    r"TODO|FIXME|TBD|XXX|orem ipsum dolor|Replace with description|\[(?:[Ii]nsert|INSERT|[Yy]our|YOUR) "
-)
+_MAY_BE_LEFT = r"TODO|FIXME|TBD|XXX|orem ipsum dolor|Replace with description|\[(?:[Ii]nsert|INSERT|[Yy]our|YOUR) "
 
 
 @rule(
@@ -59,6 +56,7 @@ _MAY_BE_LEFT = hint(
     summary="A placeholder was left in the text.",
     on="file",
     kinds=_READ,
+    hint=_MAY_BE_LEFT,
     severity="warning",
     confidence="medium",
     why="A model reads `TODO: describe the release` as an order, or as text that means something.",
@@ -75,8 +73,6 @@ _MAY_BE_LEFT = hint(
 def placeholder(file: File) -> Iterator[Finding]:
     """Marks of unfinished text, outside code and comments."""
     text = file.text
-    if not _MAY_BE_LEFT(file):
-        return
     for found in _LEFT.finditer(text):
         start = found.start() + len(found[0]) - len(found[0].lstrip(" \t"))
         last = found.end() - 1

@@ -9,6 +9,7 @@ from lev_os.core.documents import nearest
 
 from ...diagnostics import Edit, Fix
 from ...files import File
+from ...patterns import Pattern
 from ...rule import Finding, rule
 from .._head import key_span, line_span, read_head, skill, value_span
 from .names import SPECIFICATION, VERIFIED
@@ -20,7 +21,7 @@ CLAUDE_KEYS = frozenset(
      "model", "effort", "context", "agent", "hooks", "paths", "shell"}
 )  # fmt: skip
 """Further keys that Claude Code reads, and in part VS Code."""
-_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_TAG = Pattern(r"</?[A-Za-z][^<>]*>")
 
 
 @rule(

@@ -17,21 +17,20 @@ from lev_os.core.documents import nearest
 
 from ...facts import fact
 from ...files import File
+from ...patterns import Pattern
 from ...project import Project
 from ...rule import Example, Finding, rule
 from .names import VERIFIED
 
 _SHELLS = frozenset({"", "sh", "bash", "zsh", "shell", "console", "shell-session", "terminal", "text"})
-_SPLIT = re.compile(r"&&|\|\||[;|]")
-_ELSEWHERE = re.compile(
-    r"(?:^|\s)(?:cd|pushd|-C|--prefix|--filter|-F|-w|--workspace|--cwd|--dir|-f|--file|-r)(?:[\s=]|$)"
-)
-_WORD = re.compile(r"[A-Za-z0-9][\w:./-]*")
-_HEDGED = re.compile(
+_SPLIT = Pattern(r"&&|\|\||[;|]")
+_ELSEWHERE = Pattern(r"(?:^|\s)(?:cd|pushd|-C|--prefix|--filter|-F|-w|--workspace|--cwd|--dir|-f|--file|-r)(?:[\s=]|$)")
+_WORD = Pattern(r"[A-Za-z0-9][\w:./-]*")
+_HEDGED = Pattern(
     r"(?i)\b(?:not|never|n't|avoid|instead|rather|e\.g|example|such as|like|would|creat\w*|generat\w*|new|add|writ\w*|"
     r"output\w*|legacy|removed|deleted|old|used to|if|may|might|optional\w*|named|template|your)\b|n't\b"
 )
-_PATH = re.compile(r"(?:\./)?(?:[\w.@-]+/)+[\w.@-]+\.[A-Za-z][A-Za-z0-9]{0,5}")
+_PATH = Pattern(r"(?:\./)?(?:[\w.@-]+/)+[\w.@-]+\.[A-Za-z][A-Za-z0-9]{0,5}")
 _MADE = frozenset(
     {"dist", "build", "out", "target", "coverage", "node_modules", "tmp", "temp", "generated", ".next", ".venv", "venv",
      "logs", "log", "htmlcov", "site", "_build", "path", "example", "examples", "foo", "my", ".cache", "artifacts"}

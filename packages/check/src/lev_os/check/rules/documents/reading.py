@@ -1,7 +1,4 @@
-"""What reading a YAML document reports, before it is known to be a flow, a constitution or a head.
-
-YML102, a document of more than 10 MB, is not here: no example can show it.
-"""
+"""What reading a YAML document reports, before it is known to be a flow, a constitution or a head."""
 
 from __future__ import annotations
 
@@ -21,6 +18,13 @@ reported(
         flow("steps:\n  - return: {text: ${input.text}}\n", (4, 21)),
     ),
     good=_GOOD,
+)  # fmt: skip
+reported(
+    "YML102", "too-large", on="file", severity="error",
+    summary="The document has more than 10 MB.",
+    why="Such a file is data. No reader reviews it, and every run would have to read it first.",
+    mend="Split it, or move the data to a file of its own that a tool reads.",
+    bad=(), good=(),
 )  # fmt: skip
 reported(
     "YML103", "not-text", on="file", severity="error",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lev_os.core.errors import InvalidInput
+from lev_os.core.packaging.lock import lock_of
 
-from ...approvals import foreign_contexts, lock_of, needed, read_lock
+from ...approvals import foreign_contexts, needed, read_lock
 from ...project import Project
 from ...rule import Example, Finding, rule
 from .hidden import VERIFIED

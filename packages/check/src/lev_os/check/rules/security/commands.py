@@ -8,12 +8,12 @@ import re
 from collections.abc import Iterator
 
 from ...files import File
+from ...patterns import Pattern
 from ...rule import Example, Finding, Span, rule
-from .._hint import hint
 from .hidden import VERIFIED
 
 MARKDOWN = frozenset({"skill", "resource", "instructions", "command", "agent", "context"})
-_ORDERS = re.compile(
+_ORDERS = Pattern(
     r"(?i)\b(?:ignore (?:all |any |the )?(?:previous|prior|above|earlier)|disregard (?:all|any|the|previous|prior)|"
     r"(?:do not|don't|never) (?:tell|inform|mention|reveal|ask|show|alert)(?: \w+){0,2} (?:the )?"
     r"(?:user|human|reviewer)|"
@@ -23,7 +23,7 @@ _ORDERS = re.compile(
     r"(?:run|execute|eval)(?: this| the following)?:? *`?(?:curl|wget|bash|sh|python|rm|nc)\b|"
     r"(?:curl|wget) (?:\S+ ){0,40}\S*\|\s*(?:ba|z)?sh)"
 )
-_ENDS = re.compile(r"-->|\Z")
+_ENDS = Pattern(r"-->|\Z")
 
 
 @rule(
@@ -32,6 +32,7 @@ _ENDS = re.compile(r"-->|\Z")
     summary="An HTML comment gives a model orders.",
     on="file",
     kinds=MARKDOWN,
+    hint="<!--",
     severity="warning",
     confidence="medium",
     why="A rendered page hides comments; a model reads them. Notes for other authors are fine, orders to the model are "
@@ -64,11 +65,11 @@ def _comments(file: File) -> Iterator[Span]:
         at = text.find("<!--", end)
 
 
-_PIPED = re.compile(
+_PIPED = Pattern(
     r"\b(?:curl|wget)\b[^\n|;&`]{0,400}\|\s{0,9}(?:sudo\s+(?:-\w+\s+)*)?"
     r"(?P<shell>(?:ba|z|da|k)?sh|python3?|node|perl|ruby)\b(?! -c\b)"
 )
-_PLAIN = re.compile(r"http://(?!localhost|127\.|\[::1\])")
+_PLAIN = Pattern(r"http://(?!localhost|127\.|\[::1\])")
 
 
 @rule(
@@ -77,6 +78,7 @@ _PLAIN = re.compile(r"http://(?!localhost|127\.|\[::1\])")
     summary="A command downloads a script and runs it unseen.",
     on="file",
     kinds=MARKDOWN | {"hooks", "mcp"},
+    hint="curl|wget",
     severity="info",
     why="A model follows the page: what the address serves that day runs with the user's rights. Many installers are "
     "given so, which is why this is an info; over plain `http` anybody on the way can change it, and it is an error.",
@@ -90,8 +92,6 @@ _PLAIN = re.compile(r"http://(?!localhost|127\.|\[::1\])")
 )
 def piped_to_shell(file: File) -> Iterator[Finding]:
     """Downloads that are piped into an interpreter."""
-    if "curl" not in file.text and "wget" not in file.text:
-        return
     for found in _PIPED.finditer(file.text):
         plain = _PLAIN.search(found[0]) is not None
         what = "over plain http " if plain else ""
@@ -101,10 +101,8 @@ def piped_to_shell(file: File) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-_DYNAMIC = re.compile(r"(?:(?<=\s)|^)!`(?P<command>[^`\n]+)`", re.MULTILINE)
-_RISKY = re.compile(
-    r"\b(?:curl|wget|nc|ncat|eval|base64|ssh|scp)\b|\|\s*(?:ba|z)?sh\b|\$\{?ARGUMENTS|\$[0-9]\b|/dev/tcp/"
-)
+_DYNAMIC = Pattern(r"(?:(?<=\s)|^)!`(?P<command>[^`\n]+)`", re.MULTILINE)
+_RISKY = Pattern(r"\b(?:curl|wget|nc|ncat|eval|base64|ssh|scp)\b|\|\s*(?:ba|z)?sh\b|\$\{?ARGUMENTS|\$[0-9]\b|/dev/tcp/")
 
 
 @rule(
@@ -113,6 +111,7 @@ _RISKY = re.compile(
     summary="A command runs before the model reads the page, and reaches the network or takes in arguments.",
     on="file",
     kinds={"command", "skill", "agent"},
+    hint="!`",
     severity="warning",
     confidence="medium",
     why="Claude Code runs !`...` while it loads a command or a skill: nobody approves it and the output goes straight "
@@ -128,8 +127,6 @@ _RISKY = re.compile(
 )
 def dynamic_command(file: File) -> Iterator[Finding]:
     """Commands of the form !`…` that are more than a look at the repository."""
-    if "!`" not in file.text:
-        return
     for found in _DYNAMIC.finditer(file.text):
         code = file.markdown.code_at(found.start())
         if code is not None and code.form != "span":
@@ -138,9 +135,8 @@ def dynamic_command(file: File) -> Iterator[Finding]:
             yield Finding(found.span(), f"`{risk[0]}` runs when the page is loaded, before anybody approves it")
 
 
-_BASE64 = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
-_HEX = re.compile(r"(?:\\x[0-9a-fA-F]{2}){8,}|\b(?:[0-9a-fA-F]{2}){24,}\b")
-_MAY_BE_ENCODED = hint(r"[A-Za-z0-9+/]{40}")
+_BASE64 = Pattern(r"[A-Za-z0-9+/]{40,}={0,2}")
+_HEX = Pattern(r"(?:\\x[0-9a-fA-F]{2}){8,}|\b(?:[0-9a-fA-F]{2}){24,}\b")
 _SHELLY = re.compile(
     rb"(?i)\b(?:curl|wget|bash|/bin/sh|powershell|eval|exec|rm -rf|import os|subprocess|nc -e|chmod \+x)\b|https?://|/dev/tcp/"
 )
@@ -155,6 +151,7 @@ _SENTENCE = re.compile(
     summary="An encoded text decodes to a command, an address or an order.",
     on="file",
     kinds=MARKDOWN | {"hooks", "mcp"},
+    hint=r"[A-Za-z0-9+/]{40}|\\x",
     severity="warning",
     confidence="medium",
     why="A reviewer does not decode base64 by eye; a model does, or is told to pipe it into a shell.",
@@ -171,15 +168,13 @@ _SENTENCE = re.compile(
 )  # fmt: skip
 def encoded_payload(file: File) -> Iterator[Finding]:
     """Base64 and hex of text that commands something."""
-    long = _MAY_BE_ENCODED(file)
-    for found in _BASE64.finditer(file.text) if long else ():
+    for found in _BASE64.finditer(file.text):
         if (said := _decoded(found[0])) is not None:
             yield Finding(found.span(), f"base64 that decodes to {said!r}")
-    if long or "\\x" in file.text:
-        for found in _HEX.finditer(file.text):
-            data = binascii.unhexlify(found[0].replace("\\x", ""))
-            if (said := _orders(data)) is not None:
-                yield Finding(found.span(), f"hexadecimal that decodes to {said!r}")
+    for found in _HEX.finditer(file.text):
+        data = binascii.unhexlify(found[0].replace("\\x", ""))
+        if (said := _orders(data)) is not None:
+            yield Finding(found.span(), f"hexadecimal that decodes to {said!r}")
 
 
 def _decoded(text: str) -> str | None:

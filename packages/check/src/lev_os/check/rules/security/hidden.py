@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from ...diagnostics import Edit, Fix, Severity
 from ...files import File
 from ...markdown import within
+from ...patterns import Pattern
 from ...rule import Example, Finding, rule
-from .._text import has_control, wide
+from .._text import wide
 
 SOURCE = "https://www.unicode.org/reports/tr36/"
 VERIFIED = "2026-11-22"
@@ -21,17 +22,19 @@ READ = frozenset(
 )  # fmt: skip
 """Every kind of file whose text reaches a model or decides what runs."""
 
-_TAGS = re.compile("[\U000e0000-\U000e007f]+")
-_FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]{2,6}\U000e007f")
-_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{2,}")
+_TAGS = Pattern("[\U000e0000-\U000e007f]+")
+_FLAG = Pattern("\U0001f3f4[\U000e0020-\U000e007e]{2,6}\U000e007f")
+_SELECTORS = Pattern("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{2,}")
 _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_BIDI = re.compile(f"[{''.join(sorted(_REORDERING))}]")
-_ZERO_WIDTH = re.compile(
+_BIDI = Pattern(f"[{''.join(sorted(_REORDERING))}]")
+_ZERO_WIDTH = Pattern(
     "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u061c\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0"
     "\ufff9-\ufffb]+"
 )
-_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]+")
+_CONTROL = Pattern("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]+")
 _VISIBLE_AT_START = "\ufeff"
+_WIDE = r"[\x80-\xff]"
+"""Anything outside ASCII."""
 
 
 def _named(character: str) -> str:
@@ -48,6 +51,7 @@ def _removal(start: int, end: int) -> Fix:
     summary="Unicode tags or selectors spell text that nobody sees.",
     on="file",
     kinds=READ,
+    hint=_WIDE,
     severity="error",
     why="Characters of the tag block, and runs of variation selectors, are drawn as nothing; models read what they "
     "spell. No text needs them, but for flags of regions (England, Scotland, Wales), which are left alone.",
@@ -83,6 +87,7 @@ def tag_characters(file: File) -> Iterator[Finding]:
     summary="A character reorders the text that a reviewer sees.",
     on="file",
     kinds=READ,
+    hint=_WIDE,
     severity="error",
     why="Embeddings, overrides and isolates show characters in another order than the one a model or a shell reads "
     "(Trojan Source). Inside text in a script that runs right to left a closed pair of isolates is only a warning.",
@@ -119,6 +124,7 @@ def _any_near(places: Sequence[int], file: File, at: int) -> bool:
     summary="An invisible character stands in the text.",
     on="file",
     kinds=READ,
+    hint=_WIDE,
     severity="warning",
     why="Zero-width spaces, soft hyphens and fillers are drawn as nothing: they hide words from a search and can carry "
     "a message. In code, names and addresses they change what runs, so there they are an error. Joiners that emoji and "
@@ -169,6 +175,7 @@ def _joins(character: str) -> bool:
     summary="A control character stands in the text.",
     on="file",
     kinds=READ,
+    hint=r"[\x00-\x08\x0e-\x1f\x7f]|\xc2[\x80-\x9f]",
     severity="error",
     why="Escape sequences repaint a terminal, so that what is shown is not what is read; NUL and others end or split "
     "text in some readers.",
@@ -180,8 +187,6 @@ def _joins(character: str) -> bool:
 )
 def control_characters(file: File) -> Iterator[Finding]:
     """Runs of control characters, but for tabs, line ends and form feeds."""
-    if not has_control(file) and not any("\x80" <= c <= "\x9f" for c in wide(file)):
-        return
     for found in _CONTROL.finditer(file.text):
         yield Finding(found.span(), f"the control character {_named(found[0][0])}", fix=_removal(*found.span()))
 
@@ -194,7 +199,7 @@ _CONFUSABLE = {
     **dict(zip("\u03bf\u0391\u0392\u0395\u0397\u039f\u03a1\u03a4", "oABEHOPT", strict=True)),
 }
 _LOOKALIKE = f"[{''.join(_CONFUSABLE)}]"
-_MIXED = re.compile(rf"\b\w*?(?:[A-Za-z](?={_LOOKALIKE})|{_LOOKALIKE}(?=[A-Za-z]))\w+")
+_MIXED = Pattern(rf"\b\w*?(?:[A-Za-z](?={_LOOKALIKE})|{_LOOKALIKE}(?=[A-Za-z]))\w+")
 
 
 @rule(
@@ -203,6 +208,7 @@ _MIXED = re.compile(rf"\b\w*?(?:[A-Za-z](?={_LOOKALIKE})|{_LOOKALIKE}(?=[A-Za-z]
     summary="A word mixes Latin letters with look-alikes of another script.",
     on="file",
     kinds=READ,
+    hint=_WIDE,
     severity="error",
     confidence="medium",
     why="`p\u0430ypal.com` with a Cyrillic \u0430 is another name than it seems: in an address, a command or a tool's "

@@ -10,21 +10,21 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from ...files import File
+from ...patterns import Pattern
 from ...rule import Example, Finding, Span, rule
-from .._hint import hint
 from .commands import MARKDOWN
 from .hidden import VERIFIED
 
 _SOURCE = "https://owasp.org/www-project-top-10-for-large-language-model-applications/"
-_HEDGE = re.compile(
+_HEDGE = Pattern(
     r"(?i)(?<![./])\b(?:attack\w*|inject\w*|jailbreak\w*|malicious|adversar\w*|e\.g\.|examples?|such as|like|"
     r"detect\w*|phras\w*|pattern\w*|refuse|reject\w*|report\w*|flag\w*|treat|trick\w*|claim\w*|never (?:follow|obey)|"
     r"do not (?:follow|obey)|if (?:a|an|the|any|some)|untrusted|says?|attempt\w*|prompts? that|test\w*)\b"
 )
-_OVERRIDE = re.compile(
+_OVERRIDE = Pattern(
     r"(?i)\b(?:ignore|disregard|forget|override|bypass)\s+(?:(?:all|any|the|your|of|every|these|those)\s+){0,3}"
     r"(?:previous|prior|above|earlier|preceding|existing|system|original|safety)\s+"
     r"(?:(?:system|safety|user)\s+)?(?:instructions?|prompts?|rules|guidelines|directions|messages?|constraints|context)\b"
@@ -32,14 +32,14 @@ _OVERRIDE = re.compile(
     r"|\bpretend (?:that )?(?:you have|there are) no (?:restrictions|rules|guidelines|limits)\b"
     r"|\bnew system prompt\s*:"
 )
-_CONCEAL = re.compile(
+_CONCEAL = Pattern(
     r"(?i)\b(?:do not|don't|never|without)\s+(?:tell(?:ing)?|inform(?:ing)?|mention(?:ing)?(?: (?:this|it))? to|"
     r"alert(?:ing)?|notify(?:ing)?|reveal(?:ing)? (?:this |it )?to|show(?:ing)? (?:this |it )?to)\s+(?:the\s+)?"
     r"(?:user|human|developer|operator|reviewer)\b(?!['’]s| to\b)"
     r"|\b(?:hide|conceal) (?:this|it|these (?:steps|actions))\b[^.\n]{0,30} from (?:the )?(?:user|human|reviewer)"
     r"|\b(?:secretly|silently|covertly) (?:send|upload|post|copy|forward|run|execute|append|add|include)\b"
 )
-_STEAL = re.compile(
+_STEAL = Pattern(
     r"(?i)\b(?:send|upload|post|forward|exfiltrate|transmit|leak|append|submit|curl)\b[^.\n]{0,80}"
     r"(?:~?/\.ssh\b|id_rsa\b|\.env\b|\.aws/credentials|/etc/passwd|\.netrc\b|\.npmrc\b|"
     r"(?:api|secret|private|access) (?:key|token)s?\b|credentials?\b|passwords?\b|environment variables\b|"
@@ -50,22 +50,19 @@ _STEAL = re.compile(
 )
 
 
-_STOP = re.compile(r"\. ")
-_QUOTATION = re.compile(r"\s*>")
+_STOP = Pattern(r"\. ")
+_QUOTATION = Pattern(r"\s*>")
 
-_MAY_OVERRIDE = hint(_OVERRIDE.pattern)
-_MAY_CONCEAL = hint(re.sub(r"\(\?!.*?\)", "", _CONCEAL.pattern))
-_MAY_STEAL = hint(
+_MAY_CONCEAL = re.sub(r"\(\?!.*?\)", "", _CONCEAL.pattern)
+_MAY_STEAL = (
     r"(?i)\b(?:send|upload|post|forward|exfiltrate|transmit|leak|append|submit|curl)\b[^.\n]*"
     r"(?:\.ssh|id_rsa|\.env|credentials|/etc/passwd|\.netrc|\.npmrc|"
     r"(?:api|secret|private|access) (?:key|token)|passwords?|environment variables|conversation|system prompt)"
 )
 
 
-def _found(file: File, pattern: re.Pattern[str], may_match: Callable[[File], bool]) -> Iterator[re.Match[str]]:
+def _found(file: File, pattern: Pattern) -> Iterator[re.Match[str]]:
     """Matches outside code, quotations and sentences that speak about attacks."""
-    if not may_match(file):
-        return
     text = file.text
     hedges: list[Span] | None = None
     stops: list[int] = []
@@ -98,6 +95,7 @@ def _holds(spans: Sequence[Span], around: Span) -> bool:
     summary="The text tells a model to drop its other instructions.",
     on="file",
     kinds=MARKDOWN,
+    hint=_OVERRIDE.pattern,
     severity="info",
     confidence="medium",
     why="Only somebody who has no right to instruct the model needs such words. They are weak evidence: look at the "
@@ -114,7 +112,7 @@ def _holds(spans: Sequence[Span], around: Span) -> bool:
 )
 def instruction_override(file: File) -> Iterator[Finding]:
     """Orders to ignore other orders."""
-    for found in _found(file, _OVERRIDE, _MAY_OVERRIDE):
+    for found in _found(file, _OVERRIDE):
         yield Finding(found.span(), f"the text says {' '.join(found[0].split())!r}")
 
 
@@ -124,6 +122,7 @@ def instruction_override(file: File) -> Iterator[Finding]:
     summary="The text tells a model to keep something from its user.",
     on="file",
     kinds=MARKDOWN,
+    hint=_MAY_CONCEAL,
     severity="info",
     confidence="medium",
     why="What must be hidden from the user is seldom in the user's interest. Plain advice on tone (`don't mention the "
@@ -136,7 +135,7 @@ def instruction_override(file: File) -> Iterator[Finding]:
 )
 def concealment(file: File) -> Iterator[Finding]:
     """Orders not to tell."""
-    for found in _found(file, _CONCEAL, _MAY_CONCEAL):
+    for found in _found(file, _CONCEAL):
         yield Finding(found.span(), f"the text says {' '.join(found[0].split())!r}")
 
 
@@ -146,6 +145,7 @@ def concealment(file: File) -> Iterator[Finding]:
     summary="The text tells a model to send secrets somewhere.",
     on="file",
     kinds=MARKDOWN,
+    hint=_MAY_STEAL,
     severity="warning",
     confidence="medium",
     why="Keys, credentials or the conversation together with an address outside are how data is stolen by a model.",
@@ -158,13 +158,13 @@ def concealment(file: File) -> Iterator[Finding]:
 def exfiltration(file: File) -> Iterator[Finding]:
     """Secrets and an address in one order."""
     if "//" in file.text or "@" in file.text or "webhook" in file.text or "attacker" in file.text:
-        for found in _found(file, _STEAL, _MAY_STEAL):
+        for found in _found(file, _STEAL):
             before = file.text[max(0, found.start() - 30) : found.start()].lower()
             if not re.search(r"\b(?:never|not|don't|avoid)\b[^.]*$", before):
                 yield Finding(found.span(), f"the text says {' '.join(found[0].split())[:80]!r}")
 
 
-_REMOTE = re.compile(r"https?://[^\s?#]+\?[^\s#]*(?:\$\{?\w|\{\{?\w|%7B|<\w+>|\[[A-Z_]+\])", re.IGNORECASE)
+_REMOTE = Pattern(r"https?://[^\s?#]+\?[^\s#]*(?:\$\{?\w|\{\{?\w|%7B|<\w+>|\[[A-Z_]+\])", re.IGNORECASE)
 
 
 @rule(
@@ -173,6 +173,7 @@ _REMOTE = re.compile(r"https?://[^\s?#]+\?[^\s#]*(?:\$\{?\w|\{\{?\w|%7B|<\w+>|\[
     summary="An image's address carries data to another host.",
     on="file",
     kinds=MARKDOWN,
+    hint=r"\]\(http",
     severity="warning",
     confidence="medium",
     why="A model that repeats `![](https://host/?q=${data})` makes the reader's program send the data, with no click.",
@@ -184,7 +185,6 @@ _REMOTE = re.compile(r"https?://[^\s?#]+\?[^\s#]*(?:\$\{?\w|\{\{?\w|%7B|<\w+>|\[
 )
 def image_with_data(file: File) -> Iterator[Finding]:
     """Images whose query has a placeholder to fill in."""
-    if "](http" in file.text:
-        for link in file.markdown.links:
-            if link.image and _REMOTE.match(link.target):
-                yield Finding(link.span, "the address of the image has a placeholder that takes data along")
+    for link in file.markdown.links:
+        if link.image and _REMOTE.match(link.target):
+            yield Finding(link.span, "the address of the image has a placeholder that takes data along")

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from math import log2
 
 from ...files import File
+from ...patterns import Pattern
 from ...rule import Example, Finding, rule
-from .._hint import hint
 from .hidden import READ, VERIFIED
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -36,34 +36,34 @@ def looks_random(token: str) -> bool:
     return entropy > min(3.0, 0.75 * log2(len(body)))
 
 
-_EXAMPLE = re.compile(
+_EXAMPLE = Pattern(
     r"(?i)example|xxxx|your|placeholder|dummy|fake|sample|test_?key|changeme|redacted|insert|abcdef|123456|0000|1111|"
     r"\.\.\."
 )
-_MAY_HOLD = hint(
+_MAY_HOLD = (
     "gh[pousr]_|github_pat_|npm_|pypi-AgE|AKIA|ASIA|sk-ant-|T3BlbkFJ|_live_|xox[abprs]-|hooks[.]slack|AIza|glpat-|hf_|"
     "SG[.]|PRIVATE KEY"
 )
-_FORMS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
+_FORMS: tuple[tuple[str, Pattern, Callable[[str], bool]], ...] = (
     ("a GitHub token",
-     re.compile(r"\bgh[pousr]_[A-Za-z0-9]{36}\b"), _checked),
+     Pattern(r"\bgh[pousr]_[A-Za-z0-9]{36}\b"), _checked),
     ("a GitHub token",
-     re.compile(r"\bgithub_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}\b"), looks_random),
-    ("an npm token", re.compile(r"\bnpm_[A-Za-z0-9]{36}\b"), _checked),
-    ("a PyPI token", re.compile(r"\bpypi-AgEIcHlwaS5vcmc[\w-]{50,}"), looks_random),
-    ("an AWS access key", re.compile(r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b"), looks_random),
-    ("an Anthropic key", re.compile(r"\bsk-ant-(?:api|admin)\d\d-[\w-]{80,}"), looks_random),
-    ("an OpenAI key", re.compile(r"\bsk-[\w-]{20,}T3BlbkFJ[\w-]{20,}"), looks_random),
-    ("a Stripe key", re.compile(r"\b[sr]k_live_[A-Za-z0-9]{24,}\b"), looks_random),
-    ("a Slack token", re.compile(r"\bxox[abprs]-\d{10,}-[\w-]{20,}"), looks_random),
+     Pattern(r"\bgithub_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}\b"), looks_random),
+    ("an npm token", Pattern(r"\bnpm_[A-Za-z0-9]{36}\b"), _checked),
+    ("a PyPI token", Pattern(r"\bpypi-AgEIcHlwaS5vcmc[\w-]{50,}"), looks_random),
+    ("an AWS access key", Pattern(r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b"), looks_random),
+    ("an Anthropic key", Pattern(r"\bsk-ant-(?:api|admin)\d\d-[\w-]{80,}"), looks_random),
+    ("an OpenAI key", Pattern(r"\bsk-[\w-]{20,}T3BlbkFJ[\w-]{20,}"), looks_random),
+    ("a Stripe key", Pattern(r"\b[sr]k_live_[A-Za-z0-9]{24,}\b"), looks_random),
+    ("a Slack token", Pattern(r"\bxox[abprs]-\d{10,}-[\w-]{20,}"), looks_random),
     ("a Slack webhook",
-     re.compile(r"https://hooks\.slack\.com/services/T\w{8,}/B\w{8,}/\w{24}"), looks_random),
-    ("a Google API key", re.compile(r"\bAIza[\w-]{35}\b"), looks_random),
-    ("a GitLab token", re.compile(r"\bglpat-[\w-]{20,}"), looks_random),
-    ("a Hugging Face token", re.compile(r"\bhf_[A-Za-z]{34}\b"), looks_random),
-    ("a SendGrid key", re.compile(r"\bSG\.[\w-]{22}\.[\w-]{43}\b"), looks_random),
+     Pattern(r"https://hooks\.slack\.com/services/T\w{8,}/B\w{8,}/\w{24}"), looks_random),
+    ("a Google API key", Pattern(r"\bAIza[\w-]{35}\b"), looks_random),
+    ("a GitLab token", Pattern(r"\bglpat-[\w-]{20,}"), looks_random),
+    ("a Hugging Face token", Pattern(r"\bhf_[A-Za-z]{34}\b"), looks_random),
+    ("a SendGrid key", Pattern(r"\bSG\.[\w-]{22}\.[\w-]{43}\b"), looks_random),
     ("a private key",
-     re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\s+[A-Za-z0-9+/=\s]{200,}?-----END"), lambda _: True),
+     Pattern(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\s+[A-Za-z0-9+/=\s]{200,}?-----END"), lambda _: True),
 )  # fmt: skip
 """Its name, its form, and a further test."""
 
@@ -74,6 +74,7 @@ _FORMS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     summary="A secret stands in the text.",
     on="file",
     kinds=READ,
+    hint=_MAY_HOLD,
     severity="error",
     why="What a model reads it can repeat, and what is in a repository or a wheel is public. Forms with a checksum are "
     "checked by it; others must look random, and examples (`xxxx`, `example`, `your`) are left alone.",
@@ -85,15 +86,13 @@ _FORMS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
 )
 def secret(file: File) -> Iterator[Finding]:
     """Each secret of a known form; the message does not repeat it."""
-    if not _MAY_HOLD(file):
-        return
     for name, form, further in _FORMS:
         for found in form.finditer(file.text):
             if further(found[0]):
                 yield Finding(found.span(), f"this looks like {name}", "revoke it, and read it from the environment")
 
 
-_LOGIN = re.compile(r"://[^\s/:@\"'<>${}]{1,64}:(?P<word>[^\s/:@\"'<>${}]{6,})@(?P<host>[^\s/\"'<>:]+)")
+_LOGIN = Pattern(r"://[^\s/:@\"'<>${}]{1,64}:(?P<word>[^\s/:@\"'<>${}]{6,})@(?P<host>[^\s/\"'<>:]+)")
 _USUAL = frozenset(
     {"password", "passwd", "secret", "postgres", "changeme", "example", "username", "mypassword", "apikey", "api_key",
      "api-key", "docker", "access_token", "token"}
@@ -106,6 +105,7 @@ _USUAL = frozenset(
     summary="An address holds a password.",
     on="file",
     kinds=READ,
+    hint=r"://[^/ \n]+:[^/ \n]+@",
     severity="warning",
     confidence="medium",
     why="Addresses are logged, repeated and pasted, and the password with them. Words such as `password`, and hosts of "
@@ -118,8 +118,6 @@ _USUAL = frozenset(
 )
 def password_in_address(file: File) -> Iterator[Finding]:
     """Passwords in addresses of other machines."""
-    if "://" not in file.text or "@" not in file.text:
-        return
     for found in _LOGIN.finditer(file.text):
         word, host = found["word"], found["host"]
         local = host in ("localhost", "127.0.0.1", "db", "redis", "postgres", "host", "hostname") or "example" in host

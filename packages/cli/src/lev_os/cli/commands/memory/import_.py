@@ -13,16 +13,23 @@ from ._opened import memory_options, opened
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
 @memory_options
 @json_option
-def command(file: Path, as_json: bool, **where: Any) -> None:
-    """Take an export in: ids, times and history included. Taking it in again changes nothing.
+def command(source: Path, as_json: bool, **where: Any) -> None:
+    """Take an export in, a file of JSON lines or a folder of Markdown: ids, times and history included.
+
+    Taking it in again changes nothing.
 
     \b
     Examples:
       lev memory import memory.jsonl --tenant acme
+      lev memory import notes
     """
-    with opened(where) as (memory, scope), file.open(encoding="utf-8", newline="\n") as lines:
-        taken = memory.import_(lines, scope=scope, path=str(file))
+    with opened(where) as (memory, scope):
+        if source.is_dir():
+            taken = memory.import_markdown(source, scope=scope)
+        else:
+            with source.open(encoding="utf-8", newline="\n") as lines:
+                taken = memory.import_(lines, scope=scope, path=str(source))
     print_json({"changes": taken}) if as_json else print_line(f"took in {taken} changes")

@@ -11,14 +11,16 @@ from typing import Any
 
 import msgspec
 
+from ...instants import instant, micros
 from ...lifecycle import fold, is_visible, matches, record_of
 from ...search import speakers
+from ...search.columns import Columns
+from ...search.finding import Finder
+from ...search.source import finished
 from ...types import MEMORY_TYPES, Change, Filter, Hit, Moment, Page, Probe, Record, Scope, Stats
 from . import schema, vectors
-from .columns import Columns
-from .finding import Finder
 from .rows import STATE, in_session, packed, passing, session_value, to_change, to_record, with_embedder, within
-from .times import instant, micros
+from .source import SqliteSource
 
 _MOST_CACHED = 4_000_000
 """Records whose columns are kept in memory, of all spaces together."""
@@ -35,6 +37,14 @@ class Reader:
         self._columns: OrderedDict[int, Columns] = OrderedDict()
         self._vectors: dict[int, vectors.Vectors] = {}
         self._embedded_up_to = 0
+        self._cache = schema.SMALL_CACHE
+
+    def make_room(self, kilobytes: int) -> None:
+        """Keep so much of the file in memory, and give back what is more."""
+        if kilobytes != self._cache:
+            self._cache = kilobytes
+            self._db.execute(f"PRAGMA cache_size = -{kilobytes}")
+            self._db.execute("PRAGMA shrink_memory")
 
     def forget(self, space: int, doc: int) -> None:
         """A record has gone."""
@@ -86,12 +96,13 @@ class Reader:
 
     def search(self, scope: Scope, probe: Probe) -> list[Hit]:
         """See `MemoryBackend.search`."""
+        self.make_room(schema.SMALL_CACHE)
         with self._reading():
             self._renew()
             spaces = [self._loaded(space) for space in self.spaces_of(scope)]
             if not spaces:
                 return []
-            found = Finder(self._db, spaces).search(scope, probe)
+            found = finished(Finder(SqliteSource(self._db), spaces).search(scope, probe))
             rows = {row[0]: row for row in self._by_row([hit.row for hit in found])}
             embedded = self._embedded(list(rows))
             hits = []
@@ -166,7 +177,7 @@ class Reader:
         columns = self._columns.get(space)
         if columns is None:
             columns = self._columns[space] = Columns(space)
-        columns.catch_up(self._db)
+        finished(columns.catch_up(SqliteSource(self._db)))
         self._columns.move_to_end(space)
         while len(self._columns) > 1 and sum(held.n for held in self._columns.values()) > _MOST_CACHED:
             old, _ = self._columns.popitem(last=False)
@@ -175,8 +186,8 @@ class Reader:
             return columns, None
         held = self._vectors.get(space)
         if held is None:
-            held = self._vectors[space] = vectors.Vectors(space, self._embedder)
-        held.catch_up(self._db, columns.n)
+            held = self._vectors[space] = vectors.Vectors(self._db, columns, self._embedder)
+        held.catch_up()
         return columns, held
 
     def _known(self, row: Any, moment: Moment | None) -> Record | None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
+from ...instants import instant
 from ...lifecycle import hash_of, record_of
 from ...types import MEMORY_TYPES, Change, Filter, Record, Scope
 from . import schema
-from .times import instant
 
 STATE = "r.row, r.space, r.doc, r.id, r.version, r.recorded, r.ends, r.retracted, r.superseded_by, r.content"
 """What `record` takes, of a table called `r`."""

@@ -17,11 +17,19 @@ from lev_os.core.errors import LevError
 
 from ...errors import StoreProblem
 
-FORMAT = 1
+FORMAT = 2
 BUSY_SECONDS = 60.0
+SMALL_CACHE, LARGE_CACHE = 4_000, 65_536
+"""Kilobytes of the file that are kept in memory: while it is asked, and while many records are put."""
 OPERATIONS = ("put", "supersede", "retract", "restore", "erase")
 
-_TABLES = """
+_POSTING = """
+CREATE TABLE IF NOT EXISTS posting (
+  space INTEGER NOT NULL, chunk INTEGER NOT NULL, term TEXT NOT NULL, body BLOB NOT NULL,
+  PRIMARY KEY (space, chunk, term)
+) WITHOUT ROWID
+"""
+_TABLES = f"""
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS space (
   space INTEGER PRIMARY KEY, tenant TEXT NOT NULL, user TEXT, agent TEXT, project TEXT,
@@ -50,10 +58,7 @@ CREATE TABLE IF NOT EXISTS log (
 );
 CREATE INDEX IF NOT EXISTS log_space ON log (space, cursor);
 CREATE INDEX IF NOT EXISTS log_id ON log (id);
-CREATE TABLE IF NOT EXISTS posting (
-  space INTEGER NOT NULL, term TEXT NOT NULL, chunk INTEGER NOT NULL, body BLOB NOT NULL,
-  PRIMARY KEY (space, term, chunk)
-) WITHOUT ROWID;
+{_POSTING};
 CREATE TABLE IF NOT EXISTS vector (row INTEGER PRIMARY KEY, embedder TEXT NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS sketch (row INTEGER PRIMARY KEY, body BLOB NOT NULL);
 """
@@ -102,16 +107,28 @@ def _prepare(db: sqlite3.Connection, path: str) -> None:
         "synchronous = NORMAL",
         "secure_delete = ON",
         "temp_store = MEMORY",
-        "wal_autocheckpoint = 4000",
-        "cache_size = -8000",
+        "wal_autocheckpoint = 16000",
+        f"cache_size = -{SMALL_CACHE}",
     ):
         db.execute(f"PRAGMA {pragma}")
     if not ours:
         db.executescript(f"BEGIN IMMEDIATE; {_TABLES} INSERT OR IGNORE INTO meta VALUES ('format', {FORMAT}); COMMIT;")
     (found,) = db.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
-    if found != FORMAT:
-        help = "upgrade lev-os-memory" if found > FORMAT else "`lev memory export` with the older version, then import"
-        raise StoreProblem(f"{path} has format {found}; this version knows format {FORMAT}", help=help)
+    if found > FORMAT:
+        message = f"{path} has format {found}; this version knows format {FORMAT}"
+        raise StoreProblem(message, help="upgrade lev-os-memory")
+
+
+def format_of(db: sqlite3.Connection) -> int:
+    """The format that a store has; an older one has postings that must be made again."""
+    return int(db.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()[0])
+
+
+def renew(db: sqlite3.Connection) -> None:
+    """Give a store of an older format the tables of this one, without postings. Called in a transaction."""
+    db.execute("DROP TABLE posting")
+    db.execute(_POSTING)
+    db.execute("UPDATE meta SET value = ? WHERE name = 'format'", (FORMAT,))
 
 
 def _write_ahead(db: sqlite3.Connection) -> None:

@@ -12,15 +12,18 @@ from typing import Any, Protocol
 import msgspec
 
 from ...errors import Conflict, NotRemembered, StoreProblem
+from ...instants import instant, micros
 from ...lifecycle import changed, changes_it, digest_of, record_of
+from ...search.fields import terms_of
+from ...search.postings import Gathered
 from ...types import Change, Scope
 from . import postings, schema, vectors
 from .reading import Reader
 from .rows import packed, to_change, to_record, within
-from .times import instant, micros
-from .writing import LOG, Writer, terms_of
+from .writing import LOG, Writer
 
 _REINDEXED = 20_000
+_MANY = 1_000
 _OPERATIONS = {name: number for number, name in enumerate(schema.OPERATIONS)}
 
 
@@ -48,6 +51,11 @@ class SqliteStore:
         self.reader = Reader(self.db, path, embedder)
         self._embedder = embedder
         self._mirror = mirror
+        if schema.format_of(self.db) < schema.FORMAT:
+            with self._transaction(mirrored=False):
+                if schema.format_of(self.db) < schema.FORMAT:  # somebody else may have been faster
+                    schema.renew(self.db)
+                    self._make_postings()
 
     def close(self) -> None:
         """Fold the write-ahead log in and close."""
@@ -55,6 +63,8 @@ class SqliteStore:
 
     def append(self, scope: Scope, changes: Sequence[Change]) -> list[str]:
         """See `MemoryBackend.append`."""
+        if len(changes) >= _MANY:
+            self.reader.make_room(schema.LARGE_CACHE)
         with self._transaction():
             writer = Writer(self.db, self._latest())
             ids: list[str] = []
@@ -220,18 +230,21 @@ class SqliteStore:
         with self._transaction(mirrored=False):
             for table in ("posting", "vector", "sketch"):
                 self.db.execute(f"DELETE FROM {table}")
-            for space, docs in self.db.execute("SELECT space, docs FROM space").fetchall():
-                for start in range(0, docs, _REINDEXED):
-                    rows = self.db.execute(
-                        "SELECT doc, content FROM record WHERE space = ? AND doc >= ? AND doc < ? ORDER BY doc",
-                        (space, start, start + _REINDEXED),
-                    )
-                    gathered = postings.Gathered()
-                    for doc, content in rows:
-                        gathered.add(doc, terms_of(content))
-                    gathered.write(self.db, space)
-            self.db.execute("UPDATE space SET indexed = docs")
-            self._new_epoch()
+            self._make_postings()
+
+    def _make_postings(self) -> None:
+        for space, docs in self.db.execute("SELECT space, docs FROM space").fetchall():
+            for start in range(0, docs, _REINDEXED):
+                rows = self.db.execute(
+                    "SELECT doc, content FROM record WHERE space = ? AND doc >= ? AND doc < ? ORDER BY doc",
+                    (space, start, start + _REINDEXED),
+                )
+                gathered = Gathered()
+                for doc, content in rows:
+                    gathered.add(doc, terms_of(content))
+                postings.write(self.db, space, gathered)
+        self.db.execute("UPDATE space SET indexed = docs")
+        self._new_epoch()
 
     def _new_epoch(self) -> None:
         (epoch,) = self.db.execute("PRAGMA user_version").fetchone()

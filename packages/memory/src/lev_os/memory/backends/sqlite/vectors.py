@@ -11,9 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from ...search.columns import Columns
+from ...search.ranking import best
+
 EXACT = 32_768
 """Up to so many docs, every vector is compared."""
 RERANKED = 1_000
+_EXACT_NEAR = 500
 _BLOCK = 32_768
 _STORED = np.dtype("<f2")
 _FAR = np.iinfo(np.uint16).max
@@ -34,39 +38,42 @@ def store(db: sqlite3.Connection, embedder: str, rows: list[int], vectors: Any) 
 
 
 class Vectors:
-    """The vectors of one embedder in one space, by doc; `has` tells which docs have one."""
+    """The vectors of one embedder in one space; see `search.source.Meanings`. `has` tells which docs have one."""
 
-    def __init__(self, space: int, embedder: str) -> None:
-        self._space = space
+    def __init__(self, db: sqlite3.Connection, columns: Columns, embedder: str) -> None:
+        self._db = db
+        self._columns = columns
         self._embedder = embedder
         self.has = np.zeros(0, np.bool_)
         self._matrix: Any = np.zeros((0, 0), np.float32)
         self._sketches: Any = None
         self._read = 0
 
-    def catch_up(self, db: sqlite3.Connection, docs: int) -> None:
+    def catch_up(self) -> None:
         """Read the vectors of docs that have none here yet."""
+        docs = self._columns.n
         large = docs > EXACT
         if large and self._sketches is None:
             self._matrix = np.zeros((0, 0), np.float32)
             self.has = np.zeros(0, np.bool_)
         if len(self.has) < docs:
-            room = max(docs, len(self.has) + (len(self.has) >> 3))
+            room = max(docs, len(self.has) + (len(self.has) >> 4))
             grown = np.zeros(room, np.bool_)
             grown[: len(self.has)] = self.has
             self.has = grown
-        missing = np.flatnonzero(~self.has[:docs])
-        if not len(missing):
+        there = self.has[:docs]
+        if there.all():
             return
+        first, last = int(there.argmin()), docs - 1 - int(there[::-1].argmin())
         table = "sketch" if large else "vector"
         join = "" if table == "vector" else "JOIN sketch s ON s.row = r.row"
         body = "s.body" if large else "v.body"
-        found = db.execute(
+        found = self._db.execute(
             f"SELECT r.doc, {body} FROM record r JOIN vector v ON v.row = r.row {join}"
             " WHERE r.space = ? AND r.doc BETWEEN ? AND ? AND v.embedder = ? ORDER BY r.doc",
-            (self._space, int(missing[0]), int(missing[-1]), self._embedder),
+            (self._columns.space, first, last, self._embedder),
         )
-        while rows := found.fetchmany(4_000):
+        while rows := found.fetchmany(1_000):
             places = np.array([row[0] for row in rows], np.int64)
             joined = b"".join(row[1] for row in rows)
             if large:
@@ -80,19 +87,21 @@ class Vectors:
         if doc < len(self.has):
             self.has[doc] = False
 
-    def cosines(self, query: Any, docs: int) -> Any | None:
-        """The cosine of every doc, 0 where there is no vector; None when they are too many to compare, or none."""
+    async def every(self, query: Any, docs: int) -> Any | None:
+        return self._cosines(query, docs)
+
+    def _cosines(self, query: Any, docs: int) -> Any | None:
         if self._sketches is not None or not self._matrix.size:
             return None
         found = _products(self._matrix[:docs], query)
         found[~self.has[:docs]] = 0
         return found
 
-    def nearest(self, query: Any, allowed: Any) -> Any:
-        """Some `RERANKED` docs that are nearest to a query by their sketches, of those `allowed` (a mask over docs)."""
+    async def nearest(self, query: Any, allowed: Any) -> Any:
+        """Some `RERANKED` docs, by their sketches."""
         count = len(allowed)
         if self._sketches is None:
-            cosines = self.cosines(query, count)
+            cosines = self._cosines(query, count)
             able = np.flatnonzero(allowed & self.has[:count])
             if cosines is None or len(able) <= RERANKED:
                 return able
@@ -115,7 +124,14 @@ class Vectors:
             near = near[np.argpartition(distances[near], RERANKED)[:RERANKED]]
         return near
 
-    def estimate(self, query: Any, docs: Any) -> Any:
+    async def some(self, query: Any, docs: Any, surely: Any) -> Any:
+        found = self._estimate(query, docs)
+        order = np.union1d(best(found, _EXACT_NEAR), np.flatnonzero(surely))
+        exact = self._exactly(query, self._columns.rows[docs[order]])
+        found[order] = np.where(np.isnan(exact), found[order], exact)
+        return found
+
+    def _estimate(self, query: Any, docs: Any) -> Any:
         """The cosines of some docs: exact while vectors are in memory, else judged by their sketches."""
         if self._sketches is None:
             return _products(self._matrix[docs], query) if self._matrix.size else np.zeros(len(docs), np.float32)
@@ -123,14 +139,14 @@ class Vectors:
         angles = differing.sum(axis=0) * (np.pi / len(query))
         return np.where(self.has[docs], np.cos(angles), 0).astype(np.float32)
 
-    def exactly(self, db: sqlite3.Connection, query: Any, rows: Any) -> Any:
+    def _exactly(self, query: Any, rows: Any) -> Any:
         """The cosines of ascending rows, read from the store; NaN where there is no vector."""
         found = np.full(len(rows), np.nan, np.float32)
         for start in range(0, len(rows), 500):
             some = [int(row) for row in rows[start : start + 500]]
             marks = ",".join("?" * len(some))
             statement = f"SELECT row, body FROM vector WHERE row IN ({marks}) AND embedder = ?"
-            got = db.execute(statement, (*some, self._embedder)).fetchall()
+            got = self._db.execute(statement, (*some, self._embedder)).fetchall()
             if got:
                 there, bodies = zip(*got, strict=True)
                 matrix = np.frombuffer(b"".join(bodies), _STORED).reshape(len(got), -1).astype(np.float32)

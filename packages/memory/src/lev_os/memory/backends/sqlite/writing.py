@@ -8,14 +8,16 @@ from datetime import datetime
 from typing import Any
 
 from ...errors import Conflict
-from ...lifecycle import content_of, digest_of, record_of
+from ...instants import micros
+from ...lifecycle import content_of, digest_of
 from ...search import speakers, words
-from ...types import MEMORY_TYPES, Change, Record, Scope
+from ...search.fields import COLUMNS, columns_of, terms_of
+from ...search.postings import Gathered
+from ...types import Change, Record, Scope
 from . import postings
-from .times import micros
 
 LOG = "INSERT INTO log (op, space, doc, id, at, superseded_by, ends, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT = f"INSERT INTO record VALUES ({', '.join('?' * 25)})"
+_INSERT = f"INSERT INTO record ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _ASKED_AT_ONCE = 500
 TAIL = 256
 """So many docs of a space may wait for their postings: a search reads them itself, and a single put stays cheap."""
@@ -26,7 +28,7 @@ class _Space:
         self.number = number
         self.docs = docs
         self.indexed = indexed
-        self.gathered = postings.Gathered()
+        self.gathered = Gathered()
         self.waiting = 0
 
 
@@ -75,9 +77,9 @@ class Writer:
         for space in self._spaces.values():
             if space.docs - space.indexed > TAIL:
                 self._add_tail(space)
-                space.gathered.write(self._db, space.number)
+                postings.write(self._db, space.number, space.gathered)
                 space.indexed = space.docs
-            space.gathered, space.waiting = postings.Gathered(), 0
+            space.gathered, space.waiting = Gathered(), 0
         self._db.executemany(
             "UPDATE space SET docs = ?, indexed = ? WHERE space = ?",
             ((space.docs, space.indexed, space.number) for space in self._spaces.values()),
@@ -100,7 +102,7 @@ class Writer:
         space.waiting += 1
         live = 1 if there is None else 2
         self._records.append(
-            _columns(record, change.id, space.number, doc, digest, live, speaker, len(terms), at, content)
+            columns_of(record, change.id, space.number, doc, digest, live, speaker, len(terms), at, content)
         )
         self._entries.append((0, space.number, doc, change.id, at, None, None, change.reason))
         self._there.setdefault(key, change.id)
@@ -147,23 +149,3 @@ class Writer:
                 row = self._db.execute(select, key).fetchone()
             found = self._spaces[key] = _Space(*row)
         return found
-
-
-def terms_of(content: bytes) -> list[str]:
-    """The terms by which a record is found, with repetitions."""
-    record = record_of(content)
-    return words.terms(speakers.indexed_text(record, speakers.speaker_of(record)))
-
-
-def _columns(
-    record: Record, id: str, space: int, doc: int, digest: bytes, live: int, speaker: str | None, terms: int, at: int,
-    content: bytes,
-) -> tuple[Any, ...]:  # fmt: skip
-    return (
-        None, space, doc, id, digest, live, 1, MEMORY_TYPES.index(record.type), record.session,
-        record.sequence, record.role, speaker, record.subject, record.predicate, record.pinned, record.trust,
-        speakers.asks(record), terms, at,
-        at if record.valid_from is None else micros(record.valid_from),
-        None if record.valid_to is None else micros(record.valid_to),
-        None, None if record.ttl is None else at + round(record.ttl * 1_000_000), None, content,
-    )  # fmt: skip

@@ -1,0 +1,204 @@
+"""`lev bundle` beside repomix: its cost over a thousand files, and how much of what a task needs is in it.
+
+Cost: whole processes over the same 6 MB. repomix packs all of it and counts its tokens; ours picks 8,000 tokens for a
+task, counts every part and writes a receipt. Cold means without what either keeps between runs, warm the same again.
+
+Recall: tasks for the documentation of three packages, from their sdists, with the sections that each task needs; they
+were written by hand and lie in `labels`. The ranking was set on click alone, so the other two are the measure.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from . import install
+from .measure import ROOT, CannotMeasure, environment, own, worker
+from .table import Row
+from .text_corpus import FILES, write
+
+NODE, REPOMIX = "node@24", "repomix@1.18.1"
+SDISTS = ("click==8.5.1", "starlette==1.10.0", "structlog==26.1.0")
+TUNED = "click"
+BUDGETS = (4_000, 8_000, 16_000)
+TASK = "set a budget of tokens for what a flow remembers"
+MEMORY = 150
+
+
+@dataclass(frozen=True)
+class Cost:
+    """CPU seconds and the peak of memory in MB of a process with its children."""
+
+    cpu: float
+    memory: float
+
+
+def measure(count: int) -> list[Row]:
+    with tempfile.TemporaryDirectory(prefix="lev-bench-") as made:
+        home = Path(made)
+        return [*_speed(home, count), *_recall(home)]
+
+
+def _speed(home: Path, count: int) -> list[Row]:
+    docs = write(home / "docs")
+    lev = [str(Path(sys.executable).parent / "lev"), "bundle", "./docs", "--budget", "8000", "--for", TASK]
+    words = [*lev, "--words", "--receipt", str(home / "receipt.json")]
+
+    def ours(command: list[str], cache: str, *, cold: bool) -> Cost:
+        if cold:
+            shutil.rmtree(home / cache, ignore_errors=True)
+        return _run(command, home, {"LEV_CACHE_DIR": str(home / cache)})
+
+    measures: dict[str, Callable[[], Cost]] = {
+        "cold": lambda: ours(words, "cold", cold=True),
+        "warm": lambda: ours(words, "warm", cold=False),
+        "cold, with meaning": lambda: ours([*lev, "--receipt", str(home / "r.json")], "cold", cold=True),
+    }
+    note = ""
+    try:
+        pack = _repomix(home / "packed.xml")
+
+        def theirs(*, cold: bool) -> Cost:
+            cache = home / ("tmp-cold" if cold else "tmp-warm")
+            if cold:
+                shutil.rmtree(cache, ignore_errors=True)
+            cache.mkdir(exist_ok=True)
+            return _run(pack, docs, {"TMPDIR": str(cache)})
+
+        measures |= {"repomix cold": lambda: theirs(cold=True), "repomix warm": lambda: theirs(cold=False)}
+    except CannotMeasure as error:
+        note = str(error)
+    found = _medians(measures, count)
+    rows = []
+    for mode, peer, least in (
+        ("cold", "repomix cold", 5.0),
+        ("warm", "repomix cold", 20.0),
+        ("warm", "repomix warm", None),
+        ("cold, with meaning", "repomix cold", None),
+    ):
+        theirs_ = found.get(peer)
+        ratio = theirs_.cpu / found[mode].cpu if theirs_ else None
+        met = ratio >= least if ratio is not None and least else None
+        rows.append(
+            Row(
+                f"bundle of {FILES:,} files, 6 MB, {mode}",
+                found[mode].cpu,
+                "CPU s",
+                peer,
+                theirs_.cpu if theirs_ else None,
+                ratio,
+                f">= {least:.0f}x less" if least else "",
+                met,
+                note,
+            )
+        )
+    used, theirs_ = found["cold"].memory, found.get("repomix cold")
+    rows.append(
+        Row(
+            "the same, peak memory",
+            used,
+            "MB",
+            "repomix cold",
+            theirs_.memory if theirs_ else None,
+            theirs_.memory / used if theirs_ else None,
+            f"<= {MEMORY} MB",
+            used <= MEMORY,
+        )
+    )
+    return rows
+
+
+def _recall(home: Path) -> list[Row]:
+    rows = []
+    for sdist in SDISTS:
+        name = sdist.partition("=")[0]
+        try:
+            # Elsewhere: repomix packs nothing of a folder that git ignores.
+            docs = shutil.copytree(_docs(sdist), home / name)
+            packed = home / f"{name}.xml"
+            _run([*_repomix(packed), "--include", "**/*.md"], docs, {"TMPDIR": str(home)})
+            labels = ROOT / "benchmarks" / "labels" / f"{name}.toml"
+            found = worker(own("bundle_recall", labels, docs, packed, *BUDGETS))
+        except CannotMeasure as error:
+            rows.append(Row(f"recall, {name}", None, "", note=str(error)))
+            continue
+        about = f"{found['tasks']} tasks, {found['tokens']:,} tokens of docs"
+        about += "; the ranking was set on it" if name == TUNED else ""
+        for budget in BUDGETS:
+            for ours in ("words", "wordllama", "minilm"):
+                figure, theirs = found[f"{ours} {budget}"], found[f"BM25 {budget}"]
+                others = f"in order {found[f'in order {budget}']:.2f}, repomix {found[f'repomix {budget}']:.2f}"
+                rows.append(
+                    Row(
+                        f"needed sections in {budget:,} tokens, {name}, {ours}",
+                        figure,
+                        "",
+                        "BM25",
+                        theirs,
+                        figure / theirs,
+                        note=f"{others}; {about}",
+                    )
+                )
+    return rows
+
+
+def _repomix(out: Path) -> list[str]:
+    home = install.node("repomix", NODE, REPOMIX) / "node_modules"
+    return [str(home / "node" / "bin" / "node"), str(home / "repomix/bin/repomix.cjs"), "--quiet", "-o", str(out), "."]
+
+
+def _docs(sdist: str) -> Path:
+    """The documentation in a package's sdist, downloaded once by pip."""
+    folder = install.FOLDER / "sdists"
+    name = sdist.replace("==", "-")
+    if not (folder / name / "docs").is_dir():
+        python = install.python("sdists-pip", "pip==26.3") / "python"
+        only = ["--quiet", "--no-deps", "--no-binary", ":all:"]
+        done = subprocess.run(
+            [str(python), "-m", "pip", "download", *only, "--dest", str(folder), sdist],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise CannotMeasure(f"pip could not download {sdist}: {(done.stderr.splitlines() or ['no message'])[-1]}")
+        with tarfile.open(folder / f"{name}.tar.gz") as archive:
+            archive.extractall(folder, filter="data")
+    return folder / name / "docs"
+
+
+def _run(command: list[str], folder: Path, env: dict[str, str]) -> Cost:
+    done = subprocess.Popen(
+        command, cwd=folder, env=environment() | env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    assert done.stderr is not None
+    said = done.stderr.read().decode(errors="replace")
+    done.stderr.close()
+    _, status, usage = os.wait4(done.pid, 0)
+    done.returncode = os.waitstatus_to_exitcode(status)
+    if done.returncode:
+        raise CannotMeasure(f"{command[0]} failed: {(said.strip().splitlines() or ['no message'])[-1]}")
+    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def _medians(measures: dict[str, Callable[[], Cost]], count: int) -> dict[str, Cost]:
+    """Interleaved, with a first round that is thrown away."""
+    taken: dict[str, list[Cost]] = {name: [] for name in measures}
+    for number in range(count + 1):
+        for name, run in measures.items():
+            cost = run()
+            if number:
+                taken[name].append(cost)
+    return {
+        name: Cost(median(cost.cpu for cost in costs), median(cost.memory for cost in costs))
+        for name, costs in taken.items()
+    }

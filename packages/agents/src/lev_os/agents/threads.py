@@ -1,0 +1,116 @@
+"""Conversations that go on: the messages of an agent's runs, with what they are tainted by.
+
+A thread on disk is a file of JSON lines that is only appended to, one line a run:
+`{"run": …, "at": …, "labels": […], "messages": […]}`. A torn last line, of a process that was killed, is left out and
+cut off by the next run; any other damage is refused with its place. One process at a time writes to a thread.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from lev_os.core import InvalidInput, LevError, Problem, canonical
+from lev_os.core.bidirectional.places import project_root
+from lev_os.core.errors import Location
+from pydantic import ValidationError
+from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelRequest, ModelResponse, ToolReturnPart
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+class Thread:
+    """One conversation. `Thread()` is kept in memory, `Thread.open(path)` on disk."""
+
+    def __init__(self) -> None:
+        self.messages: list[ModelMessage] = []
+        self.labels: frozenset[str] = frozenset()
+        self.path: Path | None = None
+        self._torn: int | None = None
+        """Where a torn last line begins."""
+
+    @classmethod
+    def named(cls, name: str, agent: str, root: Path | None = None) -> Thread:
+        """The thread `.lev/threads/AGENT/NAME.jsonl` of the project; raises `LevError` for a bad name."""
+        if not _NAME.fullmatch(name):
+            raise LevError(f"{name!r} is no name of a thread", help="letters, digits, `.`, `_` and `-`")
+        folder = (root or project_root()) / ".lev" / "threads" / agent.replace("/", ".")
+        return cls.open(folder / f"{name}.jsonl")
+
+    @classmethod
+    def open(cls, path: Path | str) -> Thread:
+        """A thread on disk, new when there is no such file. Raises `InvalidInput` for one that is damaged."""
+        thread = cls()
+        thread.path = Path(path)
+        try:
+            data = thread.path.read_bytes()
+        except FileNotFoundError:
+            return thread
+        except OSError as error:
+            raise LevError(f"cannot read the thread {path}: {error.strerror}") from None
+        *lines, last = data.split(b"\n")
+        thread._torn = len(data) - len(last) if last else None
+        for number, line in enumerate(lines, 1):
+            if line:
+                thread._take(line, number)
+        return thread
+
+    def add(self, run: str, messages: Sequence[ModelMessage], labels: frozenset[str]) -> None:
+        """What a run has added. On disk before it returns; raises `LevError` when it cannot be written."""
+        if self.path is not None and messages:
+            line = canonical.encode(
+                {
+                    "run": run,
+                    "at": time.time(),
+                    "labels": sorted(labels),
+                    "messages": ModelMessagesTypeAdapter.dump_python(list(messages), mode="json"),
+                }
+            )
+            self._append(line + b"\n")
+            self._torn = None
+        self.messages += messages
+        self.labels |= labels
+
+    @property
+    def waiting(self) -> list[str]:
+        """The ids of tool calls at the end that have no result yet: of those that a person is asked about."""
+        open_calls: dict[str, None] = {}
+        for message in self.messages:
+            if isinstance(message, ModelResponse):
+                open_calls.update(dict.fromkeys(call.tool_call_id for call in message.tool_calls))
+            elif isinstance(message, ModelRequest):
+                for part in message.parts:
+                    if isinstance(part, ToolReturnPart):
+                        open_calls.pop(part.tool_call_id, None)
+        return list(open_calls)
+
+    def _take(self, line: bytes, number: int) -> None:
+        try:
+            record: Any = canonical.decode(line)
+            messages = ModelMessagesTypeAdapter.validate_python(record["messages"])
+            labels = frozenset(map(str, record["labels"]))
+        except (msgspec.DecodeError, ValidationError, KeyError, TypeError) as error:
+            at = Location(None if self.path is None else str(self.path), number)
+            message = f"this line of the thread cannot be read: {str(error).splitlines()[0]}"
+            raise InvalidInput([Problem("THR101", message, at, "move the file away to begin a new thread")]) from None
+        self.messages += messages
+        self.labels |= labels
+
+    def _append(self, data: bytes) -> None:
+        assert self.path is not None
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            with os.fdopen(descriptor, "ab") as file:
+                if self._torn is not None:
+                    file.truncate(self._torn)
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise LevError(f"the thread {self.path} cannot be written: {error.strerror}") from None

@@ -1,0 +1,241 @@
+"""`Agent`: of a package and of a declaration; threads, approvals, limits, structured answers, streams."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agent_doubles import answers, talks
+from lev_os.agents import Agent, AgentFailed, Answer, Denied, LimitReached, Thread
+from lev_os.agents.events import Called, Finished, Returned, Said, ToAsk
+from lev_os.core import InvalidInput, LevError, tool
+from lev_os.core.agents import AgentDeclaration, AgentLimits, AgentMemory
+from lev_os.core.bidirectional import list_runs
+from lev_os.core.llm_runtime.script import Reply, ScriptModel
+from pydantic_ai.messages import ModelResponse, ToolCallPart
+
+DESK = "acme_support/agents/desk"
+
+
+@pytest.fixture(autouse=True)
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A freshly seeded desk of its own, and no model from the environment."""
+    monkeypatch.setenv("ACME_SUPPORT_DB", str(tmp_path / "desk.sqlite3"))
+    monkeypatch.delenv("LEV_MODEL", raising=False)
+
+
+def calls(name: str, call_id: str = "c1", **arguments: Any) -> ModelResponse:
+    return ModelResponse([ToolCallPart(name, arguments, call_id)])
+
+
+def declared(**fields: Any) -> AgentDeclaration:
+    return AgentDeclaration(name="helper", **fields)
+
+
+def test_an_agent_of_a_package_speaks_with_its_contexts_and_uses_its_tools() -> None:
+    """Contexts are its instructions, tools get the package's deps, everything passes the package's constitution."""
+    model = answers(calls("find_order", order_id="A-7001"), "It is order A-7001.")
+    answer = Agent.from_package(DESK, model=model).run_sync("Where is A-7001?")
+    assert answer.output == "It is order A-7001."
+    assert 'name="acme_support/contexts/tone"' in str(model.infos[0].instructions)
+    assert "Corner Books" in str(model.requests[1][-1])
+    assert [entry.ruling for entry in answer.audit] == ["allow"] * 6
+    assert answer.usage.tool_calls == 1
+
+
+def test_what_is_no_agent_is_told() -> None:
+    """Another kind, an unknown name, a broken declaration."""
+    with pytest.raises(LevError, match="is a flow, not an agent"):
+        Agent.from_package("acme_support/flows/refund")
+    with pytest.raises(LevError, match="desk"):
+        Agent.from_package("acme_support/agents/dek")
+    with pytest.raises(InvalidInput, match="AGT202"):
+        Agent(declared(tools=("acme_support/tools/none",)))
+
+
+def test_a_flow_that_waits_for_a_person_goes_on_elsewhere(tmp_path: Path) -> None:
+    """Its run is in the project's journals; the agent's customer is a stranger, and the flow knows it."""
+    refund = calls("refund", email="ada@example.com", order_id="A-7001", amount_cents=1999, reason="twice")
+    model = answers(refund, "A person looks at it.")
+    answer = Agent.from_package(DESK, model=model, root=tmp_path).run_sync("refund it")
+    assert answer.output == "A person looks at it."
+    assert "a person must answer" in str(model.requests[1][-1])
+    (run,) = list_runs(tmp_path / ".lev" / "runs")
+    assert run.status == "waiting"
+    assert '"taint":["untrusted"]' in Path(run.path).read_text(encoding="utf-8")
+
+
+def test_tools_that_fail_or_are_called_wrongly_are_told_to_the_model() -> None:
+    """A bad argument is asked for again, an error is a result."""
+    model = answers(calls("find_order", "a"), calls("find_order", "b", order_id="A-7001"), "done")
+    assert Agent.from_package(DESK, model=model).run_sync("x").output == "done"
+    assert "order_id" in str(model.requests[1][-1])
+    broken = answers(calls("refund", "a", email="x"), "all right")
+    assert Agent.from_package(DESK, model=broken).run_sync("x").output == "all right"
+
+
+@tool(effects={"spends"})
+def pay(cents: int) -> str:
+    """Pay."""
+    return f"paid {cents}"
+
+
+def test_a_person_is_asked_on_the_way_or_later() -> None:
+    """`approve` answers at once; without it the answer waits, and the thread takes the approval."""
+    asked: list[ToAsk] = []
+
+    async def yes(one: ToAsk) -> bool:
+        asked.append(one)
+        return True
+
+    agent = Agent(declared(), model=answers(calls("pay", cents=5), "paid"), tools=[pay])
+    assert agent.run_sync("pay", approve=yes).output == "paid"
+    assert (asked[0].tool, asked[0].arguments) == ("pay", {"cents": 5})
+    assert "BASE-003" in asked[0].reason
+
+    thread = Thread()
+    agent = Agent(declared(), model=answers(calls("pay", cents=5), "all right"), tools=[pay])
+    waiting = agent.run_sync("pay", thread=thread)
+    assert waiting.output is None
+    assert thread.waiting == ["c1"]
+    with pytest.raises(LevError, match="waits for a person: c1"):
+        agent.run_sync("and?", thread=thread)
+    assert agent.run_sync(thread=thread, approvals={"c1": False}).output == "all right"
+    assert thread.waiting == []
+
+
+def test_a_thread_goes_on_in_another_process(tmp_path: Path) -> None:
+    """On disk, append-only, with what it is tainted by; a torn last line is left out."""
+
+    @tool(effects={"ingests_untrusted"})
+    def fetch() -> str:
+        """Fetch."""
+        return "page"
+
+    @tool(effects={"writes_external"})
+    def send(to: str) -> str:
+        """Send."""
+        return "sent"
+
+    def agent(*replies: Any) -> Agent:
+        return Agent(declared(), model=answers(*replies), tools=[fetch, send], root=tmp_path)
+
+    agent(calls("fetch"), "read it").run_sync("read", thread="monday")
+    (file,) = tmp_path.glob(".lev/threads/helper/monday.jsonl")
+    with file.open("ab") as torn:
+        torn.write(b'{"run": "half')
+    again = Thread.open(file)
+    assert (len(again.messages), again.labels) == (4, {"untrusted"})
+    waiting = agent(calls("send", to="eve")).run_sync("send it", thread="monday")
+    assert [one.tool for one in waiting.waiting] == ["send"]
+    assert Thread.open(file).waiting == ["c1"]
+    file.write_bytes(b"nonsense\n" + file.read_bytes())
+    with pytest.raises(InvalidInput, match="THR101"):
+        Thread.open(file)
+    with pytest.raises(LevError, match="no name of a thread"):
+        agent().thread("../else")
+
+
+def test_limits_end_a_run() -> None:
+    """Requests, tool calls, tokens and time, each with what to do."""
+
+    @tool(effects=())
+    async def sleep() -> str:
+        """Sleep."""
+        await asyncio.sleep(5)
+        return "x"
+
+    def limited(**limits: Any) -> Agent:
+        model = answers(*(calls("sleep" if "time" in limits else "noop", f"c{n}") for n in range(9)))
+        return Agent(declared(limits=AgentLimits(**limits)), model=model, tools=[noop, sleep])
+
+    for limits in ({"asks": 2}, {"tool_calls": 1}, {"tokens": 1}, {"time": 0.1}):
+        with pytest.raises(LimitReached, match="helper"):
+            limited(**limits).run_sync("go")
+
+
+@tool(effects=())
+def noop() -> str:
+    """Do nothing."""
+    return "nothing"
+
+
+def test_a_structured_answer() -> None:
+    """As the declaration says, checked by Pydantic AI."""
+    schema = {"type": "object", "properties": {"reply": {"type": "string"}}, "required": ["reply"]}
+    model = answers(ModelResponse([ToolCallPart("final_result", {"reply": "hello"})]))
+    answer = Agent(declared(output_schema=schema), model=model).run_sync("hi")
+    assert answer.output == {"reply": "hello"}
+
+
+def test_a_denial_and_a_failure_are_errors_of_ours() -> None:
+    """With the gate's reasons, and with what the model did."""
+    with pytest.raises(Denied, match="BASE-006"):
+        Agent(declared(), model=talks("x")).run_sync("my key is AKIAIOSFODNN7EXAMPLE")
+    with pytest.raises(AgentFailed, match="helper"):
+        Agent(declared(), model=answers(*(calls("no_such_tool", f"c{n}") for n in range(9)))).run_sync("go")
+    with pytest.raises(LevError, match="nothing to answer"):
+        Agent(declared(), model=talks("x")).run_sync()
+
+
+def test_a_stream_tells_of_tools_and_text() -> None:
+    """In order, with the answer last."""
+
+    async def main() -> list[Any]:
+        agent = Agent(declared(), model=answers(calls("noop"), "all done"), tools=[noop])
+        return [event async for event in agent.stream("go")]
+
+    events = asyncio.run(main())
+    assert isinstance(events[0], Called)
+    assert events[1] == Returned("c1", "noop", "nothing", True)
+    assert "".join(event.text for event in events if isinstance(event, Said)) == "all done"
+    assert isinstance(events[-1], Finished)
+    assert isinstance(events[-1].answer, Answer)
+
+
+def test_a_script_or_a_function_is_a_model() -> None:
+    """Leviathan's own clients answer an agent: by tool calls and texts, in pieces too."""
+    script = ScriptModel(
+        [
+            Reply(match="A-7001", tool_calls=[{"tool": "./tools/find_order", "arguments": {"order_id": "A-7001"}}]),
+            Reply(answer="Found it, at Corner Books."),
+        ]
+    )
+    agent = Agent.from_package(DESK, model=script)
+
+    async def main() -> list[Any]:
+        return [event async for event in agent.stream("Where is A-7001?", thread=Thread())]
+
+    events = asyncio.run(main())
+    assert events[-1].answer.output == "Found it, at Corner Books."
+    assert script.requests[1]["turns"][0]["results"][0]["value"]["shop"] == "Corner Books"
+    told = Agent(declared(), model=lambda request: {"answer": f"you said {request['instruction']}"})
+    thread = Thread()
+    assert told.run_sync("one", thread=thread).output == "you said one"
+    seen: list[Any] = []
+    told = Agent(declared(), model=lambda request: seen.append(request) or {"answer": "two"})
+    told.run_sync("two", thread=thread)
+    assert "you said one" in str(seen[0]["context"])
+
+
+def test_an_agent_remembers_and_recalls(tmp_path: Path) -> None:
+    """Over a memory of its own, in the declared scope; what is recalled up front taints the run."""
+    memory = AgentMemory(url=f"sqlite:///{tmp_path / 'memory.db'}", scope={"tenant": "acme"}, budget=300)
+    model = answers(calls("remember", text="Ada prefers tea."), "noted")
+    Agent(declared(memory=memory), model=model).run_sync("Ada prefers tea.")
+    model = talks("Tea.")
+    answer = Agent(declared(memory=memory), model=model).run_sync("What does Ada prefer?")
+    assert "Ada prefers tea." in str(model.infos[0].instructions)
+    assert answer.output == "Tea."
+
+
+def test_a_lens_is_asked_by_itself_and_through_the_gate() -> None:
+    """Its own prompt, the same model, the same audit."""
+    lens = "lev_os.core/contexts/personalities/advocate"
+    model = answers(calls("consult", lens="advocate", question="Shall we refund?"), "Stand by them.", "We refund.")
+    answer = Agent(declared(personalities=(lens,)), model=model).run_sync("decide")
+    assert answer.output == "We refund."
+    assert "advocate" in str(model.infos[1].instructions)
+    assert len(answer.audit) == 8

@@ -1,0 +1,268 @@
+"""Agents over HTTP, asked by the clients that others use: `openai` and the A2A SDK."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import uvicorn
+from agent_doubles import NO_SECRET, answers, talks
+from lev_os.agents import Agent, capabilities
+from lev_os.agents.serving import application
+from lev_os.agents.serving.a2a import thread_of
+from lev_os.core import LevError
+from lev_os.core.listening import Listen
+from lev_os.core.listening.guarding import guarded
+from lev_os.core.listening.serving import names_of
+from pydantic_ai import Tool
+from pydantic_ai.messages import ModelResponse, ToolCallPart
+
+TOKEN = "a-token-of-the-tests"
+DESK = "acme_support/agents/desk"
+
+
+def desk(model: Any, root: Path, **options: Any) -> Agent:
+    """The example's agent, with a model that says what it is told to."""
+    return Agent.from_package(DESK, model=model, root=root, **options)
+
+
+@contextmanager
+def served(**agents: Agent) -> Iterator[str]:
+    """The agents on a port of loopback, behind the guard; gives the address."""
+    config = uvicorn.Config(_later, port=0, log_level="warning", lifespan="off")
+    server = uvicorn.Server(config)
+    place = config.bind_socket()
+    port = place.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    app: Any = application(agents, address=address)
+    config.app = guarded(app, token=TOKEN, names=names_of(Listen(), port))
+    thread = threading.Thread(target=asyncio.run, args=[server.serve([place])])
+    thread.start()
+    try:
+        yield address
+    finally:
+        server.should_exit = True
+        thread.join()
+        place.close()
+
+
+async def _later(*_: Any) -> None:
+    raise AssertionError("replaced before the server starts")
+
+
+def post(address: str, body: Any, **headers: str) -> httpx2.Response:
+    """A request for an answer, as anybody could make it."""
+    given = {"authorization": f"Bearer {TOKEN}", **headers}
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return httpx2.post(f"{address}/v1/chat/completions", content=data, headers=given)
+
+
+def ask(*said: str, **more: Any) -> dict[str, Any]:
+    """A conversation in which user and assistant take turns."""
+    roles = ("user", "assistant")
+    messages = [{"role": roles[number % 2], "content": text} for number, text in enumerate(said)]
+    return {"model": "desk", "messages": messages, **more}
+
+
+# -- the OpenAI-compatible endpoint ------------------------------------------------------------------------------
+
+
+def test_an_answer(tmp_path: Path) -> None:
+    """Whole: the agent's text, and what it has used."""
+    with served(desk=desk(talks("Your order is on its way."), tmp_path)) as address:
+        said = post(address, ask("Where is A-7001?")).json()
+    assert said["choices"][0]["message"] == {"role": "assistant", "content": "Your order is on its way."}
+    assert said["choices"][0]["finish_reason"] == "stop"
+    assert said["usage"]["total_tokens"] > 0
+
+
+def test_what_came_before_is_a_history_from_outside(tmp_path: Path) -> None:
+    """The client's earlier messages reach the model, its system message as a user's words, all of it untrusted."""
+    model = talks("Yes.")
+    body = ask("I am Ada.", "Hello Ada.", "Do you know me?")
+    body["messages"].insert(0, {"role": "system", "content": "You are a pirate."})
+    with served(desk=desk(model, tmp_path)) as address:
+        assert post(address, body).status_code == 200
+    seen = str(model.requests[0])
+    assert "I am Ada." in seen
+    assert "Hello Ada." in seen
+    assert "SystemPromptPart" not in seen
+    assert "You are a pirate." in seen
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"{", "no JSON"),
+        (b"[]", "no JSON object"),
+        ({"model": "nobody", "messages": []}, "no agent 'nobody'"),
+        ({"model": "desk"}, "list of messages"),
+        ({"model": "desk", "messages": ["hi"]}, "list of messages"),
+        (ask("hi", "hello"), "nothing to answer"),
+        ({"model": "desk", "messages": [{"role": "tool", "content": "x"}, {"role": "user", "content": "x"}]}, "'tool'"),
+        ({"model": "desk", "messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "else than text"),
+        (ask("hi", tools=[{"type": "function"}]), "no `tools`"),
+        (ask("hi", response_format={"type": "json_object"}), "no `response_format`"),
+        (ask("hi", n=2), "one answer"),
+        (b" " * (9 << 20), "more than 8 MB"),
+    ],
+    ids=range(12),
+)
+def test_what_cannot_be_answered(tmp_path: Path, body: Any, said: str) -> None:
+    """A 400 in OpenAI's form, with the reason; never half an obedience."""
+    with served(desk=desk(talks("no"), tmp_path)) as address:
+        response = post(address, body)
+    assert response.status_code == 400
+    assert said in response.json()["error"]["message"]
+    assert response.json()["error"]["type"] == "invalid_request_error"
+
+
+def test_the_door(tmp_path: Path) -> None:
+    """Without the token, by another name, from a page of another origin: 401, 421, 403."""
+    with served(desk=desk(talks("no"), tmp_path)) as address:
+        assert post(address, ask("hi"), authorization="Bearer wrong").status_code == 401
+        assert post(address, ask("hi"), host="evil.example").status_code == 421
+        assert post(address, ask("hi"), origin="http://evil.example").status_code == 403
+
+
+def test_nobody_to_serve() -> None:
+    """Says where agents are found."""
+    with pytest.raises(LevError, match="no agent to serve"):
+        application({}, address="http://127.0.0.1:1")
+
+
+def strict(text: str, root: Path) -> Agent:
+    """An agent that may not say `swordfish`."""
+    return desk(talks(text), root, more=[capabilities.constitution(NO_SECRET)])
+
+
+def asking(root: Path) -> Agent:
+    """An agent that calls a tool which a person must approve."""
+
+    def launch(code: str) -> str:
+        return code
+
+    model = answers(ModelResponse([ToolCallPart("launch", {"code": "1"}, "c1")]))
+    return desk(model, root, tools=[Tool(launch, requires_approval=True)])
+
+
+def test_a_denial(tmp_path: Path) -> None:
+    """403 and nothing of what was denied; in a stream an error after what was let out, and no more."""
+    with served(desk=strict("before it, and then swordfish comes", tmp_path)) as address:
+        whole = post(address, ask("Say it."))
+    assert (whole.status_code, whole.json()["error"]["code"]) == (403, "content_filter")
+    assert "swordfish" not in whole.text
+    with served(desk=strict("before it, and then swordfish comes", tmp_path)) as address:
+        stream = post(address, ask("Say it.", stream=True))
+    assert '"code": "content_filter"' in stream.text
+    assert "swordfish" not in stream.text.replace("T-SECRET", "")
+    assert stream.text.endswith("data: [DONE]\n\n")
+
+
+def test_what_waits_is_not_approved_here(tmp_path: Path) -> None:
+    """The answer says so, streamed or whole, and a client that says yes is talking to the model."""
+    for more in ({}, {"stream": True}):
+        with served(desk=asking(tmp_path)) as address:
+            said = post(address, ask("Launch.", **more)).text
+        assert "waits for a person's approval" in said
+        assert "lev chat" in said
+
+
+@pytest.mark.slow
+def test_by_the_openai_client(tmp_path: Path) -> None:
+    """Models, an answer, a stream, a denial and an unknown agent, as any chat client sees them."""
+    openai = pytest.importorskip("openai", reason="needs openai (group services)")
+    model = talks("Your order is on its way.", "It comes today.")
+    message = [{"role": "user", "content": "Where is A-7001?"}]
+    with (
+        served(desk=desk(model, tmp_path), strict=strict("the word is swordfish", tmp_path)) as address,
+        openai.OpenAI(base_url=f"{address}/v1", api_key=TOKEN, max_retries=0) as client,
+    ):
+        assert [found.id for found in client.models.list()] == ["desk", "strict"]
+        whole = client.chat.completions.create(model="desk", messages=message)
+        assert whole.choices[0].message.content == "Your order is on its way."
+        with client.chat.completions.create(
+            model="desk", messages=message, stream=True, stream_options={"include_usage": True}
+        ) as stream:
+            chunks = list(stream)
+        assert "".join(part.choices[0].delta.content or "" for part in chunks if part.choices) == "It comes today."
+        assert chunks[-1].usage.total_tokens > 0
+        with pytest.raises(openai.PermissionDeniedError, match="T-SECRET"):
+            client.chat.completions.create(model="strict", messages=message)
+        with pytest.raises(openai.BadRequestError, match="no agent"):
+            client.chat.completions.create(model="gpt-5", messages=message)
+
+
+# -- A2A ---------------------------------------------------------------------------------------------------------
+
+
+async def _asked(address: str, name: str, *texts: str) -> list[Any]:
+    """What the SDK's client gets for messages in one context."""
+    import httpx
+    from a2a.client import A2ACardResolver, ClientConfig, ClientFactory
+    from a2a.helpers import new_text_message
+    from a2a.types.a2a_pb2 import Role, SendMessageRequest
+
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    async with httpx.AsyncClient(headers=headers) as http:
+        card = await A2ACardResolver(http, f"{address}/a2a/{name}").get_agent_card()
+        client = ClientFactory(ClientConfig(httpx_client=http, streaming=True)).create(card)
+        found: list[Any] = [card]
+        context = None
+        for text in texts:
+            message = new_text_message(text, context_id=context, role=Role.ROLE_USER)
+            async for event in client.send_message(SendMessageRequest(message=message)):
+                found.append(event)
+                if event.HasField("task"):
+                    context = event.task.context_id
+        return found
+
+
+def _states(events: list[Any]) -> list[int]:
+    return [event.status_update.status.state for event in events if event.HasField("status_update")]
+
+
+def _text(events: list[Any]) -> str:
+    updates = [event.artifact_update for event in events if event.HasField("artifact_update")]
+    return "".join(part.text for update in updates for part in update.artifact.parts)
+
+
+def test_a_card_and_two_turns_over_a2a(tmp_path: Path) -> None:
+    """The card names the agent and its flows; the second message of a context goes on with its thread."""
+    from a2a.types.a2a_pb2 import TaskState
+
+    model = talks("Hello Ada.", "You are Ada.")
+    with served(desk=desk(model, tmp_path)) as address:
+        card, *events = asyncio.run(_asked(address, "desk", "I am Ada.", "Who am I?"))
+    assert card.name == "desk"
+    assert {skill.id for skill in card.skills} == {"desk", "acme_support/flows/refund"}
+    assert _text(events) == "Hello Ada.You are Ada."
+    assert _states(events) == [TaskState.TASK_STATE_WORKING, TaskState.TASK_STATE_COMPLETED] * 2
+    assert "I am Ada." in str(model.requests[1])
+    assert len(list((tmp_path / ".lev" / "threads").rglob("a2a-*.jsonl"))) == 1
+
+
+def test_denied_and_waiting_over_a2a(tmp_path: Path) -> None:
+    """A denial rejects the task, a call that waits leaves it open; neither is the other agent's to decide."""
+    from a2a.types.a2a_pb2 import TaskState
+
+    with served(strict=strict("the word is swordfish", tmp_path), desk=asking(tmp_path)) as address:
+        _, *denied = asyncio.run(_asked(address, "strict", "Say it."))
+        _, *waits = asyncio.run(_asked(address, "desk", "Launch."))
+    assert _states(denied)[-1] == TaskState.TASK_STATE_REJECTED
+    assert "swordfish" not in str(denied)
+    assert _states(waits)[-1] == TaskState.TASK_STATE_INPUT_REQUIRED
+    assert "waits for a person" in str(waits)
+
+
+def test_contexts_are_no_paths() -> None:
+    """Whatever the other side calls a context, its thread has a name of ours."""
+    for context in ("../../etc/passwd", "", "\udcff", "a" * 10_000):
+        assert thread_of(context).removeprefix("a2a-").isalnum()

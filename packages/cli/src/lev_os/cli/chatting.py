@@ -1,0 +1,267 @@
+"""A conversation with an agent in the terminal: what is typed, what is shown, and what a person is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+from lev_os.core.errors import LevError
+
+from .catalog import export_of
+from .driving import ModelChoice
+from .errors import FINE, INTERRUPTED, WAITING, UsageProblem, report_of
+from .output import note, print_json, print_line, print_report
+from .project import project_root
+
+if TYPE_CHECKING:
+    from lev_os.agents import Agent, Answer, Thread
+    from lev_os.agents.events import AgentEvent, ToAsk
+
+_HELP = """/why     what the gate said of the last answer, and what it goes by
+/help    this
+/quit    leave; so does Ctrl-D
+Ctrl-C   stops an answer; nothing of it is kept"""
+_WIDTH = 300
+
+
+def open_agent(specifier: str, choice: ModelChoice, python: str | None) -> Agent:
+    """An agent with its model open; raises `UsageProblem` for what is no agent, `NoModel` when there is none."""
+    from lev_os.agents import Agent
+
+    export = export_of(specifier, python)
+    if export.kind != "agent":
+        raise UsageProblem(
+            f"{export.specifier} is a {export.kind}, not an agent", help="`lev list --kind agent` lists agents"
+        )
+    agent = Agent.from_package(
+        export.specifier,
+        model=choice.name,
+        allow_weak_decisions=choice.allow_weak_decisions,
+        root=project_root(),
+    )
+    agent.model  # noqa: B018  # opened now, so that its absence is said at once
+    return agent
+
+
+class Chat:
+    """One agent and one thread."""
+
+    def __init__(self, agent: Agent, thread: Thread) -> None:
+        self.agent = agent
+        self.thread = thread
+        self.last: Answer[Any] | None = None
+        self._column = 0
+
+    @classmethod
+    def open(cls, specifier: str, thread: str | None, choice: ModelChoice, python: str | None) -> Chat:
+        """Raises `UsageProblem` for what is no agent, `NoModel` when there is none: before anything is typed."""
+        from lev_os.agents import Thread
+
+        agent = open_agent(specifier, choice, python)
+        return cls(agent, Thread() if thread is None else agent.thread(thread))
+
+    # -- one answer ------------------------------------------------------------------------------------------
+
+    def once(self, message: str | None, approvals: Mapping[str, bool], *, as_json: bool) -> int:
+        """Say one thing, or answer what waits; the exit code."""
+        prompt = sys.stdin.read() if message == "-" else message
+        if prompt is not None and not prompt.strip():
+            raise UsageProblem("the message is empty", help="give --message some text")
+        unknown = set(approvals) - set(self.thread.waiting)
+        if unknown:
+            waits = ", ".join(self.thread.waiting) or "nothing"
+            named = ", ".join(sorted(unknown))
+            raise UsageProblem(f"the thread does not wait for {named}", help=f"it waits for {waits}")
+        with asyncio.Runner() as runner:
+            if as_json:
+                answer = runner.run(self.agent.run(prompt, thread=self.thread, approvals=approvals or None))
+                print_json(self._as_json(answer))
+            else:
+                answer = runner.run(self._answer(prompt, approvals or None))
+                for one in answer.waiting:
+                    note(f"… waits for a person: {_call(one)}")
+                    note(f"    {one.reason}")
+                    if self.thread.path is not None:
+                        agent, name = self.agent.declared.specifier, self.thread.path.stem
+                        note(f"    help: lev chat {agent} --thread {name} --approve {one.id}")
+        return WAITING if answer.waiting else FINE
+
+    def _as_json(self, answer: Answer[Any]) -> dict[str, Any]:
+        usage = answer.usage
+        return {
+            "agent": self.agent.declared.specifier,
+            "output": answer.output,
+            "run": answer.run,
+            "thread": None if self.thread.path is None else self.thread.path.stem,
+            "waiting": [
+                {"id": one.id, "tool": one.tool, "arguments": dict(one.arguments), "reason": one.reason}
+                for one in answer.waiting
+            ],
+            "usage": {
+                "asks": usage.requests,
+                "tool_calls": usage.tool_calls,
+                "input_tokens": usage.input_tokens,
+                "output_tokens": usage.output_tokens,
+            },
+            "verdicts": list(answer.audit),
+        }
+
+    # -- a conversation --------------------------------------------------------------------------------------
+
+    def talk(self) -> int:
+        """Until /quit, Ctrl-D or a Ctrl-C at the prompt."""
+        if sys.stdin.isatty():
+            note(click.style(f"{self.agent.name}: {self.agent.declared.description}", bold=True))
+            note(f"{self._model()}; /help lists what can be typed")
+        with asyncio.Runner() as runner:
+            self._settle(runner, self.thread.waiting)
+            while True:
+                try:
+                    typed = _read("> ")
+                except EOFError:
+                    return FINE
+                except KeyboardInterrupt:
+                    print_line()
+                    return INTERRUPTED
+                if typed in ("/quit", "/exit"):
+                    return FINE
+                if typed.startswith("/"):
+                    self._command(typed)
+                elif typed:
+                    self._turn(runner, typed, None)
+
+    def _turn(self, runner: asyncio.Runner, prompt: str | None, approvals: Mapping[str, bool] | None) -> None:
+        """One answer, and the questions to the person that it ends with. What goes wrong is told, and it goes on."""
+        try:
+            answer = runner.run(self._answer(prompt, approvals))
+        except KeyboardInterrupt:
+            self._end_line()
+            note("stopped; nothing of it is kept")
+            return
+        except LevError as error:
+            self._end_line()
+            print_report(report_of(error), as_json=False)
+            return
+        self._settle(runner, [one.id for one in answer.waiting], answer.waiting)
+
+    def _settle(self, runner: asyncio.Runner, waiting: list[str], asked: tuple[ToAsk, ...] = ()) -> None:
+        """Ask the person about the calls that wait; a thread may begin with some."""
+        if not waiting:
+            return
+        known = {one.id: one for one in asked}
+        said: dict[str, bool] = {}
+        for call in waiting:
+            one = known.get(call)
+            note(click.style("a person is asked:", bold=True) + f" {call if one is None else _call(one)}")
+            if one is not None:
+                note(f"    {one.reason}")
+            try:
+                said[call] = _read("approve? [y/N] ").lower() in ("y", "yes")
+            except (EOFError, KeyboardInterrupt):
+                print_line()
+                note("not answered; the thread waits")
+                return
+        self._turn(runner, None, said)
+
+    async def _answer(self, prompt: str | None, approvals: Mapping[str, bool] | None) -> Answer[Any]:
+        from lev_os.agents.events import Finished
+
+        events = self.agent.stream(prompt, thread=self.thread, approvals=approvals)
+        answer: Answer[Any] | None = None
+        async with contextlib.aclosing(events):
+            async for event in events:
+                if isinstance(event, Finished):
+                    answer = event.answer
+                else:
+                    self._show(event)
+        assert answer is not None, "a stream that does not raise ends with the answer"
+        self.last = answer
+        if answer.output is not None and not isinstance(answer.output, str):
+            self._end_line()
+            print_json(answer.output)
+        self._end_line()
+        return answer
+
+    # -- what is shown ---------------------------------------------------------------------------------------
+
+    def _show(self, event: AgentEvent) -> None:
+        from lev_os.agents.events import Called, Returned, Said
+
+        if isinstance(event, Said):
+            if event.again:
+                self._end_line()
+                note(click.style("… written again", dim=True))
+            sys.stdout.write(event.text)
+            sys.stdout.flush()
+            self._column = len(event.text.rpartition("\n")[2])
+        elif isinstance(event, Called):
+            self._end_line()
+            note(click.style(f"→ {event.tool} {_short(event.arguments)}", dim=True))
+        elif isinstance(event, Returned):
+            mark = "←" if event.ok else "✗"
+            note(click.style(f"{mark} {event.tool} {_short(event.result)}", dim=True))
+
+    def _end_line(self) -> None:
+        if self._column:
+            print_line()
+            self._column = 0
+
+    def _command(self, typed: str) -> None:
+        if typed == "/help":
+            print_line(_HELP)
+        elif typed == "/why":
+            self._why()
+        else:
+            note(f"there is no command {typed}")
+            print_line(_HELP)
+
+    def _why(self) -> None:
+        """The verdicts on the last answer, and what is in force."""
+        if self.last is None:
+            print_line("nothing has been answered yet")
+        else:
+            for entry in self.last.audit:
+                for line in _verdict(entry):
+                    print_line(line)
+        contexts = [part.specifier for part in self.agent.links.instructions if not isinstance(part, str)]
+        print_line(f"contexts: {', '.join(contexts) or 'none'}")
+        print_line(f"constitutions: {', '.join(law.specifier for law in self.agent.links.constitutions)}")
+        print_line(f"tainted by: {', '.join(sorted(self.thread.labels)) or 'nothing'}")
+
+    def _model(self) -> str:
+        return f"model {self.agent.model.model_name}"
+
+
+def _verdict(entry: Any) -> list[str]:
+    """One line for what was allowed, and one for each principle that objected."""
+    if not hasattr(entry, "ruling"):
+        return ["approved  by a person" if entry.approved else "refused   by a person"]
+    what = {"pre": "request to the model", "tool": "tool call", "post": "answer or result"}[entry.phase]
+    lines = [f"{entry.ruling:<8}  {what}"]
+    return lines + [f"          {finding.principle}: {finding.message}" for finding in entry.findings]
+
+
+def _call(one: ToAsk) -> str:
+    return f"{one.tool} {_short(one.arguments)} ({one.id})"
+
+
+def _short(value: Any) -> str:
+    from lev_os.core import canonical
+
+    text = value if isinstance(value, str) else canonical.encode(value).decode()
+    line = " ".join(text.split())
+    return line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…"
+
+
+def _read(prompt: str) -> str:
+    """A line of the person's; a pipe gets no prompt."""
+    if sys.stdin.isatty():
+        return input(prompt).strip()
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    return line.strip()

@@ -1,0 +1,97 @@
+"""`lev budget`: figures of a package, what they were at a commit, and what they are made of."""
+
+from __future__ import annotations
+
+import subprocess
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MANIFEST = """format = 1
+name = "shop"
+[exports]
+"./contexts/index" = { llm-first = "./contexts/index.md" }
+"./contexts/*" = { llm = "./contexts/*.md" }
+[budget]
+context = 40
+bundle = 20
+import-ms = 0
+wheel-kb = 1
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A package in a repository, once committed."""
+    root = tmp_path / "src" / "shop"
+    (root / "contexts").mkdir(parents=True)
+    (root / "__init__.py").write_text("import json.tool\n")
+    (root / "lev.toml").write_text(MANIFEST)
+    (root / "contexts" / "index.md").write_text("# Shop\n\nTea.\n")
+    (root / "contexts" / "tea.md").write_text("# Tea\n\n" + "leaf " * 10)
+    for command in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    return root
+
+
+def figures(said: Any) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(one["kind"], one["name"]): one for one in said.json["packages"][0]["measures"]}
+
+
+def test_within_and_above(lev: Callable[..., Any], shop: Path) -> None:
+    """Above a limit is 1; the import alone only warns."""
+    fine = lev("budget", "--json")
+    assert fine.code == 0
+    assert figures(fine)["import-ms", "shop"]["above"]
+    (shop / "contexts" / "tea.md").write_text("# Tea\n\n## Green\n\n" + "leaf " * 60 + "\n\n## Black\n\nHot.\n")
+    said = lev("budget", "shop", "--base", "HEAD", "--why", "--json")
+    tea = figures(said)["context", "shop/contexts/tea"]
+    assert said.code == 1
+    assert (tea["above"], tea["limit"], tea["before"]) == (True, 40, 14)
+    assert tea["parts"][0]["name"] == "## Green"
+    assert "above its budget" in lev("budget", "--why").out
+
+
+def test_what_was_there_before(lev: Callable[..., Any], shop: Path) -> None:
+    """New contexts and gone ones; a ref that is none."""
+    (shop / "contexts" / "tea.md").rename(shop / "contexts" / "coffee.md")
+    said = lev("budget", "--base", "HEAD").out
+    assert [line.split()[-1] for line in said.splitlines() if "coffee" in line] == ["new"]
+    assert [line.split()[-1] for line in said.splitlines() if "contexts/tea" in line] == ["gone"]
+    wrong = lev("budget", "--base", "no-such-branch")
+    assert wrong.code == 2
+    assert "git cannot say what was there" in wrong.err
+    assert lev("budget", "--base", "--output=x").code == 2
+
+
+def test_a_wheel_and_a_twin(lev: Callable[..., Any], shop: Path, tmp_path: Path) -> None:
+    """The newest wheel in `dist/` counts, or the one that is given; files that are none are told."""
+    wheel = tmp_path / "shop-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("shop/data.bin", b"x" * 5000)
+    twin = tmp_path / "twin"
+    twin.mkdir()
+    (twin / "index.js").write_text("export {}\n")
+    said = lev("budget", "shop", "--wheel", str(wheel), "--twin", str(twin), "--why", "--json")
+    found = figures(said)
+    assert said.code == 1
+    assert found["wheel-kb", wheel.name]["parts"][0] == {"name": "shop/data.bin", "value": 5.0}
+    assert found["twin-kb", "twin"]["parts"][0]["name"] == "index.js"
+    assert lev("budget", "shop", "--wheel", str(twin / "index.js")).code == 2
+    assert lev("budget", "shop", "--twin", str(twin / "index.js")).code == 2
+
+
+def test_an_import_that_fails(lev: Callable[..., Any], shop: Path) -> None:
+    """The last line of what Python said."""
+    (shop / "__init__.py").write_text("raise RuntimeError('no')\n")
+    said = lev("budget", "shop")
+    assert said.code == 2
+    assert "RuntimeError: no" in said.err
+
+
+def test_nothing_here(lev: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without packages there is nothing to measure."""
+    assert lev("budget", "no_such").code == 2

@@ -1,0 +1,46 @@
+"""Writing a file in one step: whoever reads it sees what was there before, or all that is new."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import secrets
+import stat
+import time
+from pathlib import Path
+
+_ENDING = ".lev-tmp"
+_ABANDONED = 60.0
+"""Seconds after which nobody is writing such a file any more."""
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Replace the contents of a file, keeping its mode; a link stays one. Raises `OSError`."""
+    real = Path(os.path.realpath(path))
+    _remove_left_behind(real)
+    temporary = real.with_name(f".{real.name}.{secrets.token_hex(4)}{_ENDING}")
+    try:
+        mode = stat.S_IMODE(real.stat().st_mode)
+    except FileNotFoundError:
+        mode = None
+    try:
+        with open(temporary, "xb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if mode is not None:
+            temporary.chmod(mode)
+        os.replace(temporary, real)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _remove_left_behind(real: Path) -> None:
+    """Remove what earlier writers of this file left when they were killed."""
+    with contextlib.suppress(OSError):
+        for other in real.parent.glob(f".{glob.escape(real.name)}.*{_ENDING}"):
+            if time.time() - other.stat().st_mtime > _ABANDONED:
+                other.unlink()

@@ -1,0 +1,104 @@
+"""Prompt templates as flows: one question to a model, with typed input and, where it is declared, a typed answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lev_os.core import Flow
+from lev_os.core.errors import LevError
+from lev_os.core.flowmind.build import ask, return_
+
+from .taken import Head, Taken
+
+__all__ = ["Prompt", "object_of", "take"]
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """`messages` are roles and texts; places are `variable`, by its first group. `unknown` finds what is no place."""
+
+    name: str
+    description: str
+    messages: Sequence[tuple[str, str]]
+    variable: re.Pattern[str]
+    unknown: re.Pattern[str] | None = None
+    input: dict[str, Any] = field(default_factory=dict)
+    """Schemas of the input's fields."""
+    optional: frozenset[str] = frozenset()
+    output: Mapping[str, Any] | None = None
+
+
+def take(prompt: Prompt, taken: Taken, where: str) -> None:
+    """Take a prompt as a flow; as a context, and a note, when its template does more than fill in."""
+    text = "\n\n".join(text for _, text in prompt.messages)
+    reason = _why_not(prompt)
+    if reason is None:
+        try:
+            taken.flow(prompt.name, _flow(prompt).to_yaml())
+            return
+        except LevError as error:
+            reason = error.message.partition("\n")[0]
+    taken.note(where, f"taken as a context, not as a flow: {reason}")
+    taken.context(prompt.name, text, Head(prompt.description), where)
+
+
+def object_of(fields: Mapping[str, Any], optional: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The JSON Schema of an object with these fields."""
+    required = [name for name, schema in fields.items() if name not in optional and "default" not in schema]
+    return {"type": "object", "properties": dict(fields), "required": required, "additionalProperties": False}
+
+
+def _why_not(prompt: Prompt) -> str | None:
+    for role, text in prompt.messages:
+        if role not in ("system", "user"):
+            return f"it speaks as {role!r}"
+        rest = prompt.variable.sub("", text)
+        if prompt.unknown is not None and (found := prompt.unknown.search(rest)):
+            return f"its template has {found[0]!r}"
+    return None
+
+
+def _flow(prompt: Prompt) -> Flow:
+    fields = dict(prompt.input)
+    for _, text in prompt.messages:
+        for found in prompt.variable.finditer(text):
+            name = found[1].partition(".")[0]
+            fields.setdefault(name, {} if "." in found[1] else {"type": "string"})
+    asked = [_filled(prompt, text) for role, text in prompt.messages if role == "system"]
+    about = [_filled(prompt, text) for role, text in prompt.messages if role == "user"]
+    if not asked:
+        asked, about = about, []
+    instruction, data = "\n\n".join(asked), "\n\n".join(about) or None
+    if prompt.output is None:
+        output: Mapping[str, Any] = object_of({"text": {"type": "string"}})
+        steps = [ask(instruction, id="answer", about=data), return_({"text": "${answer}"})]
+    else:
+        output = prompt.output
+        values = {name: f"${{answer.{name}}}" for name in output.get("properties", {})}
+        steps = [ask(instruction, id="answer", about=data, returns_schema=output), return_(values)]
+    return Flow.build(
+        re.sub(r"[^a-z0-9]+", "-", prompt.name.lower()).strip("-") or "prompt",
+        description=" ".join(prompt.description.split()) or None,
+        input_schema=object_of(fields, prompt.optional) if fields else None,
+        output_schema=output,
+        steps=steps,
+    )
+
+
+def _filled(prompt: Prompt, text: str) -> str:
+    """A text with its places as ours, and with what only looks like one of ours spelled out."""
+    pieces = []
+    at = 0
+    for found in prompt.variable.finditer(text):
+        pieces += [_literal(text[at : found.start()]), f"${{input.{found[1]}}}"]
+        at = found.end()
+    return "".join([*pieces, _literal(text[at:])]).strip()
+
+
+def _literal(text: str) -> str:
+    return text.replace("${", '${"$"}{')

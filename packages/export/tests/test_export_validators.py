@@ -1,0 +1,198 @@
+"""The example, exported to every target, as its hosts' own tools see it. `.ci/run` installs them into `.tools`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lev_os.core import load_package
+from lev_os.export.target import target_named
+from lev_os.export.targets.skills import IN_PACKAGE
+from lev_os.export.writing import write
+
+ROOT = Path(__file__).resolve().parents[3]
+PYTHON = ROOT / ".tools" / "validators" / "bin"
+NODE = ROOT / ".tools" / "validators-node" / "node_modules"
+SCHEMAS = "skillsaw/schemas"
+
+pytestmark = pytest.mark.slow
+
+
+def run(command: Sequence[str | Path], cwd: Path, *, check: bool = True) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "NO_COLOR": "1", "PATH": os.pathsep.join([str(PYTHON), os.environ["PATH"]])}
+    done = subprocess.run(list(map(str, command)), cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 or not check, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def python_tool(name: str) -> Path:
+    if not (PYTHON / name).exists():
+        pytest.skip(f"needs {name} in .tools/validators; .ci/run installs it")
+    return PYTHON / name
+
+
+def node_tool(name: str) -> Path:
+    if not (NODE / ".bin" / name).exists():
+        pytest.skip(f"needs {name} in .tools/validators-node; .ci/run installs it")
+    return NODE / ".bin" / name
+
+
+@pytest.fixture
+def exported(tmp_path: Path) -> Path:
+    """The example as every target writes it, a folder each."""
+    package = load_package("acme_support")
+    names = ["skills", "agents-md", "agent-plugin", "claude-plugin", "mcp-server", "llms-txt", "well-known"]
+    for name in (*names, "openai-tools", "anthropic-tools"):
+        write(tmp_path / name, {name: target_named(name).render([package])})
+    both = {name: target_named(name).render([package]) for name in ("skills", "agents-md")}
+    write(tmp_path / "repository", both)
+    return tmp_path
+
+
+def schema(path: str) -> Any:
+    """A published JSON Schema, as skillsaw's wheel carries it."""
+    python_tool("skillsaw")
+    [file] = PYTHON.parent.glob(f"lib/python3*/site-packages/{SCHEMAS}/{path}")
+    return json.loads(file.read_text("utf-8"))
+
+
+def test_skills_ref(exported: Path) -> None:
+    """The reference validator of SKILL.md, on each skill that is a folder."""
+    agentskills = Path(sys.executable).with_name("agentskills")
+    skills = [file.parent for file in exported.rglob("SKILL.md") if "acme_support" not in file.parts]
+    assert len(skills) == 6
+    for skill in skills:
+        run([agentskills, "validate", skill], exported)
+
+
+@pytest.mark.parametrize("target", ["repository", "agent-plugin", "claude-plugin", "mcp-server"])
+def test_skillsaw(target: str, exported: Path) -> None:
+    """110 rules: no error, and no warning either."""
+    said = run([python_tool("skillsaw"), "lint", "."], exported / target).stdout
+    assert "Errors:   0" in said
+    assert "Warnings: 0" in said
+    assert "Repo type: unknown" not in said
+
+
+@pytest.mark.parametrize("target", ["repository", "agent-plugin", "claude-plugin", "mcp-server"])
+def test_agnix(target: str, exported: Path) -> None:
+    """No error. The one warning is that `lev-os` has a range in place of one version: it takes fixes, on purpose."""
+    said = run([python_tool("agnix"), "."], exported / target).stdout
+    warnings = [line for line in said.splitlines() if "warning:" in line and "floating version" not in line]
+    assert "Found 0 errors" in said
+    assert warnings == []
+
+
+def test_the_schemas_of_agent_plugins(exported: Path) -> None:
+    """Agent Plugins 1.0.0, both files."""
+    from jsonschema import Draft202012Validator
+
+    for name in ("plugin", "mcp"):
+        data = json.loads((exported / "agent-plugin" / f"{name}.json").read_text("utf-8"))
+        Draft202012Validator(schema(f"agent_plugins/v1_0_0/{name}.schema.json")).validate(data)
+
+
+def test_the_schema_of_the_mcp_registry(exported: Path) -> None:
+    """server.json of 2025-12-11."""
+    from jsonschema import Draft7Validator
+
+    data = json.loads((exported / "mcp-server" / "server.json").read_text("utf-8"))
+    Draft7Validator(schema("mcp_registry/v2025_12_11/server.schema.json")).validate(data)
+
+
+@pytest.mark.node
+def test_mcpb(exported: Path) -> None:
+    """The bundle unpacks, its manifest is valid, and the tool packs it again."""
+    mcpb = node_tool("mcpb")
+    bundle, unpacked = exported / "mcp-server" / "acme-support.mcpb", exported / "unpacked"
+    run([mcpb, "unpack", bundle, unpacked], exported)
+    assert "validation passes" in run([mcpb, "validate", unpacked / "manifest.json"], exported).stdout
+    run([mcpb, "pack", unpacked, exported / "again.mcpb"], exported)
+    program = json.loads((unpacked / "manifest.json").read_text("utf-8"))["server"]
+    assert (unpacked / program["entry_point"]).is_file()
+
+
+@pytest.mark.parametrize(
+    ("target", "of"),
+    [
+        ("openai-tools", "openai.types.chat:ChatCompletionToolParam"),
+        ("anthropic-tools", "anthropic.types:ToolParam"),
+    ],
+)
+def test_tools_are_what_the_sdks_take(target: str, of: str, exported: Path) -> None:
+    """Held against the types of the vendor's own SDK; no field that it does not know."""
+    python_tool("skillsaw")
+    module, _, name = of.partition(":")
+    code = (
+        "import sys\n"
+        f"from {module} import {name} as T\n"
+        "from pydantic import ConfigDict, TypeAdapter\n"
+        "from typing import get_type_hints\n"
+        "import json\n"
+        "tools = json.load(open(sys.argv[1]))\n"
+        "TypeAdapter(list[T]).validate_python(tools)\n"
+        "assert tools and all(not set(tool) - set(get_type_hints(T)) for tool in tools)\n"
+    )
+    run([PYTHON / "python", "-c", code, exported / target / f"{target}.json"], exported)
+
+
+def test_library_skills_finds_them_in_the_wheel(tmp_path: Path) -> None:
+    """Exported into the package, built by uv, installed, and discovered."""
+    tool = python_tool("library-skills")
+    uv = shutil.which("uv") or str(ROOT / ".tools" / "uv" / "bin" / "uv")
+    source = tmp_path / "acme_support"
+    shutil.copytree(ROOT / "examples" / "acme_support", source, ignore=shutil.ignore_patterns("__pycache__"))
+    file = source / "pyproject.toml"
+    file.write_text(file.read_text("utf-8").partition("[tool.uv.sources]")[0], encoding="utf-8")
+    package = load_package(source / "src" / "acme_support")
+    write(package.root, {"skills": IN_PACKAGE.render([package])})
+    quiet = {"UV_PYTHON_DOWNLOADS": "never"}
+    os.environ.update(quiet)
+    run([uv, "build", "--quiet", "--wheel", "--out-dir", tmp_path / "dist", source], tmp_path)
+    [wheel] = (tmp_path / "dist").glob("*.whl")
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "pyproject.toml").write_text('[project]\nname = "app"\nversion = "0"\ndependencies = ["acme-support"]\n')
+    run([uv, "venv", "--quiet", "--python", sys.executable, ".venv"], project)
+    run([uv, "pip", "install", "--quiet", "--no-deps", "--python", ".venv", wheel], project)
+    [skill] = json.loads(run([tool, "scan", "--json"], project).stdout)["skills"]
+    assert (skill["name"], skill["package"], skill["version"]) == ("acme-support", "acme-support", "0.1.0")
+    installed = Path(skill["path"]) / "references" / "refund-policy.md"
+    assert (
+        installed.read_bytes()
+        == (ROOT / "examples/acme_support/src/acme_support/contexts/refund-policy.md").read_bytes()
+    )
+
+
+@pytest.mark.node
+def test_intent_finds_and_loads_them(exported: Path) -> None:
+    """TanStack's tool, in a project with an npm package that carries the skills."""
+    intent = node_tool("intent")
+    project = exported / "npm"
+    package = project / "node_modules" / "acme-support"
+    shutil.copytree(exported / "agent-plugin" / "skills", package / "skills")
+    about = {"name": "acme-support", "version": "0.1.0", "repository": "https://github.com/example/acme-support"}
+    (package / "package.json").write_text(json.dumps(about))
+    use = {"name": "app", "version": "1.0.0", "dependencies": {"acme-support": "0.1.0"}}
+    (project / "package.json").write_text(json.dumps({**use, "intent": {"skills": ["acme-support"]}}))
+    assert "all passed" in run([intent, "validate", package / "skills"], project).stdout
+    # Its output is cut off in a pipe when it is long, so it goes to a file.
+    with open(project / "out.json", "wb") as out:
+        subprocess.run([intent, "list", "--json"], cwd=project, stdout=out, check=True)
+    listed = json.loads((project / "out.json").read_text("utf-8"))
+    assert [skill["use"] for skill in listed["skills"]] == ["acme-support#acme-support"]
+    assert "# Acme support" in run([intent, "load", "acme-support#acme-support"], project).stdout
+
+
+def test_lev_check_has_no_error_to_report(exported: Path) -> None:
+    """Our own rules, on what we write."""
+    lev = Path(sys.executable).with_name("lev")
+    for target in ("repository", "agent-plugin", "claude-plugin"):
+        run([lev, "check", "."], exported / target)

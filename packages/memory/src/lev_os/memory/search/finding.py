@@ -1,0 +1,280 @@
+"""One search over the spaces of a scope: gates, measures, ranking."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from ..instants import micros
+from ..types import MEMORY_TYPES, Filter, Moment, Probe, Scope
+from . import bm25, postings, ranking, speakers, words
+from .columns import Columns
+from .source import Meanings, Source
+
+_WORDED = 1_000
+_EXACT_WORDED = 200
+_COMMON = 20
+"""In a large space a term held by more than one record in so many is left out when there are rarer ones."""
+_WORD = re.compile(r"[^\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A record that was found: its row and the parts of its score."""
+
+    row: int
+    score: float
+    parts: dict[str, float]
+
+
+class Finder:
+    """The arrays of one question: those of one space, or of several one behind the other."""
+
+    def __init__(self, source: Source, spaces: Sequence[tuple[Columns, Meanings | None]]) -> None:
+        self._source = source
+        self._spaces = spaces
+        self._starts = np.cumsum([0, *(columns.n for columns, _ in spaces)])
+        self.n = int(self._starts[-1])
+
+    async def search(self, scope: Scope, probe: Probe) -> list[Found]:
+        """The best records, best first."""
+        allowed = await self._gate(scope, probe.where, probe.moment)
+        total = int(np.count_nonzero(allowed))
+        if not total:
+            return []
+        names = self._names(probe.text)
+        asked = speakers.without(probe.text, names)
+        found = await self._postings(asked, allowed, total)
+        lengths, sessions = self._array("lengths"), self._sessions()
+        session_lengths = self._session_lengths(allowed, total, lengths, sessions)
+        average = float(lengths.sum() if total == self.n else lengths[allowed].sum()) / total
+        lexical = bm25.score(found, lengths, total, average)
+        by_session = bm25.score_sessions(found, sessions, session_lengths)
+        query = None if probe.embed is None else probe.embed(asked)
+        if self.n <= self._source.exact:
+            candidates, cosines = await self._all(query, allowed)
+        else:
+            candidates, cosines = await self._some(query, allowed, lexical)
+        by_record = np.append(by_session, np.float32(0))[sessions[candidates]]
+        before, after = self._neighbours(candidates)
+        features = ranking.Features(
+            words=lexical[candidates],
+            session_words=by_record,
+            cosine=cosines,
+            before=before,
+            after=after,
+            question=self._array("questions")[candidates],
+            speaker=self._said_by(names[0], candidates) if len(names) == 1 else None,
+            period=self._period(probe.period, candidates),
+        )
+        parts = ranking.rank(features)
+        scores = np.sum(list(parts.values()), axis=0)
+        rows = self._array("rows")
+        raw = {"bm25": features.words} | ({} if features.cosine is None else {"cosine": features.cosine})
+        shown = parts | ({f"raw_{name}": values for name, values in raw.items()} if probe.explain else {})
+        return [
+            Found(
+                int(rows[candidates[at]]),
+                float(scores[at]),
+                {name: float(values[at]) for name, values in shown.items()},
+            )
+            for at in ranking.best(scores, probe.k)
+        ]
+
+    def _array(self, name: str) -> Any:
+        if len(self._spaces) == 1:
+            columns = self._spaces[0][0]
+            return getattr(columns, name)[: columns.n]
+        return np.concatenate([getattr(columns, name)[: columns.n] for columns, _ in self._spaces])
+
+    def _shifted(self, name: str) -> Any:
+        """An array of docs, as places among all spaces."""
+        if len(self._spaces) == 1:
+            return self._array(name)
+        parts = [
+            np.where(getattr(columns, name)[: columns.n] >= 0, getattr(columns, name)[: columns.n] + start, -1)
+            for (columns, _), start in zip(self._spaces, self._starts, strict=False)
+        ]
+        return np.concatenate(parts)
+
+    async def _gate(self, scope: Scope, where: Filter, moment: Moment) -> Any:
+        masks = [await self._gate_of(columns, scope, where, moment) for columns, _ in self._spaces]
+        return masks[0] if len(masks) == 1 else np.concatenate(masks)
+
+    async def _gate_of(self, columns: Columns, scope: Scope, where: Filter, moment: Moment) -> Any:
+        n = columns.n
+        known = micros(moment.known_at or moment.now)
+        begins = columns.begins[:n]
+        mask = ~columns.gone[:n] if not where.retired else columns.rows[:n] > 0
+        ends = columns.ends
+        if moment.known_at is not None:
+            mask, ends = await self._as_known(columns, mask.copy(), known, where)
+        if not where.retired:
+            at = known if moment.as_of is None else micros(moment.as_of)
+            _close(mask, (doc for doc, end in ends.items() if end <= at))
+            _close(mask, (doc for doc, end in columns.forgotten.items() if end <= known))
+        if moment.as_of is not None:
+            mask = mask & (begins <= micros(moment.as_of))
+        if where.types:
+            mask = mask & np.isin(columns.types[:n], [MEMORY_TYPES.index(kind) for kind in where.types])
+        for session in {scope.session, where.session} - {None}:
+            mask = mask & (columns.sessions[:n] == columns.session_codes.get(session or "", -2))
+        if where.min_trust > 0:
+            enough = [code for trust, code in columns.trust_codes.items() if trust >= where.min_trust]
+            mask = mask & np.isin(columns.trust[:n], enough)
+        if where.since is not None:
+            mask = mask & (begins >= micros(where.since))
+        if where.until is not None:
+            mask = mask & (begins < micros(where.until))
+        return await self._gate_facts(columns, mask, where)
+
+    async def _gate_facts(self, columns: Columns, mask: Any, where: Filter) -> Any:
+        asked = {
+            name: value
+            for name in ("subject", "predicate", "role", "pinned")
+            if (value := getattr(where, name)) is not None
+        }
+        if not asked:
+            return mask
+        passed = np.zeros(columns.n, np.bool_)
+        passed[np.array(await self._source.holding(columns.space, columns.n, asked), np.int64)] = True
+        return mask & passed
+
+    async def _as_known(self, columns: Columns, mask: Any, known: int, where: Filter) -> tuple[Any, dict[int, int]]:
+        """The gate and the ends as they were known at a time."""
+        later, changed = await self._source.later(columns.space, known)
+        ends = dict(columns.ends)
+        for doc, retracted, end in changed:
+            mask[doc] = where.retired or not retracted
+            ends.pop(doc, None)
+            if end is not None:
+                ends[doc] = end
+        _close(mask, (doc for doc in later if doc < columns.n))
+        return mask, ends
+
+    async def _postings(self, text: str, allowed: Any, total: int) -> list[bm25.Posting]:
+        """Where the question's terms stand, among what is allowed."""
+        found: list[bm25.Posting] = []
+        asked = await self._worth_reading(list(dict.fromkeys(words.terms(text))))
+        bodies = [await self._source.postings(columns.space, asked) for columns, _ in self._spaces]
+        for term in asked:
+            some = [
+                (docs + start, counts)
+                for (columns, _), start, held in zip(self._spaces, self._starts, bodies, strict=False)
+                for docs, counts in [postings.decode(term, held.get(term, b""), columns.tail.get(term, ()), columns.n)]
+            ]
+            places, counts = (np.concatenate(arrays) for arrays in zip(*some, strict=True))
+            if total < self.n:
+                inside = allowed[places]
+                places, counts = places[inside], counts[inside]
+            if len(places):
+                found.append((places, counts))
+        return found
+
+    async def _worth_reading(self, asked: Sequence[str]) -> Sequence[str]:
+        """All terms; in a large space without those that very many records hold, unless there are no others."""
+        if self.n <= self._source.exact:
+            return asked
+        counted = [await self._source.holders(columns.space, asked) for columns, _ in self._spaces]
+        held = {term: sum(counts.get(term, 0) for counts in counted) for term in asked}
+        rare = [term for term in asked if held[term] * _COMMON <= self.n]
+        return rare or sorted(asked, key=held.__getitem__)[:1]
+
+    async def _all(self, query: Any | None, allowed: Any) -> tuple[Any, Any | None]:
+        """Every record that passed, and its cosine (None without vectors)."""
+        candidates = np.flatnonzero(allowed)
+        if query is None:
+            return candidates, None
+        cosines = [None if means is None else await means.every(query, columns.n) for columns, means in self._spaces]
+        if all(found is None for found in cosines):
+            return candidates, None
+        parts = [
+            np.zeros(columns.n, np.float32) if found is None else found
+            for found, (columns, _) in zip(cosines, self._spaces, strict=True)
+        ]
+        return candidates, np.concatenate(parts)[candidates]
+
+    async def _some(self, query: Any | None, allowed: Any, lexical: Any) -> tuple[Any, Any | None]:
+        """The most promising records and their neighbours, with cosines that are exact for the best of them."""
+        worded = np.flatnonzero(lexical > 0)
+        worded = worded[ranking.best(lexical[worded], _WORDED)]
+        near = [
+            await means.nearest(query, allowed[start : start + columns.n]) + start
+            for (columns, means), start in zip(self._spaces, self._starts, strict=False)
+            if means is not None and query is not None
+        ]
+        chosen = np.concatenate((worded, *near))
+        if not len(chosen):
+            chosen = np.flatnonzero(allowed)[-_WORDED:]
+        around = np.concatenate((chosen, self._shifted("before")[chosen], self._shifted("after")[chosen]))
+        candidates = np.unique(around[around >= 0])
+        candidates = candidates[allowed[candidates]]
+        if not near or query is None:
+            return candidates, None
+        cosines = np.zeros(len(candidates), np.float32)
+        surely = np.isin(candidates, worded[:_EXACT_WORDED])
+        for (columns, means), start in zip(self._spaces, self._starts, strict=False):
+            first, last = np.searchsorted(candidates, (start, start + columns.n))
+            if means is not None and last > first:
+                cosines[first:last] = await means.some(query, candidates[first:last] - start, surely[first:last])
+        return candidates, cosines
+
+    def _sessions(self) -> Any:
+        """The session of every place as a code that is unique among the spaces, -1 for none."""
+        if len(self._spaces) == 1:
+            return self._array("sessions")
+        parts, count = [], 0
+        for columns, _ in self._spaces:
+            codes = columns.sessions[: columns.n]
+            parts.append(np.where(codes >= 0, codes + count, -1))
+            count += len(columns.session_codes)
+        return np.concatenate(parts)
+
+    def _session_lengths(self, allowed: Any, total: int, lengths: Any, sessions: Any) -> Any:
+        """The terms of each session, of what may be seen."""
+        if total == self.n and len(self._spaces) == 1:
+            return self._spaces[0][0].session_lengths()
+        inside = allowed & (sessions >= 0)
+        count = sum(len(columns.session_codes) for columns, _ in self._spaces)
+        return np.bincount(sessions[inside], weights=lengths[inside], minlength=count).astype(np.float32)
+
+    def _neighbours(self, candidates: Any) -> tuple[Any, Any]:
+        """Who comes before and after each candidate, as positions among the candidates."""
+        before, after = self._shifted("before"), self._shifted("after")
+        if len(candidates) == self.n:
+            return before, after
+        return _positions(candidates, before[candidates]), _positions(candidates, after[candidates])
+
+    def _names(self, text: str) -> list[str]:
+        """The speakers that a question names."""
+        asked = set(_WORD.findall(text.casefold()))
+        names = {name for columns, _ in self._spaces for name in columns.speaker_codes}
+        return sorted(name for name in names if (parts := _WORD.findall(name)) and asked.issuperset(parts))
+
+    def _said_by(self, name: str, candidates: Any) -> Any:
+        masks = [columns.speakers[: columns.n] == columns.speaker_codes.get(name, -2) for columns, _ in self._spaces]
+        return np.concatenate(masks)[candidates]
+
+    def _period(self, period: tuple[datetime, datetime] | None, candidates: Any) -> Any | None:
+        if period is None:
+            return None
+        begins = self._array("begins")[candidates]
+        return (begins >= micros(period[0])) & (begins < micros(period[1]))
+
+
+def _positions(candidates: Any, places: Any) -> Any:
+    """Where places stand in the ascending candidates, -1 for those that do not."""
+    found = np.searchsorted(candidates, places)
+    found[found == len(candidates)] = 0
+    return np.where(candidates[found] == places, found, -1)
+
+
+def _close(mask: Any, docs: Any) -> None:
+    closed = list(docs)
+    if closed:
+        mask[closed] = False
