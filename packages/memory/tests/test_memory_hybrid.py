@@ -123,6 +123,15 @@ def test_one_that_comes_back_gets_what_it_missed(tmp_path: Path) -> None:
         assert memory.stats(scope=ADA).unembedded == 0
 
 
+def test_erasing_leaves_no_byte_in_a_member_that_is_open(tmp_path: Path) -> None:
+    """Once `erase` returns, neither file nor write-ahead log of any member holds the text."""
+    url = f"hybrid:sqlite:///{tmp_path}/a.db|sqlite:///{tmp_path}/b.db#deadline=30|files:///{tmp_path}/c#deadline=30"
+    with MemoryManager.open_sync(url, embedder=None) as memory:
+        memory.erase(memory.put([Record(text="xyzzyplugh")], scope=ADA), scope=ADA)
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert [path.name for path in files if b"xyzzyplugh" in path.read_bytes()] == []
+
+
 def test_what_was_erased_is_not_found_in_a_member_that_does_not_know_yet(tmp_path: Path) -> None:
     """What the primary memory says of a record counts, even if the member is behind."""
     primary, other = f"sqlite:///{tmp_path}/a.db", f"sqlite:///{tmp_path}/b.db"

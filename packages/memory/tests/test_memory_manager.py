@@ -7,12 +7,12 @@ import inspect
 import math
 import subprocess
 import sys
-from datetime import datetime
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from lev_os.core import InvalidInput, LevError
-from lev_os.memory import MemoryManager, Record, Scope, Unsupported
+from lev_os.memory import MemoryManager, NotRemembered, Record, Scope, Unsupported
 from lev_os.memory.backends.sqlite import SqliteBackend
 from lev_os.memory.sync import SyncMemory
 
@@ -41,7 +41,13 @@ def test_a_scope_names_somebody(wrong: Any) -> None:
         ({"ttl": 0}, "`ttl`"),
         ({"ttl": math.inf}, "`ttl`"),
         ({"sources": "one"}, "`sources`"),
+        ({"ttl": 1e300}, "`ttl`"),
+        ({"ttl": True}, "`ttl`"),
+        ({"trust": True}, "`trust`"),
+        ({"pinned": 1}, "`pinned`"),
+        ({"sources": ["\ud83d"]}, "`sources`"),
         ({"sequence": 1.5}, "`sequence`"),
+        ({"sequence": True}, "`sequence`"),
         ({"valid_from": datetime(2026, 1, 2), "valid_to": datetime(2026, 1, 1)}, "before"),
     ],
 )
@@ -145,3 +151,48 @@ def test_importing_is_light() -> None:
         "import sys, lev_os.memory as m; m.MemoryManager; print({'numpy', 'pydantic_ai', 'sqlite3'} & {*sys.modules})"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+@pytest.mark.parametrize(
+    "wrong", ["2026-05-07", date(2026, 5, 7), datetime.min.replace(tzinfo=timezone(timedelta(hours=5)))]
+)
+def test_what_is_no_time_is_refused(wrong: Any) -> None:
+    """In a record and in a question."""
+    with pytest.raises(InvalidInput, match="MEM104"):
+        Record(text="tea", valid_from=wrong)
+    with MemoryManager.open_sync("memory://", embedder=None) as memory, pytest.raises(InvalidInput, match="MEM104"):
+        memory.search("tea", scope=ADA, as_of=wrong)
+
+
+def test_a_lone_surrogate_breaks_nothing() -> None:
+    """As a question it is read as far as it goes, as an id it is nobody's, as a reason it is refused."""
+    with MemoryManager.open_sync("memory://") as memory:
+        (tea,) = memory.put([Record(text="Ada drinks tea")], scope=ADA)
+        assert [hit.record.id for hit in memory.search("tea \ud83d", scope=ADA)] == [tea]
+        assert memory.get("\ud83d", scope=ADA) is None
+        assert memory.history("\ud83d", scope=ADA) == memory.erase("\ud83d", scope=ADA) == []
+        with pytest.raises(NotRemembered):
+            memory.retract("\ud83d", scope=ADA)
+        with pytest.raises(InvalidInput, match="MEM105"):
+            memory.retract(tea, scope=ADA, reason="\ud83d")
+        assert memory.stats(scope=ADA).current == 1
+
+
+def test_whole_numbers_are_kept_as_numbers() -> None:
+    """A `ttl` of 60 is one of 60.0: put once, and with the same hash after a migration."""
+    with (
+        MemoryManager.open_sync("memory://", embedder=None) as memory,
+        MemoryManager.open_sync("memory://", embedder=None) as other,
+    ):
+        ids = memory.put([Record(text="tea", ttl=60, trust=1), Record(text="tea", ttl=60.0, trust=1.0)], scope=ADA)
+        assert ids[0] == ids[1]
+        assert memory.migrate(other, scope=ADA).records == 1
+
+
+def test_a_word_may_be_said_a_hundred_thousand_times() -> None:
+    """Counting its occurrences breaks no search, neither of a fresh record nor of an indexed one."""
+    with MemoryManager.open_sync("memory://", embedder=None) as memory:
+        memory.put([Record(text="tea " * 100_000), Record(text="coffee")], scope=ADA)
+        assert len(memory.search("tea", scope=ADA)) == 2
+        memory.reindex()
+        assert memory.search("tea", scope=ADA, k=1)[0].record.text.startswith("tea")

@@ -57,3 +57,13 @@ def test_any_text_gives_a_period_or_none(text: str, now: datetime) -> None:
     """Nothing that is asked raises, at any time of history; a period does not end before it begins."""
     period = period_in(text, now)
     assert period is None or period[0] < period[1]
+
+
+@pytest.mark.parametrize("now", [datetime.min, datetime.max])
+@pytest.mark.parametrize(
+    "text", ["yesterday", "last week", "today", "in the last 9 years", "999 years ago", "last Monday"]
+)
+def test_time_that_runs_out_is_no_period(text: str, now: datetime) -> None:
+    """At the ends of the calendar a question is still answered."""
+    period = period_in(text, now)
+    assert period is None or period[0] < period[1]

@@ -46,3 +46,16 @@ def bad_scope(name: str, value: Any, limit: int) -> InvalidInput:
     shown = repr(value)[:60]
     message = f"the scope's `{name}` must be text of 1 to {limit} characters that UTF-8 can hold, not {shown}"
     return InvalidInput([Problem("MEM103", message)])
+
+
+def bad_time(value: Any) -> InvalidInput:
+    """What should be a time, and is none."""
+    message = f"{value!r:.60} is no time that can be kept"
+    help = "times are datetimes of the years 1 to 9999 in UTC; a naive one is taken for UTC"
+    return InvalidInput([Problem("MEM104", message, help=help)])
+
+
+def bad_reason(reason: str) -> InvalidInput:
+    """A reason that no store could write down."""
+    message = f"the reason {reason!r:.60} cannot be kept: it has lone surrogates, which UTF-8 cannot hold"
+    return InvalidInput([Problem("MEM105", message)])

@@ -16,7 +16,7 @@ from lev_os.core.errors import Problem
 from . import backends
 from .backends import Capability, MemoryBackend, require
 from .embedding import EmbedderChoice, Indexer, choose_embedder
-from .errors import NotRemembered, bad_record
+from .errors import NotRemembered, bad_reason, bad_record
 from .search.times import period_in
 from .transfer import (
     Migrated,
@@ -28,7 +28,7 @@ from .transfer import (
     placed,
     to_line,
 )
-from .types import ANY, Change, Filter, Hits, Moment, Operation, Page, Probe, Record, Scope, Stats, utc
+from .types import ANY, Change, Filter, Hits, Moment, Operation, Page, Probe, Record, Scope, Stats, is_text, utc
 
 if TYPE_CHECKING:
     from .assembly import Assembly, Plan
@@ -122,7 +122,7 @@ class MemoryManager:
         moment = None
         if as_of is not None or known_at is not None:
             moment = self._moment(as_of, known_at)
-        return (await self.backend.get(scope, [id], moment)).get(id)
+        return (await self.backend.get(scope, [id], moment)).get(id) if is_text(id) else None
 
     async def query(
         self,
@@ -160,6 +160,8 @@ class MemoryManager:
         if k <= 0:
             return Hits()
         moment = self._moment(as_of, known_at, now)
+        if not is_text(text):  # a question is answered as far as it can be read
+            text = text.encode(errors="replace").decode()
         probe = Probe(
             text=text,
             k=k,
@@ -269,12 +271,12 @@ class MemoryManager:
                 if (cursor := page.cursor) is None:
                     break
         else:
-            ids = [which] if isinstance(which, str) else list(which)
+            ids = [id for id in ([which] if isinstance(which, str) else which) if is_text(id)]
         return list(await self.backend.erase(scope, ids, self._now())) if ids else []
 
     async def history(self, id: str, *, scope: Scope) -> list[Change]:
         """Everything that happened to a record, in order. Of an erased one only its erasure is left."""
-        return list(await self.backend.changes(scope, 0, 1 << 31, id))
+        return list(await self.backend.changes(scope, 0, 1 << 31, id)) if is_text(id) else []
 
     async def changes(self, cursor: int = 0, *, scope: Scope, limit: int = _PAGE) -> list[Change]:
         """The log after a cursor (that of the last change seen), oldest first."""
@@ -359,10 +361,12 @@ class MemoryManager:
         return behind
 
     def _change(self, op: Operation, old: Record, scope: Scope, at: datetime, reason: str | None) -> Change:
+        if reason is not None and not is_text(reason):
+            raise bad_reason(reason)
         return Change(op=op, id=old.id, scope=scope, at=at, reason=reason, expects=old.version)
 
     async def _current(self, id: str, scope: Scope) -> Record:
-        found = (await self.backend.get(scope, [id], None)).get(id)
+        found = (await self.backend.get(scope, [id], None)).get(id) if is_text(id) else None
         if found is None:
             raise NotRemembered(id)
         self._was_behind([found])

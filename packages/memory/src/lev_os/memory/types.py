@@ -10,18 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from math import isfinite
 from typing import Any, Literal, get_args
 
 import msgspec
 
-from .errors import bad_record, bad_scope
+from .errors import bad_record, bad_scope, bad_time
 
 MemoryType = Literal["working", "episodic", "semantic", "procedural", "prospective"]
 MEMORY_TYPES: tuple[MemoryType, ...] = get_args(MemoryType)
 Operation = Literal["put", "supersede", "retract", "restore", "erase"]
 
 _LONGEST_NAME = 512
+_LONGEST_TTL = 1e11
+"""Three thousand years: what was recorded now ends before dates do."""
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -43,7 +44,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             value = getattr(self, name)
             if value is None and name != "tenant":
                 continue
-            if not isinstance(value, str) or not value or len(value) > _LONGEST_NAME or not _is_text(value):
+            if not isinstance(value, str) or not value or len(value) > _LONGEST_NAME or not is_text(value):
                 raise bad_scope(name, value, _LONGEST_NAME)
 
 
@@ -96,8 +97,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise bad_record(problem)
         for name in ("valid_from", "valid_to", "recorded_at", "expired_at"):
             value = getattr(self, name)
-            if value is not None and value.tzinfo is not UTC:
-                msgspec.structs.force_setattr(self, name, utc(value))
+            if value is not None and (at := utc(value)) is not value:
+                msgspec.structs.force_setattr(self, name, at)
+        for name in ("trust", "confidence", "importance", "ttl"):
+            value = getattr(self, name)
+            if value is not None and type(value) is not float:  # 1 and 1.0 are one value, with one hash
+                msgspec.structs.force_setattr(self, name, float(value))
         if self.valid_from is not None and self.valid_to is not None and self.valid_to < self.valid_from:
             raise bad_record("`valid_to` lies before `valid_from`")
         if type(self.sources) is not tuple:
@@ -246,15 +251,24 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def utc(value: datetime) -> datetime:
-    """The same instant in UTC."""
+    """The same instant in UTC. Raises `InvalidInput` for what is no time, or none that UTC has."""
+    if not isinstance(value, datetime):
+        raise bad_time(value)
     if value.tzinfo is UTC:
         return value
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:
+        raise bad_time(value) from None
 
 
-def _is_text(value: str) -> bool:
+def is_text(value: str) -> bool:
     """Whether UTF-8 can hold it: lone surrogates it cannot."""
     return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _problems(record: Record) -> Sequence[str]:
@@ -265,17 +279,24 @@ def _problems(record: Record) -> Sequence[str]:
         return [f"`text` must be text, not {type(text).__name__}"]
     for name in ("text", "subject", "predicate", "role", "session"):
         value = getattr(record, name)
-        if value is not None and not (isinstance(value, str) and _is_text(value)):
+        if value is not None and not (isinstance(value, str) and is_text(value)):
             return [f"`{name}` must be text that UTF-8 can hold, without lone surrogates"]
     for name in ("trust", "confidence", "importance"):
         value = getattr(record, name)
-        if not isinstance(value, int | float) or not 0 <= value <= 1:
+        if not _is_number(value) or not 0 <= value <= 1:
             return [f"`{name}` must lie between 0 and 1, not {value!r}"]
-    if record.ttl is not None and not (isinstance(record.ttl, int | float) and isfinite(record.ttl) and record.ttl > 0):
-        return [f"`ttl` must be a number of seconds above 0, not {record.ttl!r}"]
+    pinned: object = record.pinned
+    if not isinstance(pinned, bool):
+        return [f"`pinned` must be true or false, not {pinned!r}"]
+    if record.ttl is not None and not (_is_number(record.ttl) and 0 < record.ttl <= _LONGEST_TTL):
+        return [f"`ttl` must be a number of seconds above 0 and at most {_LONGEST_TTL:.0e}, not {record.ttl!r}"]
     sources: object = record.sources
-    if not isinstance(sources, list | tuple) or not all(isinstance(source, str) for source in sources):
-        return ["`sources` must be a list of texts"]
-    if record.sequence is not None and not (isinstance(record.sequence, int) and abs(record.sequence) < 1 << 53):
+    if not isinstance(sources, list | tuple) or not all(
+        isinstance(source, str) and is_text(source) for source in sources
+    ):
+        return ["`sources` must be a list of texts that UTF-8 can hold"]
+    if record.sequence is not None and not (
+        isinstance(record.sequence, int) and not isinstance(record.sequence, bool) and abs(record.sequence) < 1 << 53
+    ):
         return [f"`sequence` must be an integer, not {record.sequence!r}"]
     return []

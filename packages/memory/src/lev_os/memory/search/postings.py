@@ -81,7 +81,7 @@ def without(body: bytes, doc: int) -> bytes:
 def decode(term: str, body: bytes, tail: Sequence[tuple[int, int]], below: int) -> tuple[Any, Any]:
     """The docs (int64) under `below` that hold a term, and how often (float32); `tail` has those without postings."""
     if tail:
-        body += np.array(tail, POSTING).tobytes()
+        body += np.array([(doc, min(count, _MOST)) for doc, count in tail], POSTING).tobytes()
     try:
         entries = np.frombuffer(body, POSTING)
     except ValueError:

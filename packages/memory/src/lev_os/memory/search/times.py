@@ -37,7 +37,10 @@ def period_in(text: str, now: datetime) -> Period | None:
     for pattern, meaning in _MEANINGS:
         found = pattern.search(lowered)
         if found:
-            period = meaning(found, now)
+            try:
+                period = meaning(found, now)
+            except (OverflowError, ValueError):  # before the year 1 or after 9999
+                period = None
             if period is not None:
                 return period
     return None

@@ -86,7 +86,10 @@ class SqliteStore:
     def load(self, scope: Scope, changes: Sequence[Change]) -> int:
         """See `MemoryBackend.load`."""
         with self._transaction():
-            return self._load(scope, changes)
+            taken = self._load(scope, changes)
+        if taken and any(change.op == "erase" for change in changes):
+            self._truncate_log()
+        return taken
 
     def rebuild(
         self, gone: Sequence[tuple[str, str]], changes: Sequence[Change], note: Callable[[sqlite3.Connection], None]
@@ -200,13 +203,18 @@ class SqliteStore:
             moment = max(micros(at), self._latest())
             for row in found:
                 self._destroy(row, moment)
-        if found and self.path != ":memory:":
-            # Deleted pages are zeroed (secure_delete); what the write-ahead log still holds goes with it.
-            (busy, *_) = self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            if busy:
-                help = "they are erased; their bytes go from its log when that ends and something else is erased"
-                raise StoreProblem(f"{self.path} is being read by another program all the time", help=help)
+        if found:
+            self._truncate_log()
         return [row[3] for row in found]
+
+    def _truncate_log(self) -> None:
+        """Deleted pages are zeroed (secure_delete); what the write-ahead log still holds goes with it."""
+        if self.path == ":memory:":
+            return
+        (busy, *_) = self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            help = "they are erased; their bytes go from its log when that ends and something else is erased"
+            raise StoreProblem(f"{self.path} is being read by another program all the time", help=help)
 
     def _destroy(self, found: Any, at: int) -> None:
         row, space, doc, id, *_, content = found
