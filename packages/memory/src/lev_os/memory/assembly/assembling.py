@@ -13,7 +13,7 @@ from lev_os.core.errors import LevError
 
 from ..search.times import period_in
 from ..search.words import terms
-from ..types import ANY, Filter, Hit, MemoryType, Record, Scope
+from ..types import ANY, Filter, Hit, MemoryType, Record, Scope, utc
 from .choosing import Candidate, Why, choose
 from .model import Assembly, Item, LeftOut, Plan, Reason, Receipt
 from .rendering import QUOTED, heading_of, lines_of, render, section_of
@@ -47,6 +47,7 @@ async def assemble(
     """See `MemoryManager.assemble`."""
     if budget < 1:
         raise LevError(f"a budget of {budget} tokens holds nothing", help="give a budget of 1 or more")
+    as_of = None if as_of is None else utc(as_of)
     where = msgspec.structs.replace(where, min_trust=max(where.min_trust, plan.min_trust))
     k = min(max(budget // _TOKENS_PER_RECORD, 20), _MOST)
     hits = await memory.search(text, scope=scope, k=k, where=where, as_of=as_of, known_at=known_at, now=now)
@@ -60,10 +61,10 @@ async def assemble(
         _add_behind(found, hits, some)
     for record in pinned.records:
         found.setdefault(record.id, Hit(record, 0.0))
-    current, older = _current_facts(list(found.values()))
+    current, other = _current_facts(list(found.values()), plan, as_of or now)
     before: Mapping[str, Sequence[Record]] = {}
     if as_of is not None or period_in(text, now) or _PAST.search(text.casefold()):
-        before = await _earlier_values(memory, [hit.record for hit in current], scope, as_of)
+        before = await _earlier_values(memory, [hit.record for hit in current], scope, plan, as_of, known_at)
     candidates = _candidates(current, before, plan)
     choice = choose(candidates, budget, plan)
     chosen, cut = _fit(list(choice.chosen), budget, plan)
@@ -83,8 +84,8 @@ async def assemble(
         for id, (reason, instead) in refused.items()
     ]
     left_out += [
-        LeftOut(id=hit.record.id, type=hit.record.type, tokens=0, reason="older value", score=hit.score, instead=newer)
-        for hit, newer in older
+        LeftOut(id=hit.record.id, type=hit.record.type, tokens=0, reason=reason, score=hit.score, instead=instead)
+        for hit, reason, instead in other
     ]
     items = [_item(one, why, plan) for one, why in chosen]
     spent = {kind: sum(item.tokens for item in items if item.type == kind) for kind in {item.type for item in items}}
@@ -123,21 +124,39 @@ def _add_behind(found: dict[str, Hit], hits: Sequence[Hit], some: Sequence[Hit])
         found.setdefault(hit.record.id, Hit(hit.record, last * min(hit.score / first, 1.0), hit.parts))
 
 
-def _current_facts(hits: Sequence[Hit]) -> tuple[list[Hit], list[tuple[Hit, str]]]:
-    """The hits with one value for each fact, the latest; and the others, each with the id of what replaces it."""
-    latest: dict[tuple[str, str], Hit] = {}
+def _current_facts(hits: Sequence[Hit], plan: Plan, at: datetime) -> tuple[list[Hit], list[tuple[Hit, Reason, str]]]:
+    """The hits with one value for each fact; and the others, each with the reason and the id of what stands instead.
+
+    It is the latest that has begun. What is not trusted takes no fact's place from what is.
+    """
+
+    def rank(record: Record) -> tuple[bool, bool, tuple[float, float, str]]:
+        return _has_begun(record, at), record.trust >= plan.trusted, _moment_of(record)
+
+    best: dict[tuple[str, str], Hit] = {}
     for hit in hits:
         key = _fact_of(hit.record)
-        if key is not None and (key not in latest or _later(hit.record, latest[key].record)):
-            latest[key] = hit
-    current, older = [], []
+        if key is not None and (key not in best or rank(hit.record) > rank(best[key].record)):
+            best[key] = hit
+    current: list[Hit] = []
+    other: list[tuple[Hit, Reason, str]] = []
     for hit in hits:
         key = _fact_of(hit.record)
-        if key is None or latest[key] is hit:
+        if key is None or best[key] is hit:
             current.append(hit)
-        else:
-            older.append((hit, latest[key].record.id))
-    return current, older
+            continue
+        instead = best[key].record
+        reason: Reason = "older value"
+        if not _has_begun(hit.record, at) and _has_begun(instead, at):
+            reason = "not yet true"
+        elif hit.record.trust < plan.trusted <= instead.trust:
+            reason = "less trusted"
+        other.append((hit, reason, instead.id))
+    return current, other
+
+
+def _has_begun(record: Record, at: datetime) -> bool:
+    return record.begins is None or record.begins <= at
 
 
 def _fact_of(record: Record) -> tuple[str, str] | None:
@@ -146,24 +165,29 @@ def _fact_of(record: Record) -> tuple[str, str] | None:
     return record.subject.casefold(), record.predicate.casefold()
 
 
-def _later(one: Record, other: Record) -> bool:
-    return _moment_of(one) > _moment_of(other)
-
-
 def _moment_of(record: Record) -> tuple[float, float, str]:
     begins, recorded = record.begins, record.recorded_at
     return (begins.timestamp() if begins else 0.0, recorded.timestamp() if recorded else 0.0, record.id)
 
 
 async def _earlier_values(
-    memory: MemoryManager, records: Sequence[Record], scope: Scope, as_of: datetime | None
+    memory: MemoryManager,
+    records: Sequence[Record],
+    scope: Scope,
+    plan: Plan,
+    as_of: datetime | None,
+    known_at: datetime | None,
 ) -> Mapping[str, Sequence[Record]]:
-    """What facts were before: the superseded values of each, the latest first."""
+    """What facts were before: the superseded values of each, the latest first.
+
+    Nothing that would be quoted stands beside what is trusted.
+    """
     found: dict[str, Sequence[Record]] = {}
     facts = [record for record in records if _fact_of(record) is not None][:_MOST_FACTS]
     for record in facts:
-        where = Filter(subject=record.subject, predicate=record.predicate, retired=True)
-        page = await memory.query(where, scope=scope)
+        least = plan.trusted if record.trust >= plan.trusted else plan.min_trust
+        where = Filter(subject=record.subject, predicate=record.predicate, min_trust=least, retired=True)
+        page = await memory.query(where, scope=scope, known_at=known_at)
         old = [
             one
             for one in page.records

@@ -28,12 +28,12 @@ def store(db: sqlite3.Connection, embedder: str, rows: list[int], vectors: Any) 
     half = np.ascontiguousarray(vectors, dtype=_STORED)
     bits = _sketch(half)
     db.executemany(
-        "INSERT OR REPLACE INTO vector SELECT row, ?2, ?3 FROM record WHERE row = ?1",
-        ((row, embedder, half[i].tobytes()) for i, row in enumerate(rows)),
+        "INSERT OR REPLACE INTO vector SELECT row, ?, ? FROM record WHERE row = ?",
+        ((embedder, half[i].tobytes(), row) for i, row in enumerate(rows)),
     )
     db.executemany(
-        "INSERT OR REPLACE INTO sketch SELECT row, ?2 FROM record WHERE row = ?1",
-        ((row, bits[i].tobytes()) for i, row in enumerate(rows)),
+        "INSERT OR REPLACE INTO sketch SELECT row, ? FROM record WHERE row = ?",
+        ((bits[i].tobytes(), row) for i, row in enumerate(rows)),
     )
 
 
