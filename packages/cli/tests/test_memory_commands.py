@@ -99,16 +99,24 @@ def test_an_index_is_made_again(lev: Lev) -> None:
         (("forget", "nothing"), "no record 'nothing'"),
         (("add", "x", "--tenant", ""), "`tenant` must be text"),
         (("erase", "--yes"), "--everything"),
-        (("import", "pyproject.toml"), ""),
+        (("import", "nowhere.jsonl"), "does not exist"),
+        (("migrate", "sqlite:///typo.db", "files:///notes"), "there is no memory typo.db"),
+        (("as-of", "0001-01-01T00:00:00+05:00", "tea"), "no time that can be kept"),
     ],
 )
 def test_mistakes_are_said_with_the_way_out(lev: Lev, arguments: tuple[str, ...], says: str) -> None:
     """Exit code 2, one message, no traceback."""
     said = lev("memory", *arguments)
-    if says:
-        assert said.code == 2
-        assert says in said.err
+    assert said.code == 2
+    assert says in said.err
     assert "Traceback" not in said.err
+
+
+def test_bytes_that_are_no_export_are_named_at_their_line(lev: Lev, tmp_path: Path) -> None:
+    """Also when they are no text at all."""
+    (tmp_path / "x.jsonl").write_bytes(b'{"lev_memory":1}\n\xff\xfe\n')
+    said = lev("memory", "import", "x.jsonl")
+    assert (said.code, said.err.startswith("x.jsonl:2:1 MEM201")) == (2, True)
 
 
 def test_markdown_and_other_memories(lev: Lev, tmp_path: Path) -> None:

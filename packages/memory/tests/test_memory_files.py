@@ -20,6 +20,17 @@ ADA = Scope(tenant="acme", user="ada")
 MAY = datetime(2026, 5, 7, tzinfo=UTC)
 
 
+PUT = '{"op": "put", "at": "2026-05-07T12:00:00Z"}'
+RETRACT = '{"op": "retract", "at": "2026-05-08T12:00:00Z"}'
+SUPERSEDE = '{"op": "supersede", "at": "2026-05-08T12:00:00Z", "by": "y", "valid_to": "2026-05-08T12:00:00Z"}'
+
+
+def logged(*entries: str) -> bytes:
+    """A file with these entries in its log."""
+    log = "".join(f"  - {entry}\n" for entry in entries)
+    return f'---\nid: x\nscope: {{"tenant": "acme"}}\nlog:\n{log}---\ntea\n'.encode()
+
+
 def url(folder: Path) -> str:
     return f"files:///{folder}"
 
@@ -114,6 +125,14 @@ def test_an_index_that_is_gone_or_damaged_is_made_again(tmp_path: Path) -> None:
         (b"---\nid: x\n---\n", "lacks `scope`"),
         (b'---\nid: x\nscope: {"tenant": ""}\nlog: []\n---\n', "tenant"),
         (b'---\nid: x\nscope: {"tenant": "a"}\nlog: []\n---\n', "neither"),
+        (logged(PUT, PUT), "lacks `record`"),
+        (logged(PUT, '{"op": "supersede", "at": "2026-05-08T12:00:00Z"}'), "lacks `by`"),
+        (logged(PUT, RETRACT, SUPERSEDE), "does not hold together"),
+        (logged(PUT, SUPERSEDE, SUPERSEDE), "does not hold together"),
+        (logged(PUT, SUPERSEDE.replace('"y"', '"x"')), "by itself"),
+        (logged(PUT, RETRACT.replace("2026", "2025")), "goes back in time"),
+        (logged('{"op": "erase", "at": "2026-05-07T12:00:00Z"}', RETRACT), "`erase` the last"),
+        (logged(PUT).replace(b"id: x", b'id: ""'), "lacks `id`"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named_and_the_rest_works(tmp_path: Path, content: bytes, why: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from lev_os.core.errors import InvalidInput, LevError, Problem
@@ -50,7 +51,8 @@ def bad_scope(name: str, value: Any, limit: int) -> InvalidInput:
 
 def bad_time(value: Any) -> InvalidInput:
     """What should be a time, and is none."""
-    message = f"{value!r:.60} is no time that can be kept"
+    shown = value.isoformat() if isinstance(value, datetime) else f"{value!r:.60}"
+    message = f"{shown} is no time that can be kept"
     help = "times are datetimes of the years 1 to 9999 in UTC; a naive one is taken for UTC"
     return InvalidInput([Problem("MEM104", message, help=help)])
 

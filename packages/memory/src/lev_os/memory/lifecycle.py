@@ -108,6 +108,14 @@ def fold(changes: Iterable[Change], known_at: datetime | None = None) -> Record 
     return record
 
 
+def lacking(change: Change) -> str | None:
+    """What a change that somebody else wrote lacks; None when it is whole."""
+    if not change.id:
+        return "id"
+    needed = {"put": ("record",), "supersede": ("by", "valid_to")}.get(change.op, ())
+    return next((name for name in needed if getattr(change, name) is None), None)
+
+
 def is_visible(record: Record, moment: Moment) -> bool:
     """Whether a record holds at a moment; with `known_at` it must be the state that was known then."""
     known = moment.known_at or moment.now

@@ -15,6 +15,7 @@ from lev_os.core.errors import InvalidInput, LevError, Location, Problem
 
 from .backends import MemoryBackend
 from .errors import StoreProblem
+from .lifecycle import lacking
 from .types import Change, Filter, Record, Scope
 
 if TYPE_CHECKING:
@@ -118,11 +119,14 @@ def from_lines(lines: Iterable[str], *, path: str | None = None) -> Iterator[Cha
             _check_header(line, path)
             continue
         try:
-            yield _decode(line)
-        except (msgspec.MsgspecError, InvalidInput, UnicodeError) as error:
+            change = _decode(line)
+            if (name := lacking(change)) is not None:
+                raise ValueError(f"it lacks `{name}`")
+        except (msgspec.MsgspecError, InvalidInput, ValueError) as error:
             message = f"this line is no change of a memory: {error}"
-            help = "lines before it were taken in; export again, or mend the line, and import all of it"
+            help = "export again, or mend the line, and import all of it: what was taken in already is skipped"
             raise InvalidInput([Problem("MEM201", message, Location(path, number, 1), help=help)]) from None
+        yield change
 
 
 def _check_header(line: str, path: str | None) -> None:

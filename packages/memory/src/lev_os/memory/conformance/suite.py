@@ -479,6 +479,8 @@ def test_lines_that_are_no_export_are_refused(memory: SyncMemory, scope: Scope) 
         (['{"lev_memory": 99}'], "x.jsonl:1:1"),
         ([lines[0], lines[1], '{"op": "pu'], "x.jsonl:3:1"),
         ([lines[0], lines[1].replace('"put"', '"burn"')], "x.jsonl:2:1"),
+        ([lines[0], lines[1].replace('"record"', '"else"')], "x.jsonl:2:1"),
+        ([lines[0], lines[1].replace("tea", "\udcff")], "x.jsonl:2:1"),
     ):
         with pytest.raises(InvalidInput) as caught:
             memory.import_(wrong, scope=Scope(tenant=scope.tenant + "2"), path="x.jsonl")

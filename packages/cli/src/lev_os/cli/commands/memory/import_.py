@@ -30,6 +30,7 @@ def command(source: Path, as_json: bool, **where: Any) -> None:
         if source.is_dir():
             taken = memory.import_markdown(source, scope=scope)
         else:
-            with source.open(encoding="utf-8", newline="\n") as lines:
+            # What is not UTF-8 is found, and said, at its line.
+            with source.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
                 taken = memory.import_(lines, scope=scope, path=str(source))
     print_json({"changes": taken}) if as_json else print_line(f"took in {taken} changes")

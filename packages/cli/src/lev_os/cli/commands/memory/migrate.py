@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import click
 
+from ...errors import UsageProblem
 from ...options import json_option
 from ...output import print_json, print_line
 from ._opened import memory_options, opened
@@ -25,13 +28,24 @@ def command(source: str, target: str, as_json: bool, **where: Any) -> None:
     Examples:
       lev memory migrate sqlite:///memory.db files:///notes
     """
-    where["url"] = source
+    _must_be_there(source)
+    embedder = where["embedder"]
+    where |= {"url": source, "embedder": "none"}  # only what is written needs vectors
     with opened(where) as (memory, scope):
         from lev_os.memory import MemoryManager
 
-        with MemoryManager.open_sync(target) as other:
+        with MemoryManager.open_sync(target, embedder=None if embedder == "none" else embedder) as other:
             moved = memory.migrate(other, scope=scope)
     if as_json:
         print_json({"records": moved.records, "changes": moved.changes})
     else:
         print_line(f"{moved.records} records are in both, {moved.changes} changes were new")
+
+
+def _must_be_there(source: str) -> None:
+    """Opening a memory makes it: one that is not there would be copied as an empty one."""
+    place = unquote(source.partition(":///")[2])
+    if source.startswith(("sqlite:///", "files:///")) and place and not Path(place).exists():
+        raise UsageProblem(
+            f"there is no memory {place}", help="name one that is there; four slashes make an absolute path"
+        )

@@ -17,13 +17,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import msgspec
 from lev_os.core.documents import read_yaml
 from lev_os.core.errors import InvalidInput, Location, Problem
 
-from ...lifecycle import as_put
+from ...errors import Conflict
+from ...lifecycle import as_put, changed, changes_it, fold, lacking
 from ...types import Change, Record, Scope
 
 _CLOSE = re.compile(r"^---[ \t]*\r?(?:\n|\Z)", re.MULTILINE)
@@ -103,11 +105,32 @@ def _changes(head: Mapping[str, Any], text: str, path: str) -> list[Change]:
         if entries[0].op == "put":
             record = msgspec.convert({**fields, "text": text}, Record)
             entries[0] = msgspec.structs.replace(entries[0], record=record)
+        log = [msgspec.structs.replace(change, expects=version) for version, change in enumerate(entries)]
+        _follow(log)
     except KeyError as missing:
         raise _bad(path, 2, f"its frontmatter lacks `{missing.args[0]}`") from None
     except (msgspec.MsgspecError, InvalidInput, TypeError, ValueError) as error:
         raise _bad(path, 2, str(error)) from None
-    return [msgspec.structs.replace(change, expects=version) for version, change in enumerate(entries)]
+    except Conflict as error:
+        raise _bad(path, 2, f"its `log` does not hold together: {error.message}") from None
+    return log
+
+
+def _follow(log: Sequence[Change]) -> None:
+    """Go through a log as a store will; raises what one would raise, which would refuse the whole folder."""
+    for change in log:
+        if (name := lacking(change)) is not None:
+            raise ValueError(f"an entry of `log` lacks `{name}`")
+    record = fold(log[:1])
+    for before, change in pairwise(log):
+        if change.op == "put" or before.op == "erase":
+            raise ValueError("`put` is the first entry of a `log`, and `erase` the last")
+        if change.at < before.at:
+            raise ValueError("`log` goes back in time")
+        if change.by == change.id:
+            raise ValueError("a record cannot be superseded by itself")
+        if change.op != "erase" and record is not None and changes_it(record, change):
+            record = changed(record, change, as_put(record))
 
 
 def _json(value: Any) -> str:
