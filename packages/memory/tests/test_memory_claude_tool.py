@@ -110,3 +110,23 @@ def test_mistakes_are_answered(command: Command, says: str) -> None:
     (_, answer), records = run(create("/memories/x.md", "tea\ntoast"), command)
     assert says in answer
     assert [record.text for record in records] == ["tea\ntoast"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"command": []},
+        {"command": "create", "path": "/memories/b", "file_text": "\ud83d"},
+        {"command": "create", "path": "/memories/b", "file_text": {}},
+        {"command": "create", "path": "/memories/\ud83d", "file_text": "tea"},
+        {"command": "view", "path": "/memories/a", "view_range": [1]},
+        {"command": "insert", "path": "/memories/a", "insert_line": 0, "insert_text": 5},
+        {"command": "str_replace", "path": "/memories/a", "old_str": "tea", "new_str": 5},
+        {"command": "str_replace", "path": "/memories/a", "old_str": "tea", "new_str": "\ud83d"},
+    ],
+)
+def test_whatever_a_model_sends_is_answered(wrong: Command) -> None:
+    """What cannot be done is said in the answer, and changes nothing."""
+    answers, records = run(create("/memories/a", "tea"), wrong)
+    assert "rror" in answers[1]
+    assert [record.text for record in records] == ["tea"]

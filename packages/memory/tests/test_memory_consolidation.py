@@ -91,6 +91,22 @@ def test_a_doubtful_value_replaces_none_that_is_trusted(memory: SyncMemory, late
     assert "Ada lives in Paris" in facts(memory)
 
 
+def test_of_values_said_in_one_go_a_doubtful_one_ends_none_that_is_trusted(memory: SyncMemory) -> None:
+    """Nor does it lower a value's trust by saying it again."""
+    said = ((1.0, "Paris"), (0.1, "Hell"), (0.1, "Paris"))
+    memory.put(
+        [
+            Record(text=f"Ada: I live in {town}.", session="s", trust=trust, valid_from=MAY + n * DAY)
+            for n, (trust, town) in enumerate(said)
+        ],
+        scope=ADA,
+    )
+    assert [action.kind for action in memory.consolidate(scope=ADA).actions].count("contested") == 1
+    assert facts(memory) == ["Ada lives in Paris"]
+    (paris,) = memory.query(Filter(types=("semantic",)), scope=ADA).records
+    assert paris.trust == 1.0
+
+
 def test_near_duplicates_are_retracted(memory: SyncMemory) -> None:
     """The one that is trusted most stays; other numbers are other facts."""
     memory.put(

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from lev_os.core.errors import InvalidInput
+
 from .manager import MemoryManager
 from .tools import TRUST
 from .types import Filter, Record, Scope
@@ -44,13 +46,16 @@ class ClaudeMemoryTool:
             "rename": self._rename,
         }
         arguments = dict(command)
-        found = commands.get(arguments.pop("command", ""))
+        name = arguments.pop("command", "")
+        found = commands.get(name) if isinstance(name, str) else None
         if found is None:
             return f"Error: the command must be one of {', '.join(commands)}"
         try:
             return await found(**arguments)
         except _Refused as refused:
             return str(refused)
+        except InvalidInput as error:
+            return f"Error: {error.message}"
         except TypeError:
             return "Error: an argument of the command is missing, unknown or of the wrong type"
 
@@ -90,6 +95,8 @@ class ClaudeMemoryTool:
 
     async def _insert(self, path: str, insert_line: int, insert_text: str) -> str:
         path, old = await self._existing(path)
+        if not isinstance(insert_text, str):
+            raise TypeError(insert_text)
         lines = old.text.splitlines(keepends=True)
         if not 0 <= insert_line <= len(lines):
             raise _Refused(
@@ -168,6 +175,8 @@ def _numbered(path: str, text: str, view_range: list[int] | None) -> str:
     lines = text.split("\n")
     first, last = 1, len(lines)
     if view_range is not None:
+        if len(view_range) != 2:
+            raise _Refused(f"Error: Invalid `view_range` {view_range}: it is the first line and the last")
         first, last = view_range
         last = len(lines) if last == -1 else min(last, len(lines))
         if not 1 <= first <= last:

@@ -22,17 +22,17 @@ def plan_extraction(facts: Sequence[Record], current: Sequence[Record], contradi
     actions = [Action(kind="extract", record=fact, reason="said in an episode") for fact in keyless]
     for key, values in _by_key(facts).items():
         held = max(known.get(key, ()), key=_moment, default=None)
-        values = _runs(sorted(values, key=_moment))
-        for value, following in zip(values, [*values[1:], None], strict=True):
+        values = sorted(values, key=_moment)
+        if contradictions:
+            values, contested = _believed(values, held)
+            actions += contested
+        values = _runs(values)
+        for value, following in zip(values, [*values[1:], None], strict=False):
             if held is not None and _same(value, held):
                 continue
             later = held is None or _moment(value) >= _moment(held)
             if following is None and later and held is not None and contradictions:
-                if value.trust < held.trust:
-                    reason = "a later value is trusted less"
-                    actions.append(Action(kind="contested", id=held.id, record=value, reason=reason))
-                else:
-                    actions.append(Action(kind="extract", id=held.id, record=value, reason="said anew"))
+                actions.append(Action(kind="extract", id=held.id, record=value, reason="said anew"))
                 continue
             end = following if later else held
             if end is not None and end.begins is not None and value.valid_to is None:
@@ -102,6 +102,24 @@ def _by_key(records: Iterable[Record]) -> Mapping[Key, list[Record]]:
         if record.subject is not None and record.predicate is not None:
             found[record.subject.casefold(), record.predicate.casefold()].append(record)
     return found
+
+
+def _believed(values: Sequence[Record], held: Record | None) -> tuple[list[Record], list[Action]]:
+    """Values in the order of time without those trusted less than the one before; what these contest.
+
+    One that only repeats it is left out too: among its sources it would lower its trust.
+    """
+    believed: list[Record] = []
+    contested: list[Action] = []
+    for value in values:
+        before = [*believed[-1:], *([held] if held is not None and _moment(held) <= _moment(value) else [])]
+        valid = max(before, key=_moment, default=None)
+        if valid is None or value.trust >= valid.trust:
+            believed.append(value)
+        elif not _same(value, valid):
+            reason = "a later value is trusted less"
+            contested.append(Action(kind="contested", id=valid.id or None, record=value, reason=reason))
+    return believed, contested
 
 
 def _runs(values: Sequence[Record]) -> list[Record]:
