@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import shutil
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from lev_os.core import LevError
 from lev_os.core.errors import InvalidInput
 from lev_os.memory import MemoryManager, Record, Scope, StoreProblem
 from lev_os.memory.backends.files.document import read_document, write_document
+from lev_os.memory.backends.sqlite import schema
 from lev_os.memory.types import MEMORY_TYPES, Change
 
 ADA = Scope(tenant="acme", user="ada")
@@ -113,6 +117,37 @@ def test_an_index_that_is_gone_or_damaged_is_made_again(tmp_path: Path) -> None:
         with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:
             assert sorted(memory.export(scope=ADA)) == before
             assert [hit.record.text for hit in memory.search("Ada drinks", scope=ADA)] == ["Ada drinks coffee"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_an_index_that_is_damaged_somewhere_is_made_again(tmp_path: Path, seed: int) -> None:
+    """Whatever SQLite complains of, and when: the files are the truth."""
+    with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:
+        memory.put([Record(text=f"tea {number}") for number in range(60)], scope=ADA)
+    file = tmp_path / ".index" / "memory.db"
+    dice, data = random.Random(seed), bytearray(file.read_bytes())
+    for _ in range(60):
+        at = dice.randrange(seed % 2 * 4096, len(data) - 40)
+        data[at : at + 40] = dice.randbytes(40)
+    file.write_bytes(data)
+    with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:
+        assert memory.stats(scope=ADA).records == 60
+
+
+def test_an_index_that_somebody_uses_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not damaged; the one that comes later is told to wait."""
+    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.1)
+    with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:
+        memory.put([Record(text="tea")], scope=ADA)
+    edited = files(tmp_path)[0]
+    edited.write_bytes(edited.read_bytes().replace(b"tea", b"green tea"))
+    index = tmp_path / ".index" / "memory.db"
+    before = index.stat().st_ino
+    with contextlib.closing(sqlite3.connect(index)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreProblem, match="in use"), MemoryManager.open_sync(url(tmp_path), embedder=None):
+            pass
+    assert index.stat().st_ino == before
 
 
 @pytest.mark.parametrize(

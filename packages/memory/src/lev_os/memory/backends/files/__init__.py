@@ -7,14 +7,17 @@ be read is left alone and named in `problems`; its record stays as it was last k
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import unquote
 
+import msgspec
 from lev_os.core.errors import LevError, Problem
 
 from ...errors import StoreProblem
 from ..sqlite import SqliteBackend
+from ..sqlite.schema import problem
 from ..sqlite.store import SqliteStore
 from .mirror import Mirror, read_files
 from .tree import Tree
@@ -41,8 +44,8 @@ def _open(root: Path, embedder: str | None) -> tuple[SqliteStore, tuple[Problem,
     try:
         store = SqliteStore(file, embedder, Mirror(tree))
         return store, _read(store, tree)
-    except StoreProblem:
-        if not tree.index.is_dir():
+    except StoreProblem as error:
+        if error.retryable or not tree.index.is_dir():  # somebody uses it, or the disk is full
             raise
     # The index is damaged, and nothing in it is needed.
     for old in tree.index.glob("memory.db*"):
@@ -54,6 +57,9 @@ def _open(root: Path, embedder: str | None) -> tuple[SqliteStore, tuple[Problem,
 def _read(store: SqliteStore, tree: Tree) -> tuple[Problem, ...]:
     try:
         return read_files(store, tree)
+    except (sqlite3.Error, UnicodeError, msgspec.MsgspecError) as error:
+        store.close()
+        raise problem(store.path, error) from None
     except BaseException:
         store.close()
         raise

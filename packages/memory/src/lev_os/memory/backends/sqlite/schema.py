@@ -92,7 +92,7 @@ def connect(path: str) -> sqlite3.Connection:
         except BaseException:
             db.close()
             raise
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeError) as error:  # damage may be in the names that SQLite complains of
         raise problem(path, error) from None
     return db
 
@@ -144,14 +144,22 @@ def _write_ahead(db: sqlite3.Connection) -> None:
             time.sleep(0.02)
 
 
-def problem(path: str, error: sqlite3.Error) -> StoreProblem:
+def problem(path: str, error: Exception) -> StoreProblem:
     """What SQLite complains of, in our words."""
     text = str(error)
-    if "malformed" in text or "not a database" in text or "corrupt" in text:
+    damaged = ("malformed", "not a database", "corrupt", "UTF-8", "utf-8")
+    if any(word in text for word in damaged):
         help = "restore the file from a copy; `lev memory export` may still save what can be read"
         return StoreProblem(f"{path} is damaged: {text}", help=help)
     if "full" in text or "disk I/O" in text:
-        return StoreProblem(f"{path} cannot be written: {text}", help="make room on the disk; nothing was changed")
+        return _passing(f"{path} cannot be written: {text}", help="make room on the disk; nothing was changed")
     if "locked" in text:
-        return StoreProblem(f"{path} is in use by another program for over {BUSY_SECONDS:.0f} seconds")
+        return _passing(f"{path} is in use by another program for over {BUSY_SECONDS:.0f} seconds")
     return StoreProblem(f"{path}: {text}")
+
+
+def _passing(message: str, help: str | None = None) -> StoreProblem:
+    """A problem that is not the file's."""
+    made = StoreProblem(message, help=help)
+    made.retryable = True
+    return made
