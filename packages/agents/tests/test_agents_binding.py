@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 from agent_doubles import talks
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lev_os.agents import Agent
 from lev_os.agents.ceo_binding import (
@@ -285,6 +285,7 @@ def test_what_is_no_packet(text: str, said: str) -> None:
 
 
 @given(st.text(), st.lists(st.text(max_size=20), max_size=4))
+@settings(max_examples=30)
 def test_a_packet_survives_its_way(why: str, decided: list[str]) -> None:
     """Any text that UTF-8 can hold."""
     packet = HandOff(binding=binding(), to=DESK, why=why, decided=tuple(decided))
