@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from lev_os.core import Package, PackageConfig, load_package, tokens
 from lev_os.core.errors import LevError
 from lev_os.export import bundle
 from lev_os.export.bundling import FORMATS, Bundle, Format
+from lev_os.export.bundling.remembered import bundle_folders
 
 MANIFEST = """format = 1
 name = "shop"
@@ -187,6 +189,15 @@ def test_a_folder_needs_no_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "is not UTF-8" in whys(made)["bad.md"]
     assert whys(made)["empty.md"] == "it is empty"
     assert "1,048,576" in whys(made)["big.txt"]
+
+
+def test_a_name_that_is_not_utf8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file stays out and is told of; nothing that is written afterwards breaks of it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / os.fsdecode(b"\xff.md")).write_text("# A\n")
+    for made in (bundle("docs", budget=99), bundle_folders(["docs"], budget=99, task=None, form="md", embedder=None)):
+        assert [(part.specifier, part.why) for part in made.parts] == [("docs/\\udcff.md", "its name is not UTF-8")]
 
 
 def test_a_wheel_that_only_brings_skills(tmp_path: Path) -> None:

@@ -240,7 +240,8 @@ class _Reader:
             if value is None:
                 continue
             if not _is_int(value) or value < 0:
-                self.problem(("budget", key), "MAN109", f"`{key}` is a whole number of at least 0, not {_kind(value)}")
+                said = value if _is_int(value) else _kind(value)
+                self.problem(("budget", key), "MAN109", f"`{key}` is a whole number of at least 0, not {said}")
             else:
                 values[key.replace("-", "_")] = value
         return Budget(**values)

@@ -27,7 +27,7 @@ T = TypeVar("T", bytes, str)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of a path. `keep`: it is no longer wanted, and stays because a person has changed it."""
+    """What becomes of a path. `keep`: it is no longer wanted, and stays: a person has changed it, or had it before."""
 
     path: str
     action: Action
@@ -65,7 +65,8 @@ class _Planner:
         self.tree.check(path)
         before = self.read(path)
         known = self.record.files.get(path)
-        self.files[path] = Made(digest_bytes(data), targets)
+        found = before == data and (known is None or known.found)
+        self.files[path] = Made(digest_bytes(data), targets, found=found)
         if before == data:
             self.same.append(path)
             return
@@ -98,7 +99,7 @@ class _Planner:
         before = self.read(self.tree.real(path))
         if before is None:
             return
-        if digest_bytes(before) != made.digest:
+        if made.found or digest_bytes(before) != made.digest:
             self.changes.append(Change(path, "keep"))
         else:
             self.remove(path, before)
