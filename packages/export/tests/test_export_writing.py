@@ -259,6 +259,10 @@ def test_one_instruction_file_linked_to_another_gets_one_block(tmp_path: Path) -
     write(tmp_path, {"t": Rendered(blocks={"AGENTS.md": "x", "CLAUDE.md": "x"})})
     assert (tmp_path / "CLAUDE.md").is_symlink()
     assert (tmp_path / "AGENTS.md").read_text() == f"# Ours\n\n{BEGIN}\nx\n{END}\n"
+    write(tmp_path, {"t": Rendered(blocks={"AGENTS.md": "x", "CLAUDE.md": "x\n\ny"})})
+    assert (tmp_path / "AGENTS.md").read_text() == f"# Ours\n\n{BEGIN}\nx\n\ny\n{END}\n"
+    with pytest.raises(LevError, match="wanted with two contents"):
+        write(tmp_path, {"t": Rendered(blocks={"AGENTS.md": "x", "CLAUDE.md": "y"})})
 
 
 def test_two_targets_that_disagree(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def plan(base: Path, wanted: Mapping[str, Rendered]) -> Plan:
     """
     tree = Tree(str(base.resolve()))
     files = _merged(tree, {name: rendered.files for name, rendered in wanted.items()})
-    blocks = _merged(tree, {name: all_blocks(tree.base, rendered) for name, rendered in wanted.items()})
+    blocks = _merged(tree, {name: _linked(tree, all_blocks(tree.base, rendered)) for name, rendered in wanted.items()})
     check_names([*files, *blocks, records.NAME])
     if both := sorted(files.keys() & blocks.keys()):
         raise LevError(f"{both[0]} would be a file of its own and a block in somebody's file")
@@ -190,6 +190,19 @@ def _record(planner: _Planner, made: Record, before: bytes | None) -> None:
 
 def _others(made: Made | None, wanted: Mapping[str, Rendered]) -> tuple[str, ...]:
     return () if made is None else tuple(target for target in made.targets if target not in wanted)
+
+
+def _linked(tree: Tree, blocks: Mapping[str, str]) -> Mapping[str, str]:
+    """The blocks, where files that are links to one another have one text: the one that says all that the others say."""
+    texts: dict[str, str] = {}
+    for path, text in blocks.items():
+        real = tree.real(path)
+        if set(texts.setdefault(real, text).splitlines()) < set(text.splitlines()):
+            texts[real] = text
+    return {
+        path: whole if set(text.splitlines()) < set((whole := texts[tree.real(path)]).splitlines()) else text
+        for path, text in blocks.items()
+    }
 
 
 def _merged(tree: Tree, wanted: Mapping[str, Mapping[str, T]]) -> dict[str, tuple[T, tuple[str, ...]]]:
