@@ -34,17 +34,19 @@ REFERENCE = re.compile(
 )
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 _TOP = ("format", "name", "description", "constitution", "deps", "exports", "budget", "mcp", "npm")
-_BUDGET = ("context", "bundle", "wheel-kb", "import-ms")
+_BUDGET = ("context", "bundle", "wheel-kb", "twin-kb", "import-ms")
 NPM_NAME = re.compile(r"(?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]{0,200}")
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Upper bounds for checks: tokens of one context and of the bundle, KB of the wheel, CPU ms of importing."""
+    """Upper bounds for checks: tokens of one context and of the bundle, KB of the wheel and of the npm twin,
+    CPU ms of importing."""
 
     context: int | None = None
     bundle: int | None = None
     wheel_kb: int | None = None
+    twin_kb: int | None = None
     import_ms: int | None = None
 
 

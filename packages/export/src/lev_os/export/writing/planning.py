@@ -193,7 +193,7 @@ def _others(made: Made | None, wanted: Mapping[str, Rendered]) -> tuple[str, ...
 
 
 def _linked(tree: Tree, blocks: Mapping[str, str]) -> Mapping[str, str]:
-    """The blocks, where files that are links to one another have one text: the one that says all that the others say."""
+    """The blocks; files that are links to one another have one text, the one that says all that the others say."""
     texts: dict[str, str] = {}
     for path, text in blocks.items():
         real = tree.real(path)
