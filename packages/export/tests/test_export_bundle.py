@@ -191,6 +191,14 @@ def test_a_folder_needs_no_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "1,048,576" in whys(made)["big.txt"]
 
 
+def test_another_package_is_required_by_its_name(tmp_path: Path) -> None:
+    """Its name stands for what it says first."""
+    folder = write(tmp_path, {"a": head(requires="acme_support") + "Refunds.\n"})
+    made = bundle(folder, budget=4000)
+    assert {part.specifier: part.state for part in made.parts}["acme_support"] == "in"
+    assert states(made)["a"] == "in"
+
+
 def test_a_name_that_is_not_utf8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file stays out and is told of; nothing that is written afterwards breaks of it."""
     monkeypatch.chdir(tmp_path)
