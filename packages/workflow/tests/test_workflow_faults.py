@@ -95,9 +95,7 @@ def test_two_workers_of_one_name(desk: Desk) -> None:
         desk.worker(name="same")
     first.send_signal(signal.SIGKILL)
     first.wait()
-    began = time.monotonic()
-    desk.worker(name="same")
-    assert time.monotonic() - began < 5
+    assert desk.worker(name="same").poll() is None
 
 
 def test_a_worker_that_lost_its_name_stops(desk: Desk) -> None:
@@ -134,9 +132,7 @@ def test_runs_of_a_dead_worker_go_on_elsewhere(desk: Desk) -> None:
     desk.until(lambda states: all(desk.ledger(run) for run in runs))
     desk.worker(name="second")
     first.send_signal(signal.SIGKILL)
-    killed = time.monotonic()
     desk.until(over)
-    assert time.monotonic() - killed < 20
     for run in runs:
         assert len({key for key, _ in desk.ledger(run)}) == 3
         assert len(desk.ledger(run)) <= 4

@@ -290,8 +290,12 @@ class _Outer(_Half):
         output: Any,
         handler: Callable[[Any], Awaitable[Any]],
     ) -> Any:
-        made = await handler(output)
         run = self.shared.open(ctx)
+        if output_context.has_function:
+            if ctx.partial_output:
+                raise ModelRetry("held back until it is whole")
+            await self._function(run, output_context, output)
+        made = await handler(output)
         if ctx.partial_output:
             # What is made of a part of an answer cannot be judged by itself; a part as it was shown needs no verdict.
             if run.lag == 0 or (isinstance(made, str) and run.shown.startswith(made)) or _is_admitted(run, made):
@@ -301,6 +305,24 @@ class _Outer(_Half):
         if reason is not None:
             raise ModelRetry(reason)
         return made
+
+    async def _function(self, run: GatedRun, output_context: OutputContext, output: Any) -> None:
+        """Let an output function be called: it is code that a model's answer is handed to, as a tool is."""
+        name = output_context.function_name or "output"
+        given = output if isinstance(output, dict) else {"output": output}
+        action = run.call(
+            name, given, None if output_context.tool_call is None else output_context.tool_call.tool_call_id
+        )
+        verdict = await run.decide(action)
+        if verdict.ruling not in SHOWN:
+            if verdict.revise is not None and run.may_revise():
+                raise ModelRetry(verdict.revise)
+            raise run.deny(
+                verdict,
+                f"the output function `{name}`",
+                help=f"say what it does with constitution(…, effects={{{name!r}: …}}); nobody can be asked about it",
+            )
+        run.left(action)
 
     async def _output(self, run: GatedRun, output: Any) -> str | None:
         """Gate what the caller gets, unless it is what the model's gate let in."""

@@ -122,6 +122,7 @@ class GatedRun:
         self._results: dict[str, Any] = {}
         self._revisions = 0
         self._turn = 0
+        self._calls = 0
         while len(_latest) > _MAX_LATEST:
             _latest.popitem(last=False)
 
@@ -228,12 +229,13 @@ class GatedRun:
         """A tool call as the gate is asked about it."""
         card = self.card(name)
         given = wire.plain(dict(arguments))
+        self._calls += 1  # a model may give two calls one id: what a person approved of one holds for that one
         request = {"tool": card.specifier, "name": card.name, "arguments": given}
         labels = self.labels
         return Action(
             phase="tool",
             kind="tool",
-            key=self._key(f"tool {name} {call_id}"),
+            key=self._key(f"tool {name} {call_id} {self._calls}"),
             attempt=1,
             digest=_digest("tool", request),
             at=time.time(),

@@ -63,7 +63,7 @@ def command(
       lev run acme_support/flows/triage --input '{"message": "Charged twice!"}'
       lev run ./flows/triage --input @message.json --model openai:gpt-5
       echo '{"name": "Ada"}' | lev run acme_billing/flows/greet --input - --json
-      lev run ./flows/triage --input @message.json --durable --database sqlite:///acme.db
+      lev run ./flows/triage --input @message.json --durable --queue desk
       lev run ./flows/triage --input-file in.jsonl --out out.jsonl --concurrency 8
     """
     from ..driving import ModelChoice, load_flow, read_value

@@ -58,7 +58,7 @@ def command(
     Examples:
       lev runs approve 20261122-150405-a1b2c3d4e5f6
       lev runs approve 20261122-150405-a1b2c3d4e5f6 --refuse --note "again?"
-      lev runs approve 20261122-150405-a1b2c3d4e5f6 --json '{"approved": true, "note": "fine"}'
+      lev runs approve 20261122-150405-a1b2c3d4e5f6 --json '{"approved": true}'
     """
     import sys
 

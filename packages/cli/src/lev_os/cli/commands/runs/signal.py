@@ -25,7 +25,7 @@ def command(run: str, name: str, value: str, database: str | None, as_json: bool
 
     \b
     Examples:
-      lev runs signal 20261122-150405-a1b2c3d4e5f6 payment --value '{"paid": true}'
+      lev runs signal 20261122-150405-a1b2c3d4e5f6 paid --value '{"cents": 500}'
     """
     from lev_os.workflow import send
 

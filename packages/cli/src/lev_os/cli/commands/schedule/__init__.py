@@ -23,6 +23,6 @@ def command() -> None:
 
     \b
     Examples:
-      lev schedule add digest acme_support/flows/digest --cron "0 8 * * MON-FRI" --zone Europe/Berlin
+      lev schedule add digest ./flows/digest --cron "0 8 * * MON-FRI"
       lev schedule list
     """

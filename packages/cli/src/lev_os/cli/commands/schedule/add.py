@@ -38,7 +38,7 @@ def command(
 
     \b
     Examples:
-      lev schedule add digest acme_support/flows/digest --cron "0 8 * * MON-FRI" --zone Europe/Berlin
+      lev schedule add digest ./flows/digest --cron "0 8 * * MON-FRI"
     """
     import msgspec
     from lev_os.workflow.schedules import add_schedule

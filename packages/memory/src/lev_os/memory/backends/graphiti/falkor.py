@@ -1,6 +1,7 @@
 """Graphiti's graph in FalkorDB, embedded: a Redis of its own in a folder, for one process at a time.
 
-There are no transactions over several statements, so the log is written by one, and what it comes to after it.
+There are no transactions over several statements, so the log is written by one, and what it comes to after it. It is no
+`ScrubbedGraph`: what was deleted stood in newly written files now and then, and why could not be found out.
 """
 
 from __future__ import annotations
@@ -78,17 +79,6 @@ class FalkorGraph:
         for driver in self._drivers.values():
             if driver._init_task is not None:
                 await driver._init_task
-
-    async def scrub(self) -> None:
-        """Leave no byte of what was deleted: both files of Redis are written anew from what is in memory."""
-        await self._asked(self._db.client.execute_command("BGREWRITEAOF"))
-        while True:
-            said = await self._asked(self._db.client.execute_command("INFO", "persistence"))
-            busy = said["aof_rewrite_in_progress"] or said["aof_rewrite_scheduled"]
-            if not busy:
-                break
-            await asyncio.sleep(_PAUSE)
-        await self._asked(self._db.client.execute_command("SAVE"))
 
     async def size(self) -> int:
         """Bytes on disk."""

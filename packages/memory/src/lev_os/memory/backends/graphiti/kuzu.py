@@ -80,6 +80,10 @@ class KuzuGraph:
         """The driver for a group: all groups lie in one database."""
         return self.driver
 
+    def intend_scrub(self) -> None:
+        """Note on disk that something is about to be deleted, so that `scrub` is done whatever happens."""
+        (self._folder / _REWRITTEN).mkdir(exist_ok=True)
+
     async def scrub(self) -> None:
         """Leave no byte of what was deleted: Kuzu never clears pages, so everything else is written to a new file."""
         async with self._alone:

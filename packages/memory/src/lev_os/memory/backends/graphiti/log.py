@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -45,10 +46,6 @@ class Graph(Protocol):
         """What Graphiti's own search needs."""
         ...
 
-    async def scrub(self) -> None:
-        """Leave no byte of what was deleted."""
-        ...
-
     async def size(self) -> int:
         """Bytes on disk."""
         ...
@@ -58,13 +55,26 @@ class Graph(Protocol):
         ...
 
 
+@runtime_checkable
+class ScrubbedGraph(Graph, Protocol):
+    """A graph that can leave no byte of what was deleted."""
+
+    def intend_scrub(self) -> None:
+        """Note on disk that something is about to be deleted, so that `scrub` is done whatever happens."""
+        ...
+
+    async def scrub(self) -> None:
+        """Leave no byte of what was deleted."""
+        ...
+
+
 class GraphLog:
     """See `Log`. Nodes `LevChange` hold a change each, as JSON."""
 
-    capabilities: Collection[Capability] = frozenset({"durable", "erase"})
-
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
+        able: tuple[Capability, ...] = ("durable", "erase") if isinstance(graph, ScrubbedGraph) else ("durable",)
+        self.capabilities: Collection[Capability] = frozenset(able)
         self._written: dict[str, int] = {}
 
     async def read(self, tenant: str, after: int) -> Sequence[Change]:
@@ -86,7 +96,7 @@ class GraphLog:
     async def write(self, tenant: str, changes: Sequence[Change]) -> None:
         """See `Log.write`. The log is written by one statement, and what Graphiti sees after it."""
         self._written.pop(tenant, None)
-        async with self._graph.transaction():
+        async with self._changing(changes):
             for start in range(0, len(changes), self._graph.at_once):
                 rows = [_row(tenant, change) for change in changes[start : start + self._graph.at_once]]
                 await self._graph.rows(
@@ -95,8 +105,6 @@ class GraphLog:
                     rows=rows,
                 )
             await self._settle(tenant, changes)
-        if any(change.op == "erase" for change in changes):
-            await self._graph.scrub()
         self._written[tenant] = changes[-1].cursor
 
     async def size(self) -> int:
@@ -115,10 +123,21 @@ class GraphLog:
         late = [change for change in changes if change.cursor > shown]
         if not late:
             return
-        async with self._graph.transaction():
+        async with self._changing(late):
             await self._settle(tenant, late)
-        if any(change.op == "erase" for change in late):
-            await self._graph.scrub()
+
+    @contextlib.asynccontextmanager
+    async def _changing(self, changes: Sequence[Change]) -> AsyncIterator[None]:
+        """A transaction, after which nothing is left of what is erased in it."""
+        graph = self._graph
+        erases = any(change.op == "erase" for change in changes)
+        scrubbed = graph if erases and isinstance(graph, ScrubbedGraph) else None
+        if scrubbed is not None:
+            scrubbed.intend_scrub()
+        async with graph.transaction():
+            yield
+        if scrubbed is not None:
+            await scrubbed.scrub()
 
     async def _settle(self, tenant: str, changes: Sequence[Change]) -> None:
         """Bring what Graphiti sees to what the log says; may be done twice."""

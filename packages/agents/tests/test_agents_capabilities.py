@@ -1,0 +1,122 @@
+"""Contexts, flows, memory and personalities for any Pydantic AI agent."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agent_doubles import Steady, answers, talks
+from lev_os.agents import Denied, capabilities
+from lev_os.core import Context, Flow, LevError
+from lev_os.core.bidirectional import list_runs
+from lev_os.memory import MemoryManager, Record, Scope
+from pydantic_ai.messages import ModelResponse, ToolCallPart
+
+
+def calls(name: str, call_id: str = "c1", **arguments: Any) -> ModelResponse:
+    return ModelResponse([ToolCallPart(name, arguments, call_id)])
+
+
+def test_a_package_speaks_up_front_and_more_on_request() -> None:
+    """Its index stands in the instructions, its other contexts can be read; no gate asks about that."""
+    reading = ModelResponse([ToolCallPart("read_context", {"name": "acme_support/contexts/tone"})])
+    model = answers(reading, "read")
+    held = [capabilities.constitution("acme_support"), capabilities.contexts("acme_support")]
+    assert Steady(model, capabilities=held).run_sync("hi").output == "read"
+    told = str(model.infos[0].instructions)
+    assert '<context name="acme_support">' in told
+    assert "- acme_support/contexts/tone:" in told
+    assert "Acme" in str(model.requests[1][-1])
+
+
+def test_contexts_by_name_and_as_objects() -> None:
+    """In the order in which they are given."""
+    own = Context.parse("---\nname: own\ndescription: Mine.\n---\nBe kind.\n", specifier="mine/contexts/own")
+    model = talks("x")
+    Steady(model, capabilities=[capabilities.contexts(own, "acme_support/contexts/tone")]).run_sync("hi")
+    told = str(model.infos[0].instructions)
+    assert 0 < told.index("Be kind.") < told.index("acme_support/contexts/tone")
+    assert model.infos[0].function_tools == []
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: capabilities.contexts("acme_support/flows/refund"), "is a flow, not a context"),
+        (lambda: capabilities.contexts("acme_support/contexts/tones"), "tone"),
+        (lambda: capabilities.contexts(), "no context is named"),
+        (lambda: capabilities.flows("acme_support/contexts/tone"), "is a context, not a flow"),
+        (lambda: capabilities.flows(), "no flow is named"),
+        (lambda: capabilities.personalities("acme_support/contexts/tone"), "not a lens"),
+        (lambda: capabilities.memory(None, scope={"who": "ada"}), "no scope of a memory"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_cannot_be_had_is_told_when_the_agent_is_made(make: Any, message: str) -> None:
+    """With the way out."""
+    with pytest.raises(LevError, match=message):
+        make()
+
+
+ECHO = """flowmind: 1
+name: echo
+description: Say a thing twice.
+input: {text: string}
+output: {said: string}
+steps:
+  - id: asked
+    ask: Say it.
+    about: "${input.text}"
+  - return: {said: "${asked}"}
+"""
+
+
+def test_a_flow_is_a_tool_whose_model_is_the_agents(tmp_path: Path) -> None:
+    """Its asks go to the same model, its run has a journal, bad input is told to the model."""
+    model = answers(calls("echo", "a", txt="hi"), calls("echo", "b", text="hi"), "hi, hi", "said twice")
+    flows = capabilities.flows(Flow.parse(ECHO), runs=tmp_path)
+    assert Steady(model, capabilities=[flows]).run_sync("echo").output == "said twice"
+    assert "txt" in str(model.requests[1][-1])
+    assert "hi, hi" in str(model.requests[3][-1])
+    assert [run.status for run in list_runs(tmp_path)] == ["done"]
+
+
+def test_a_flow_obeys_the_agents_constitution_too(tmp_path: Path) -> None:
+    """What the flow asks passes both gates; a denial in it ends the agent's run."""
+    from agent_doubles import law, rule
+
+    never = law(rule("T-SAY", phases=("pre",), regex={"pattern": "Say it", "fields": ["instruction"]}))
+    model = answers(calls("echo", text="hi"), "never", "never")
+    held = [capabilities.constitution(never), capabilities.flows(Flow.parse(ECHO), runs=tmp_path)]
+    with pytest.raises(Denied, match="T-SAY"):
+        Steady(model, capabilities=held).run_sync("echo")
+    assert len(model.requests) == 1
+
+
+def test_memory_is_of_its_scope_alone(tmp_path: Path) -> None:
+    """Recalled up front within a budget, and by the tool; what others remember is not there."""
+
+    async def main() -> tuple[str, str]:
+        async with MemoryManager.open(f"sqlite:///{tmp_path / 'm.db'}", embedder=None) as memory:
+            await memory.put([Record(text="Ada prefers tea.")], scope=Scope(tenant="acme", user="ada"))
+            await memory.put([Record(text="Bob prefers beer.")], scope=Scope(tenant="acme", user="bob"))
+            model = answers(calls("recall", question="prefers"), "tea")
+            held = capabilities.memory(memory, scope={"tenant": "acme", "user": "ada"}, budget=300)
+            gate = capabilities.constitution("acme_support")
+            await Steady(model, capabilities=[gate, held]).run("What does Ada prefer?")
+            return str(model.infos[0].instructions), str(model.requests[1][-1])
+
+    instructions, recalled = asyncio.run(main())
+    assert "Ada prefers tea." in instructions
+    assert "Ada prefers tea." in recalled
+    assert "Bob" not in instructions + recalled
+
+
+def test_the_eight_lenses_can_be_consulted() -> None:
+    """Without names, core's own; each is told what it asks."""
+    model = answers(calls("consult", lens="leader", question="Shall we?"), "Yes, by Friday.", "We shall.")
+    assert Steady(model, capabilities=[capabilities.personalities()]).run_sync("decide").output == "We shall."
+    told = str(model.infos[0].instructions)
+    assert told.count("\n- ") == 8
+    assert "Yes, by Friday." in str(model.requests[2][-1])
