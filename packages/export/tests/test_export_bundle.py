@@ -191,6 +191,16 @@ def test_a_folder_needs_no_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "1,048,576" in whys(made)["big.txt"]
 
 
+def test_a_circle_is_taken_back_as_a_whole(tmp_path: Path) -> None:
+    """Whole or not at all, also where the count of the whole text is a token above that of its parts."""
+    for start in ("tea tea tea", "tea tea tea tea tea"):
+        for number, text in enumerate(["tea tea tea", f"{start}\n\n# tea tea tea tea tea tea tea tea tea tea"]):
+            (tmp_path / f"{number}.md").write_text(head(requires=f"./{1 - number}.md") + text)
+        for budget in range(1, 50):
+            assert len(set(states(bundle(tmp_path, budget=budget)).values())) == 1, (start, budget)
+        assert set(states(bundle(tmp_path, budget=50)).values()) == {"in"}
+
+
 def test_another_package_is_required_by_its_name(tmp_path: Path) -> None:
     """Its name stands for what it says first."""
     folder = write(tmp_path, {"a": head(requires="acme_support") + "Refunds.\n"})
