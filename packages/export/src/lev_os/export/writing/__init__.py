@@ -27,7 +27,7 @@ def write(base: Path, wanted: Mapping[str, Rendered], *, force: bool = False) ->
         count = len(found.conflicts)
         raise LevError(
             f"{count} file{'s' if count > 1 else ''} would be overwritten:\n{described(found.conflicts)}",
-            help="nothing was written; move them away, or replace them with --force",
+            help="nothing was written; choose another folder with --out, move them away, or replace them with --force",
         )
     if found.operations:
         commit(found.base, found.operations)
