@@ -87,6 +87,20 @@ def test_into_the_package_for_its_wheel(lev: Lev, billing: Path) -> None:
     assert lev("export", "--to", "agents-md", "--in-package").code == 2
 
 
+def test_into_several_packages_or_none(lev: Lev, tmp_path: Path) -> None:
+    """What stands in the way of the second is told before the first is written."""
+    for name in ("acme-one", "acme-two"):
+        lev("new", "package", name)
+    paths = [tmp_path / name / "src" / name.replace("-", "_") for name in ("acme-one", "acme-two")]
+    file = paths[1] / ".agents" / "skills" / "acme-two" / "SKILL.md"
+    file.parent.mkdir(parents=True)
+    file.write_text("mine\n")
+    given = [part for path in paths for part in ("--package", str(path))]
+    assert lev("export", "--to", "skills", "--in-package", *given).code == 2
+    assert not (paths[0] / ".agents").exists()
+    assert lev("export", "--to", "skills", "--in-package", *given, "--force").code == 0
+
+
 def test_what_is_lost_is_told(lev: Lev) -> None:
     """On stderr, and in the JSON."""
     said = lev("export", "--to", "openai-tools", "--out", "o", "--package", "acme_support", "--json")
