@@ -4,6 +4,7 @@ and how many runs wait."""
 import asyncio
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -14,7 +15,6 @@ from collections import Counter
 from pathlib import Path
 from statistics import median, quantiles
 
-import psutil
 from lev_os.core import Flow
 from lev_os.core.flowmind.link import LinkedFlow
 from lev_os.core.packaging import find
@@ -170,13 +170,12 @@ def waiting(fleet: Fleet, runs: int) -> dict[str, float]:
     fleet.start("waits", 50, {}, "warm")
     while fleet.count("warm", "CANCELLED") < 50:
         time.sleep(0.2)
-    memory = psutil.Process(process.pid)
-    before = memory.memory_info().rss
+    before = resident(process.pid)
     fleet.start("waits", runs, {}, "wait")
     while fleet.count("wait", "ENQUEUED", "PENDING"):
         time.sleep(1)
     time.sleep(3)
-    extra = (memory.memory_info().rss - before) / 1e6
+    extra = (resident(process.pid) - before) / 1e6
     taken = []
     for number in range(0, runs, max(1, runs // 60)):
         began = time.perf_counter()
@@ -190,6 +189,11 @@ def waiting(fleet: Fleet, runs: int) -> dict[str, float]:
         "median": median(taken),
         "p95": quantiles(taken, n=20)[-1],
     }
+
+
+def resident(pid: int) -> int:
+    """Bytes of a process that are in memory."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 async def _woken(fleet: Fleet, run: str) -> None:

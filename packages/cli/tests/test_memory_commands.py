@@ -127,3 +127,13 @@ def test_markdown_and_other_memories(lev: Lev, tmp_path: Path) -> None:
     assert "Ada sings" in lev("memory", "search", "sings", "--user", "ada", *WORDS).out
     wrong = lev("memory", "import-from", "mem0", "nowhere", *WORDS)
     assert (wrong.code, "get_all" in wrong.err or "mem0" in wrong.err) == (2, True)
+
+
+def test_a_backend_that_is_down_is_said(lev: Lev) -> None:
+    """A search is answered by the others; that one was missing goes to stderr, and is no error."""
+    pytest.importorskip("psycopg")
+    url = ("--memory", "hybrid:sqlite:///m.db|postgresql://127.0.0.1:1/x")
+    assert lev("memory", "add", "Ada drinks tea", *url, *WORDS).code == 0
+    found = lev("memory", "search", "tea", *url, *WORDS)
+    assert (found.code, "Ada drinks tea" in found.out) == (0, True)
+    assert "MEM401 postgresql://127.0.0.1:1/x is down" in found.err

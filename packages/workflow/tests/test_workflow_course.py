@@ -13,11 +13,13 @@ from lev_os.core.bidirectional.effects import Effect
 from lev_os.core.bidirectional.journal import Journal
 from lev_os.core.errors import InvalidInput, LevError
 from lev_os.workflow import names
-from lev_os.workflow.client import ordered, waits_of
+from lev_os.workflow.client import enqueue, ordered, waits_of
 from lev_os.workflow.course import Arrival, Course, Diverged, Order, rebuilt
-from lev_os.workflow.database import NoDatabase, database_url, open_database
+from lev_os.workflow.database import NoDatabase, database_url, files, open_database, wishes
 from lev_os.workflow.files import references
 from lev_os.workflow.places import step_of
+from lev_os.workflow.rows import want_end
+from lev_os.workflow.runs import look
 
 TEXT = """
 flowmind: 1
@@ -131,3 +133,19 @@ def test_a_database_has_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
         open_database("mysql://x/y")
     with pytest.raises(NoDatabase, match="not outlive"):
         open_database("sqlite:///:memory:")
+
+
+def test_a_database_of_an_older_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    """Tables that a later version needs are made beside those that are there, which keep what they hold."""
+    url = f"sqlite:///{tmp_path / 'old.sqlite'}"
+    older = open_database(url)
+    enqueue(older, order("kept"))
+    with older.engine.begin() as connection:
+        wishes.drop(connection)
+        files.drop(connection)
+    older.close()
+    newer = open_database(url)
+    assert want_end(newer, "kept", "old")
+    assert not want_end(newer, "kept", "again")
+    assert look(newer, "kept").status == "queued"
+    newer.close()

@@ -12,21 +12,21 @@ Every step's output is an arrival (see `course`), so the run's journal can be ma
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from datetime import datetime
-from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypedDict, TypeVar
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
-from dbos import DBOS, SetWorkflowAttributes, SetWorkflowID, error
-from lev_os.core.bidirectional.effects import Effect, Outcome, Step
+from dbos import DBOS, SetWorkflowAttributes, SetWorkflowID
+from lev_os.core.bidirectional.effects import Effect, Step
 from lev_os.core.bidirectional.tracing import spans_of
 from lev_os.core.constitutional.gate import Gate
-from lev_os.core.errors import LevError
 
 from . import names, tracing
+from .beside import EffectOrder, carry_beside
 from .course import Arrival, Course, Order, is_input, later_gate, stages
-from .host import Host, log, now, timed_out
+from .ending import RunEnded, leave, spared
+from .host import Host, now, timed_out
 from .places import name_of
 
 if TYPE_CHECKING:
@@ -35,117 +35,9 @@ if TYPE_CHECKING:
     from lev_os.core.bidirectional.tracing import Spans
     from lev_os.core.constitutional import Constitution
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
 _BRIEF = 5.0
 """A sleep of at most so many seconds is slept; a longer one is an alarm, and the run is parked."""
 _POLL = 0.05
-_host: Host | None = None
-
-
-class RunEnded(Exception):
-    """A run that did not come to its output: `data` is its outcome."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.error.message if outcome.error else outcome.status)
-        self.data = msgspec.to_builtins(outcome)
-
-
-class EffectOrder(TypedDict):
-    """What an effect that is carried out beside others needs, on whichever worker. It left at `since`."""
-
-    run: str
-    digest: str
-    effect: dict[str, Any]
-    since: float
-
-
-def serve(host: Host | None) -> None:
-    """Drive the runs of this process with `host`; None when it is over."""
-    global _host
-    _host = host
-
-
-def _hosted() -> Host:
-    if _host is None:
-        raise AssertionError("a run was taken up outside of a worker")
-    return _host
-
-
-def _spared(body: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
-    """A body in which only the run's own end is recorded.
-
-    Trouble that is not the run's own, as a database that has gone, ends the execution without a word: DBOS records
-    nothing of a cancelled task, the row stays as it is, and a worker takes it up again.
-    """
-
-    @wraps(body)
-    async def spared(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return await body(*args, **kwargs)
-        except (RunEnded, error.DBOSUnexpectedStepError, error.DBOSStepNondeterminismError):
-            raise
-        except (error.DBOSWorkflowConflictIDError, error.DBOSWorkflowCancelledError):
-            _leave()  # it belongs to another execution by now
-        except LevError as problem:
-            if not problem.retryable:
-                raise
-            log.warning("%s", problem.message)
-            _leave()
-        except Exception:
-            log.exception("a run is left where it is, to be taken up again")
-            _leave()
-
-    return spared
-
-
-@DBOS.workflow(name=names.RUN)
-@_spared
-async def _run(order: Order) -> dict[str, Any]:
-    host = _hosted()
-    with host.driving(order["run"]):
-        return await Drive(host, order).to_the_end()
-
-
-@DBOS.workflow(name=names.EFFECT)
-@_spared
-async def _effect(given: EffectOrder) -> Arrival:
-    host = _hosted()
-    run = given["run"]
-    linked = await host.flow_of(run, given["digest"])
-    effect = msgspec.convert(given["effect"], Effect)
-    executor = host.executor(linked, run)
-    own = names.beside(run, effect.key, effect.attempt)
-    work = host.carry_out(effect, executor, run, since=given["since"])
-    host.effects[own] = task = asyncio.create_task(work)
-    try:
-        return await task
-    finally:
-        host.effects.pop(own, None)
-        executor.close()
-
-
-@DBOS.workflow(name=names.ANSWER)
-@_spared
-async def _answer(run: str, value: Any, at: float) -> Arrival:
-    """What somebody says to a run: an answer to a wait, a message, or the wish that it ends."""
-    await DBOS.run_step_async({"name": "lev.wake"}, _spared(_hosted().wake), run)
-    return {"at": at, "value": value}
-
-
-@DBOS.workflow(name=names.ALARM)
-@_spared
-async def _alarm(run: str) -> Arrival:
-    """The end of a sleep or of a wait; it was enqueued with a delay."""
-    await DBOS.run_step_async({"name": "lev.wake"}, _spared(_hosted().wake), run)
-    return {"at": now(), "alarm": True}
-
-
-@DBOS.workflow(name=names.SCHEDULED)
-async def _scheduled(at: datetime, given: dict[str, Any]) -> str:
-    """The moment of a schedule: its flow, as the package has it now, goes into its queue. Once for each moment."""
-    return await DBOS.run_step_async({"name": "lev.start"}, _hosted().start_scheduled, at, given)
 
 
 class Drive:
@@ -205,7 +97,7 @@ class Drive:
 
     # -- beginning, and beginning again --------------------------------------------------------------------
 
-    @_spared
+    @spared
     async def _begin(self) -> Arrival:
         """The first step: start the machine and, when it asks for one effect alone, carry that out at once."""
         self._fresh = True
@@ -278,7 +170,7 @@ class Drive:
 
     # -- an effect that is alone ---------------------------------------------------------------------------
 
-    @_spared
+    @spared
     async def _carry(self, effect: Effect) -> Arrival:
         """The body of a step: carried out now, or stopped because the run is to end."""
         await self._may_go_on()
@@ -318,12 +210,12 @@ class Drive:
         changed = self._host.changed_tools(self._linked)
         if changed and not await self._host.accepted(self._run, changed):
             await self._host.hold(self._run, changed)
-            _leave()
+            leave()
 
     async def _hand_back(self) -> NoReturn:
         """Put the run back into its queue, for another worker."""
         await self._host.give_back(self._order)
-        _leave()
+        leave()
 
     # -- several at once -----------------------------------------------------------------------------------
 
@@ -344,7 +236,7 @@ class Drive:
                     "since": self.course.machine.now,
                 }
                 with SetWorkflowID(name), SetWorkflowAttributes({"queue": self._order["queue"]}):
-                    await DBOS.start_workflow_async(_effect, given)
+                    await DBOS.start_workflow_async(carry_beside, given)
             elif effect.kind == "sleep":
                 await self._host.alarm(name, self._run, self.course.machine.now + effect.request["seconds"])
             elif effect.deadline is not None:
@@ -371,11 +263,11 @@ class Drive:
         if not await self._host.over(list(expected)):
             if all(_for_others(effect) for effect in self._beside.values()):
                 await self._host.park(self._order, self._waits(), list(expected))
-                _leave()
+                leave()
             await self._may_go_on()
         return await DBOS.run_step_async({"name": "lev.first"}, self._arrived, expected)
 
-    @_spared
+    @spared
     async def _arrived(self, expected: dict[str, Effect | None]) -> Arrival:
         """The body of a step: wait for the first of several, and say what came of it."""
         self._going_on()
@@ -428,11 +320,3 @@ class Drive:
 def _for_others(effect: Effect) -> bool:
     """Whether nothing has to be done here for it: a wait, or a sleep long enough for an alarm."""
     return effect.kind == "wait" or (effect.kind == "sleep" and effect.request["seconds"] > _BRIEF)
-
-
-def _leave() -> NoReturn:
-    """End this execution without a word: DBOS records nothing of a cancelled task."""
-    raise asyncio.CancelledError
-
-
-__all__ = ["Drive", "RunEnded", "serve"]

@@ -289,3 +289,19 @@ async def _in_time(effect: Effect, executor: Executor, since: float) -> Any:
 def timed_out(effect: Effect) -> Failure:
     """What a machine is told of an effect whose time is over."""
     return Failure(kind="timeout", message=f"no result in time from {effect.request.get('name') or effect.kind}")
+
+
+_host: Host | None = None
+
+
+def serve(host: Host | None) -> None:
+    """Drive the runs of this process with `host`; None when it is over."""
+    global _host
+    _host = host
+
+
+def hosted() -> Host:
+    """What this process drives runs with."""
+    if _host is None:
+        raise AssertionError("a run was taken up outside of a worker")
+    return _host

@@ -20,9 +20,8 @@ from lev_os.core.errors import LevError
 from . import names, rows
 from .beating import Beat
 from .database import open_database
-from .driver import serve
 from .files import files_folder
-from .host import Host, MakeWorld
+from .host import Host, MakeWorld, serve
 
 if TYPE_CHECKING:
     from lev_os.core.flowmind.link import LinkedFlow
@@ -71,6 +70,8 @@ async def worker(
     `WorkerReplaced`.
     """
     from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
+
+    from . import registered  # noqa: F401  # DBOS learns of our workflows
 
     queues = [queue] if isinstance(queue, str) else list(queue)
     limiter = _limiter(rate)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ...errors import UsageProblem
-from ...output import columns, print_json, print_line
+from ...output import columns, note, print_json, print_line
 from ...project import project_root
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Time(click.ParamType[datetime]):
 
 @contextmanager
 def opened(options: dict[str, Any]) -> Iterator[tuple[SyncMemory, Scope]]:
-    """The memory and the scope that the options name; takes its own out of `options`."""
+    """The memory and the scope that the options name; takes its own out of `options`. What is broken is said."""
     if importlib.util.find_spec("lev_os.memory") is None:
         raise UsageProblem(
             "lev memory needs lev-os-memory, which is not installed", help="pip install 'lev-os[memory]'"
@@ -74,6 +74,8 @@ def opened(options: dict[str, Any]) -> Iterator[tuple[SyncMemory, Scope]]:
         address(options.pop("url")), embedder=None if embedder == "none" else embedder
     ) as memory:
         yield memory, scope
+        for problem in memory.problems:
+            note(f"warning: {problem}")
 
 
 def address(url: str | None) -> str:

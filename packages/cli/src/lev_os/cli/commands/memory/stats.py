@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ...options import json_option
-from ...output import columns, note, print_json, print_line
+from ...output import columns, print_json, print_line
 from ._opened import memory_options, opened, value_of
 
 
@@ -22,9 +22,7 @@ def command(as_json: bool, **where: Any) -> None:
       lev memory stats --tenant acme
     """
     with opened(where) as (memory, scope):
-        stats, problems = memory.stats(scope=scope), memory.problems
-    for problem in problems:
-        note(f"warning: {problem}")
+        stats = memory.stats(scope=scope)
     if as_json:
         print_json(value_of(stats))
         return
