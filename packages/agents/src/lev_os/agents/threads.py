@@ -71,7 +71,7 @@ class Thread:
     def held(self) -> Iterator[None]:
         """Have the thread alone, with what other processes have added to it. Raises `ThreadBusy`."""
         if self._held:
-            raise ThreadBusy("another run goes on with this thread", help="wait for it, or take another thread")
+            raise ThreadBusy("another run goes on with this thread", help="wait for it, or close its stream")
         self._held = True
         try:
             with contextlib.closing(_Lock(self.path)) as lock:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from lev_os.core.errors import LevError
 
+from . import interrupts
 from .catalog import export_of
 from .driving import ModelChoice
 from .errors import FINE, INTERRUPTED, WAITING, UsageProblem, report_of
@@ -86,7 +87,7 @@ class Chat:
             waits = ", ".join(self.thread.waiting) or "nothing"
             named = ", ".join(sorted(unknown))
             raise UsageProblem(f"the thread does not wait for {named}", help=f"it waits for {waits}")
-        with asyncio.Runner() as runner:
+        with interrupts.runner() as runner:
             if as_json:
                 answer = runner.run(self.agent.run(prompt, thread=self.thread, approvals=approvals or None))
                 print_json(self._as_json(answer))
@@ -127,7 +128,7 @@ class Chat:
         if sys.stdin.isatty():
             note(click.style(f"{self.agent.name}: {self.agent.declared.description}", bold=True))
             note(f"{self._model()}; /help lists what can be typed")
-        with asyncio.Runner() as runner:
+        with interrupts.runner() as runner:
             self._settle(runner, self.thread.waiting)
             while True:
                 try:
