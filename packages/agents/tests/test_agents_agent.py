@@ -72,6 +72,14 @@ def test_two_tools_of_one_name_are_told(tmp_path: Path, monkeypatch: pytest.Monk
         Agent(declared(tools=order, flows=("depot/flows/find-order",)))
 
 
+def test_a_tool_that_the_memory_brings_too_is_told(tmp_path: Path) -> None:
+    """What Pydantic AI refuses to run is an error of ours, in its words."""
+    memory = AgentMemory(url=f"sqlite:///{tmp_path}/m.db", scope={"tenant": "acme"})
+    agent = Agent(declared(tools=("lev_os.memory/tools/recall",), memory=memory), model=talks("Yes."))
+    with pytest.raises(LevError, match=r"helper cannot run as it is made: .*recall"):
+        agent.run_sync("Well?")
+
+
 def test_a_flow_that_waits_for_a_person_goes_on_elsewhere(tmp_path: Path) -> None:
     """Its run is in the project's journals; the agent's customer is a stranger, and the flow knows it."""
     refund = calls("refund", email="ada@example.com", order_id="A-7001", amount_cents=1999, reason="twice")

@@ -23,7 +23,7 @@ from lev_os.core.packaging.for_llm import parsed
 from lev_os.memory import MemoryManager
 from pydantic_ai import DeferredToolRequests, DeferredToolResults, StructuredDict, UsageLimits
 from pydantic_ai.capabilities import AbstractCapability
-from pydantic_ai.exceptions import AgentRunError, UsageLimitExceeded
+from pydantic_ai.exceptions import AgentRunError, UsageLimitExceeded, UserError
 from pydantic_ai.messages import (
     FunctionToolCallEvent,
     FunctionToolResultEvent,
@@ -294,6 +294,8 @@ class Agent:
         except TimeoutError as error:
             seconds = self.declared.limits.time
             raise LimitReached(f"{self.name} took longer than {seconds:g} s", help="raise limits.time") from error
+        except UserError as error:
+            raise LevError(f"{self.name} cannot run as it is made: {error}") from error
         except AgentRunError as error:
             raise AgentFailed(f"{self.name}: {error}") from error
 
