@@ -92,13 +92,12 @@ def test_into_several_packages_or_none(lev: Lev, tmp_path: Path) -> None:
     for name in ("acme-one", "acme-two"):
         lev("new", "package", name)
     paths = [tmp_path / name / "src" / name.replace("-", "_") for name in ("acme-one", "acme-two")]
-    file = paths[1] / ".agents" / "skills" / "acme-two" / "SKILL.md"
-    file.parent.mkdir(parents=True)
-    file.write_text("mine\n")
+    (paths[1] / ".agents").write_text("in the way\n")
     given = [part for path in paths for part in ("--package", str(path))]
     assert lev("export", "--to", "skills", "--in-package", *given).code == 2
     assert not (paths[0] / ".agents").exists()
-    assert lev("export", "--to", "skills", "--in-package", *given, "--force").code == 0
+    (paths[1] / ".agents").unlink()
+    assert lev("export", "--to", "skills", "--in-package", *given).code == 0
 
 
 def test_what_is_lost_is_told(lev: Lev) -> None:
