@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from agent_doubles import answers, talks
 from lev_os.agents import Agent, AgentFailed, Answer, Denied, LimitReached, Thread
 from lev_os.agents.events import Called, Finished, Returned, Said, ToAsk
+from lev_os.agents.threads import ThreadBusy
 from lev_os.core import InvalidInput, LevError, tool
 from lev_os.core.agents import AgentDeclaration, AgentLimits, AgentMemory
 from lev_os.core.bidirectional import list_runs
@@ -53,6 +55,29 @@ def test_what_is_no_agent_is_told() -> None:
         Agent.from_package("acme_support/agents/dek")
     with pytest.raises(InvalidInput, match="AGT202"):
         Agent(declared(tools=("acme_support/tools/none",)))
+
+
+def test_two_tools_of_one_name_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model knows tools and flows by their names alone, so that one of two would silently be the other."""
+    flows = tmp_path / "depot" / "flows"
+    flows.mkdir(parents=True)
+    (tmp_path / "depot" / "__init__.py").touch()
+    text = 'format = 1\nname = "depot"\n[exports]\n"./flows/*" = { llm = "./flows/*.yaml" }\n'
+    (tmp_path / "depot" / "lev.toml").write_text(text)
+    (flows / "find-order.yaml").write_text("flowmind: 1\nname: find-order\nsteps:\n  - return: 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    order = ("acme_support/tools/find_order",)
+    assert Agent(declared(flows=("depot/flows/find-order",))).links.flows
+    with pytest.raises(InvalidInput, match=r"AGT203 .*call it `find_order`, as it calls acme_support/tools/find_order"):
+        Agent(declared(tools=order, flows=("depot/flows/find-order",)))
+
+
+def test_a_tool_that_the_memory_brings_too_is_told(tmp_path: Path) -> None:
+    """What Pydantic AI refuses to run is an error of ours, in its words."""
+    memory = AgentMemory(url=f"sqlite:///{tmp_path}/m.db", scope={"tenant": "acme"})
+    agent = Agent(declared(tools=("lev_os.memory/tools/recall",), memory=memory), model=talks("Yes."))
+    with pytest.raises(LevError, match=r"helper cannot run as it is made: .*recall"):
+        agent.run_sync("Well?")
 
 
 def test_a_flow_that_waits_for_a_person_goes_on_elsewhere(tmp_path: Path) -> None:
@@ -104,6 +129,82 @@ def test_a_person_is_asked_on_the_way_or_later() -> None:
         agent.run_sync("and?", thread=thread)
     assert agent.run_sync(thread=thread, approvals={"c1": False}).output == "all right"
     assert thread.waiting == []
+
+
+def test_approvals_are_of_all_that_waits() -> None:
+    """Nothing waits, another call, only some of them, once more: told before anything runs."""
+    agent = Agent(declared(), model=answers(_two_payments(), "Paid."), tools=[pay])
+    thread = Thread()
+    with pytest.raises(LevError, match="the thread waits for nothing"):
+        agent.run_sync(thread=thread, approvals={"c1": True})
+    agent.run_sync("Pay twice.", thread=thread)
+    for wrong in ({"zz": True}, {"c1": True}, {}):
+        with pytest.raises(LevError, match="the thread waits for c1, c2"):
+            agent.run_sync(thread=thread, approvals=wrong)
+    assert agent.run_sync(thread=thread, approvals={"c1": True, "c2": False}).output == "Paid."
+    with pytest.raises(LevError, match="the thread waits for nothing"):
+        agent.run_sync(thread=thread, approvals={"c1": True, "c2": True})
+
+
+def _two_payments() -> ModelResponse:
+    return ModelResponse([ToolCallPart("pay", {"cents": cents}, f"c{cents}") for cents in (1, 2)])
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_what_is_approved_once_happens_once(tmp_path: Path, on_disk: bool) -> None:
+    """Two approvals at the same time, of one object or of two processes' own: one run has the thread, one is told."""
+    paid: list[int] = []
+
+    @tool(effects={"spends"})
+    async def pay_slowly(cents: int) -> str:
+        """Pay."""
+        await asyncio.sleep(0.01)
+        paid.append(cents)
+        return "paid"
+
+    def agent() -> Agent:
+        return Agent(declared(), model=answers(calls("pay_slowly", cents=5), "Paid."), tools=[pay_slowly])
+
+    first = Thread.open(tmp_path / "t.jsonl") if on_disk else Thread()
+    payer = agent()
+    payer.run_sync("Pay.", thread=first)
+    second = Thread.open(tmp_path / "t.jsonl") if on_disk else first
+
+    async def both() -> list[Any]:
+        yes = {"c1": True}
+        turns = (payer.run(thread=first, approvals=yes), agent().run(thread=second, approvals=yes))
+        return await asyncio.gather(*turns, return_exceptions=True)
+
+    done, refused = asyncio.run(both())
+    assert done.output == "Paid."
+    assert isinstance(refused, ThreadBusy)
+    assert paid == [5]
+    with pytest.raises(LevError, match="waits for nothing"):  # what the other has added is read first
+        agent().run_sync(thread=second, approvals={"c1": True})
+
+
+def test_half_a_character_is_told() -> None:
+    """A lone surrogate, as a shell in another encoding gives it, is no crash."""
+    with pytest.raises(LevError, match="half a character"):
+        Agent(declared(), model=talks("Yes.")).run_sync("caf\udce9")
+
+
+def test_a_long_run_keeps_its_taint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many runs of the process begin and end meanwhile, its thread and its audit know what it has read."""
+    monkeypatch.setattr("lev_os.agents.gating.run._MAX_LATEST", 2)
+    others = Agent(declared(), model=talks(*["Yes."] * 3))
+
+    @tool(effects={"ingests_untrusted"})
+    async def browse() -> str:
+        """Read a page."""
+        for _ in range(3):
+            await asyncio.create_task(others.run("Well?"), context=contextvars.Context())
+        return "a page"
+
+    thread = Thread()
+    answer = Agent(declared(), model=answers(calls("browse"), "Read."), tools=[browse]).run_sync("Go.", thread=thread)
+    assert thread.labels == {"untrusted"}
+    assert len(answer.audit) == 6
 
 
 def test_a_thread_goes_on_in_another_process(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from typing import Any
 import msgspec
 import pytest
 from agent_doubles import talks
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from lev_os.agents import Agent
+from lev_os.agents import Agent, LimitReached
 from lev_os.agents.ceo_binding import (
     Binding,
     Candidate,
@@ -255,6 +255,61 @@ def test_a_packet_cannot_give_rights(tmp_path: Path) -> None:
     assert not (tmp_path / "b.jsonl").exists() or not (tmp_path / "b.jsonl").read_bytes()
 
 
+def test_a_full_disk_is_told_and_the_log_goes_on(tmp_path: Path) -> None:
+    """Of an entry that does not fit nothing is left, nothing is acknowledged, and the next one finds its place."""
+    path = tmp_path / "s.jsonl"
+    code = f"""
+        import resource, signal
+        from lev_os.agents.ceo_binding import Binding, Session
+        from lev_os.core import LevError
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        with Session.open({str(path)!r}, Binding(agent="a/agents/b", session="s")) as session:
+            size = session.path.stat().st_size
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size + 50, resource.RLIM_INFINITY))
+            try:
+                session.checkpoint(decided=["x" * 200])
+            except LevError as error:
+                print(error, session.path.stat().st_size == size)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            session.checkpoint(decided=["y"])
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+    assert "cannot be written" in done.stdout
+    assert done.stdout.endswith("True\n")
+    with Session.open(path) as session:
+        assert session.decided == ("y",)
+
+
+def test_a_packet_gives_no_lenses(tmp_path: Path) -> None:
+    """As with tools: what the receiver lacks stays out of its binding."""
+    forged = HandOff(binding=binding(personalities=("a/p/1", "a/p/2")), to=DESK, why="")
+    with Session.take_up(tmp_path / "a.jsonl", forged, binding(personalities=("a/p/1", "a/p/3"))) as taken:
+        assert taken.binding.personalities == ("a/p/1",)
+
+
+def test_no_asks_are_none() -> None:
+    """A limit of 0, which a packet may bring, is not the absence of a limit."""
+    own = bind(Agent.from_package(DESK, model="test"), "s1")
+    agent = bound_agent(own.narrowed(limits=AgentLimits(asks=0)), model=talks("Yes."))
+    with pytest.raises(LimitReached):
+        agent.run_sync("Well?")
+
+
+@pytest.mark.parametrize("path", ["a\0b", "x" * 5000, "\ud800", "circle"])
+def test_what_is_no_path_here_is_missing(tmp_path: Path, path: str) -> None:
+    """A packet's paths come from another system, or from somebody who wishes ill."""
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    packet = HandOff(binding=binding(), to=DESK, why="", files=(FileRef(path=path, digest="sha256:0"),))
+    assert packet.differing(tmp_path) == {path: "missing"}
+
+
+def test_a_deep_packet_is_told() -> None:
+    """Not a recursion error."""
+    with pytest.raises(LevError, match="no hand-off packet"):
+        HandOff.parse("[" * 100_000)
+
+
 def changed(edit: Callable[[dict[str, Any]], None]) -> str:
     """A packet's text, edited."""
     data = json.loads(HandOff(binding=binding(), to=DESK, why="because").to_json())
@@ -285,6 +340,7 @@ def test_what_is_no_packet(text: str, said: str) -> None:
 
 
 @given(st.text(), st.lists(st.text(max_size=20), max_size=4))
+@settings(max_examples=30)
 def test_a_packet_survives_its_way(why: str, decided: list[str]) -> None:
     """Any text that UTF-8 can hold."""
     packet = HandOff(binding=binding(), to=DESK, why=why, decided=tuple(decided))

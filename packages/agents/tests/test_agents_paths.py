@@ -222,6 +222,16 @@ def test_structured_answers_never_stream(output: Any) -> None:
             asyncio.run(main(answers(bad)))
 
 
+@pytest.mark.parametrize("output", [Reply, NativeOutput(Reply)])
+def test_a_key_that_stands_twice_hides_nothing(output: Any) -> None:
+    """Of two values readers of JSON see one; the other would be in the history and go to the model again."""
+    text = '{"text": "swordfish", "text": "fine"}'
+    native = isinstance(output, NativeOutput)
+    said = ModelResponse([TextPart(text) if native else ToolCallPart("final_result", text, "c1")])
+    with pytest.raises(Denied):
+        gated(answers(said), WHOLE, output_type=output).run_sync("Well?")
+
+
 def test_thinking_is_read_too() -> None:
     """And it streams late like text."""
     model = answers(ModelResponse([ThinkingPart("well, swordfish then"), TextPart("fine")]))

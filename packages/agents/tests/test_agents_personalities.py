@@ -173,6 +173,13 @@ def test_disagreement_asks_more_and_nobody_twice() -> None:
     assert {"by": "innovator", "option": "wait", "reason": "Reason of innovator."} in found.dissent
 
 
+@pytest.mark.parametrize("at_most", [0, -1])
+def test_nobody_is_no_panel(at_most: int) -> None:
+    """Told before anything runs."""
+    with pytest.raises(LevError, match="lenses cannot be asked"):
+        decide(MIGRATION, lambda _: {}, at_most=at_most)
+
+
 def test_at_most() -> None:
     """However unsure, no more lenses than were allowed."""
     model = Panel({"innovator": 2})

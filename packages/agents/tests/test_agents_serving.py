@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ from lev_os.core.listening import Listen
 from lev_os.core.listening.guarding import guarded
 from lev_os.core.listening.serving import names_of
 from pydantic_ai import Tool
+from pydantic_ai.exceptions import ModelHTTPError
 from pydantic_ai.messages import ModelResponse, ToolCallPart
+from pydantic_ai.models.function import FunctionModel
 
 TOKEN = "a-token-of-the-tests"
 DESK = "acme_support/agents/desk"
@@ -39,6 +41,7 @@ def served(**agents: Agent) -> Iterator[str]:
     config = uvicorn.Config(_later, port=0, log_level="warning", lifespan="off")
     server = uvicorn.Server(config)
     place = config.bind_socket()
+    place.listen()  # who connects before the server runs then only waits
     port = place.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     app: Any = application(agents, address=address)
@@ -112,8 +115,10 @@ def test_what_came_before_is_a_history_from_outside(tmp_path: Path) -> None:
         (ask("hi", response_format={"type": "json_object"}), "no `response_format`"),
         (ask("hi", n=2), "one answer"),
         (b" " * (9 << 20), "more than 8 MB"),
+        (ask("caf\udce9"), "half a character"),
+        ({"model": "desk", "messages": [{"role": "user", "content": [{"type": "text", "text": 5}]}]}, "else than text"),
     ],
-    ids=range(12),
+    ids=range(14),
 )
 def test_what_cannot_be_answered(tmp_path: Path, body: Any, said: str) -> None:
     """A 400 in OpenAI's form, with the reason; never half an obedience."""
@@ -122,6 +127,39 @@ def test_what_cannot_be_answered(tmp_path: Path, body: Any, said: str) -> None:
     assert response.status_code == 400
     assert said in response.json()["error"]["message"]
     assert response.json()["error"]["type"] == "invalid_request_error"
+
+
+def test_odd_options_of_a_stream_are_left_aside(tmp_path: Path) -> None:
+    """As sampling parameters are."""
+    with served(desk=desk(talks("Here."), tmp_path)) as address:
+        response = post(address, ask("Where?", stream=True, stream_options="all"))
+    assert response.status_code == 200
+    assert response.text.endswith("data: [DONE]\n\n")
+
+
+@pytest.mark.parametrize("error", [ModelHTTPError(400, "m", {"failed": "swordfish"}), ValueError("swordfish")])
+def test_what_is_said_of_a_failure_stays_here(tmp_path: Path, error: Exception) -> None:
+    """It may quote an answer that no gate has seen."""
+    from a2a.types.a2a_pb2 import TaskState
+
+    def fail(*_: Any) -> ModelResponse:
+        raise error
+
+    async def fail_in_a_stream(*_: Any) -> AsyncIterator[str]:
+        raise error
+        yield ""
+
+    model = FunctionModel(fail, stream_function=fail_in_a_stream)
+    with served(desk=desk(model, tmp_path)) as address:
+        response = post(address, ask("Where?"))
+        stream = post(address, ask("Where?", stream=True))
+        _, *events = asyncio.run(_asked(address, "desk", "Where?"))
+    assert response.status_code == 500
+    assert stream.text.endswith("data: [DONE]\n\n")
+    assert _states(events)[-1] == TaskState.TASK_STATE_FAILED
+    for told in (response.text, stream.text, str(events)):
+        assert "the model failed" in told
+        assert "swordfish" not in told
 
 
 def test_the_door(tmp_path: Path) -> None:
@@ -260,6 +298,22 @@ def test_denied_and_waiting_over_a2a(tmp_path: Path) -> None:
     assert "swordfish" not in str(denied)
     assert _states(waits)[-1] == TaskState.TASK_STATE_INPUT_REQUIRED
     assert "waits for a person" in str(waits)
+
+
+def test_large_and_empty_messages_over_a2a(tmp_path: Path) -> None:
+    """Too large a request is not read, in pieces neither; a message without text reaches no model."""
+    model = talks()
+    message = {"messageId": "m1", "role": "ROLE_USER", "parts": [{"data": {"x": 1}}]}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": {"message": message}}
+    headers = {"authorization": f"Bearer {TOKEN}", "A2A-Version": "1.0"}
+    with served(desk=desk(model, tmp_path)) as address:
+        place = f"{address}/a2a/desk"
+        whole = httpx2.post(place, content=b" " * (9 << 20), headers=headers)
+        pieces = httpx2.post(place, content=iter([b" " * (1 << 20)] * 9), headers=headers)
+        empty = httpx2.post(place, json=body, headers=headers)
+    assert (whole.status_code, pieces.status_code) == (413, 413)
+    assert empty.json()["result"]["task"]["status"]["state"] == "TASK_STATE_REJECTED"
+    assert model.requests == []
 
 
 def test_contexts_are_no_paths() -> None:

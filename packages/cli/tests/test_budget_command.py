@@ -72,14 +72,19 @@ def test_a_wheel_and_a_twin(lev: Callable[..., Any], shop: Path, tmp_path: Path)
     wheel = tmp_path / "shop-1-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("shop/data.bin", b"x" * 5000)
-    twin = tmp_path / "twin"
-    twin.mkdir()
-    (twin / "index.js").write_text("export {}\n")
+    twin = tmp_path / "node_modules" / "twin"
+    twin.mkdir(parents=True)
+    (twin / "index.js").write_text("\n".join(map(str, range(999))))
+    (twin / "lev-export.lock").write_text("{}")
     said = lev("budget", "shop", "--wheel", str(wheel), "--twin", str(twin), "--why", "--json")
     found = figures(said)
     assert said.code == 1
     assert found["wheel-kb", wheel.name]["parts"][0] == {"name": "shop/data.bin", "value": 5.0}
     assert found["twin-kb", "twin"]["parts"][0]["name"] == "index.js"
+    assert [part["name"] for part in found["twin-kb", "twin"]["parts"]] == ["index.js"]
+    (shop / "lev.toml").write_text('format = 1\nname = "shop"\n[budget]\ntwin-kb = 0\n')
+    above = lev("budget", "shop", "--twin", str(twin))
+    assert (above.code, "twin-kb" in above.out, "above its budget" in above.out) == (1, True, True)
     assert lev("budget", "shop", "--wheel", str(twin / "index.js")).code == 2
     assert lev("budget", "shop", "--twin", str(twin / "index.js")).code == 2
 

@@ -51,4 +51,8 @@ def test_bad_usage(lev: Callable[..., Any]) -> None:
     assert "there is no package acme_suport" in lev("bundle", "acme_suport", "--budget", "10").err
     assert lev("bundle", "acme_support/contexts/ton", "--budget", "10").code == 2
     assert lev("bundle", "./nowhere", "--budget", "10").code == 2
+    assert "--for is not UTF-8" in lev("bundle", "acme_support", "--budget", "700", "--for", "\udcff", "--lock").err
+    told = lev("bundle", "acme_support", "--budget", "700", "--lock", "--receipt", "nowhere/receipt.json")
+    assert (told.code, "there is no folder nowhere" in told.err) == (2, True)
+    assert not Path("lev.lock").exists()
     assert lev("bundle", "acme_support", "--budget", "100000000", "--words").code == 0

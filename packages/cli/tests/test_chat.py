@@ -93,6 +93,21 @@ def test_a_denial_is_told_and_the_conversation_goes_on(lev: Lev, monkeypatch: py
     assert "BASE-006" in alone.json["error"]["message"]
 
 
+def test_why_tells_of_a_denial(lev: Lev, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verdicts on what was just denied, not those of the answer before it."""
+    typed(monkeypatch, "Where is A-7001?", "my key is AKIAIOSFODNN7EXAMPLE", "/why")
+    said = lev("chat", DESK, "--model", "script:script.yaml")
+    assert "deny      request to the model\n          BASE-006" in said.out
+
+
+def test_what_others_say_moves_no_cursor() -> None:
+    """Control characters and those that turn a line around are spelled out; letters of any script and emoji stay."""
+    from lev_os.cli.output import visible
+
+    assert visible("a\x1b[2K\rb\u202e") == r"a\x1b[2K\rb\u202e"
+    assert visible("żó\tł\n👩\u200d💻") == "żó\tł\n👩\u200d💻"
+
+
 @pytest.mark.parametrize(("said", "paid"), [("y", 1999), ("n", 0)])
 def test_a_person_is_asked_in_the_terminal(
     lev: Lev, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str, paid: int
@@ -143,6 +158,7 @@ def test_an_approval_may_come_later(lev: Lev, tmp_path: Path) -> None:
         ((DESK, "--json"), "--json is for one answer"),
         ((DESK, "-m", " "), "the message is empty"),
         ((DESK, "--approve", "x"), "name it with --thread"),
+        ((DESK, "--thread", "t", "--approve", "x", "--refuse", "x"), "both name x"),
         ((DESK, "-m", "x", "--thread", "../y"), "no name of a thread"),
         ((DESK, "-m", "x", "--model", "nobody:x"), "cannot be opened"),
         ((DESK, "-m", "x", "--model", "script:none.yaml"), "cannot read the script"),

@@ -87,6 +87,19 @@ def test_into_the_package_for_its_wheel(lev: Lev, billing: Path) -> None:
     assert lev("export", "--to", "agents-md", "--in-package").code == 2
 
 
+def test_into_several_packages_or_none(lev: Lev, tmp_path: Path) -> None:
+    """What stands in the way of the second is told before the first is written."""
+    for name in ("acme-one", "acme-two"):
+        lev("new", "package", name)
+    paths = [tmp_path / name / "src" / name.replace("-", "_") for name in ("acme-one", "acme-two")]
+    (paths[1] / ".agents").write_text("in the way\n")
+    given = [part for path in paths for part in ("--package", str(path))]
+    assert lev("export", "--to", "skills", "--in-package", *given).code == 2
+    assert not (paths[0] / ".agents").exists()
+    (paths[1] / ".agents").unlink()
+    assert lev("export", "--to", "skills", "--in-package", *given).code == 0
+
+
 def test_what_is_lost_is_told(lev: Lev) -> None:
     """On stderr, and in the JSON."""
     said = lev("export", "--to", "openai-tools", "--out", "o", "--package", "acme_support", "--json")

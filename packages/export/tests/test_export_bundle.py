@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from lev_os.core import Package, PackageConfig, load_package, tokens
 from lev_os.core.errors import LevError
 from lev_os.export import bundle
 from lev_os.export.bundling import FORMATS, Bundle, Format
+from lev_os.export.bundling.remembered import bundle_folders
 
 MANIFEST = """format = 1
 name = "shop"
@@ -187,6 +189,33 @@ def test_a_folder_needs_no_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "is not UTF-8" in whys(made)["bad.md"]
     assert whys(made)["empty.md"] == "it is empty"
     assert "1,048,576" in whys(made)["big.txt"]
+
+
+def test_a_circle_is_taken_back_as_a_whole(tmp_path: Path) -> None:
+    """Whole or not at all, also where the count of the whole text is a token above that of its parts."""
+    for start in ("tea tea tea", "tea tea tea tea tea"):
+        for number, text in enumerate(["tea tea tea", f"{start}\n\n# tea tea tea tea tea tea tea tea tea tea"]):
+            (tmp_path / f"{number}.md").write_text(head(requires=f"./{1 - number}.md") + text)
+        for budget in range(1, 50):
+            assert len(set(states(bundle(tmp_path, budget=budget)).values())) == 1, (start, budget)
+        assert set(states(bundle(tmp_path, budget=50)).values()) == {"in"}
+
+
+def test_another_package_is_required_by_its_name(tmp_path: Path) -> None:
+    """Its name stands for what it says first."""
+    folder = write(tmp_path, {"a": head(requires="acme_support") + "Refunds.\n"})
+    made = bundle(folder, budget=4000)
+    assert {part.specifier: part.state for part in made.parts}["acme_support"] == "in"
+    assert states(made)["a"] == "in"
+
+
+def test_a_name_that_is_not_utf8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file stays out and is told of; nothing that is written afterwards breaks of it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / os.fsdecode(b"\xff.md")).write_text("# A\n")
+    for made in (bundle("docs", budget=99), bundle_folders(["docs"], budget=99, task=None, form="md", embedder=None)):
+        assert [(part.specifier, part.why) for part in made.parts] == [("docs/\\udcff.md", "its name is not UTF-8")]
 
 
 def test_a_wheel_that_only_brings_skills(tmp_path: Path) -> None:

@@ -301,3 +301,9 @@ def test_the_package_loads_and_is_made_once(tmp_path: Path) -> None:
     with pytest.raises(LevError, match="--name"):
         make(taken, name="json", into=tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+def test_an_empty_prompt(tmp_path: Path) -> None:
+    """The reason is told without a place in our own sources."""
+    taken = read("dotprompt", lay(tmp_path, {"i.prompt": ""}))
+    assert taken.notes == ['i.prompt: taken as a context, not as a flow: `ask`: "" is shorter than 1 character']

@@ -83,6 +83,15 @@ def test_a_file_that_is_what_is_wanted_becomes_ours(tmp_path: Path) -> None:
     assert actions(tmp_path, files(a="2")) == {"a": "update"}
 
 
+def test_a_file_that_was_there_before_is_never_removed(tmp_path: Path) -> None:
+    """It is as wanted because it is what the export is made from: a skill in a package that lies where exports go."""
+    (tmp_path / "a").write_text("1")
+    write(tmp_path, files(a="1", b="1"))
+    write(tmp_path, files(a="1", b="1"))
+    assert actions(tmp_path, files()) == {"a": "keep", "b": "remove"}
+    assert tree(tmp_path) == {"a": b"1"}
+
+
 def test_an_edit_of_ours_is_kept(tmp_path: Path) -> None:
     """Until --force; and when it is no longer wanted, it stays for good."""
     write(tmp_path, files(a="1"))
@@ -250,6 +259,10 @@ def test_one_instruction_file_linked_to_another_gets_one_block(tmp_path: Path) -
     write(tmp_path, {"t": Rendered(blocks={"AGENTS.md": "x", "CLAUDE.md": "x"})})
     assert (tmp_path / "CLAUDE.md").is_symlink()
     assert (tmp_path / "AGENTS.md").read_text() == f"# Ours\n\n{BEGIN}\nx\n{END}\n"
+    write(tmp_path, {"t": Rendered(blocks={"AGENTS.md": "x", "CLAUDE.md": "x\n\ny"})})
+    assert (tmp_path / "AGENTS.md").read_text() == f"# Ours\n\n{BEGIN}\nx\n\ny\n{END}\n"
+    with pytest.raises(LevError, match="wanted with two contents"):
+        write(tmp_path, {"t": Rendered(blocks={"AGENTS.md": "x", "CLAUDE.md": "y"})})
 
 
 def test_two_targets_that_disagree(tmp_path: Path) -> None:
@@ -380,6 +393,15 @@ def test_an_ordinary_signal_waits_until_all_is_in_its_place(tmp_path: Path) -> N
     assert left == {"a": b"1a", "b": b"2b", "c/d": b"3"}
     recover(tmp_path)
     assert tree(tmp_path) == {"a": b"1a", "b": b"2b", "c/d": b"3"}
+
+
+def test_an_interrupted_command_leaves_nothing_to_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C just when the files are about to change their places comes after that."""
+    monkeypatch.setattr(committing, "_sync", lambda folder: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path, files(a="1"))
+    assert tree(tmp_path) == {"a": b"1"}
+    assert not (tmp_path / STAGING).exists()
 
 
 def test_two_at_once_do_not_meet(tmp_path: Path) -> None:

@@ -15,18 +15,21 @@ from typing import Any
 import pytest
 from lev_os.core import LevError
 from lev_os.memory import Filter, MemoryManager, Record, Scope, StoreProblem
+from lev_os.memory.backends.graphiti import GraphitiBackend, naming
+from lev_os.memory.backends.graphiti.extraction import extract
+from lev_os.memory.backends.graphiti.parts import part
 from lev_os.memory.conformance.suite import *  # noqa: F403  # the tests and their fixtures
 
 KIND = "kuzu" if sys.version_info < (3, 12) else "falkordb"
-pytest.importorskip("graphiti_core", reason="needs lev-os-memory[graphiti]", exc_type=ImportError)
-
-from lev_os.memory.backends.graphiti import GraphitiBackend, naming  # noqa: E402
-from lev_os.memory.backends.graphiti.extraction import extract  # noqa: E402
-from lev_os.memory.backends.graphiti.parts import part  # noqa: E402
-
 pytestmark = pytest.mark.slow
 ADA = Scope(tenant="acme", user="ada")
 MAY = datetime(2026, 5, 7, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def installed() -> None:
+    """Asked of each test, not of the module: the fast group is collected without these parts."""
+    pytest.importorskip("graphiti_core", reason="needs lev-os-memory[graphiti]", exc_type=ImportError)
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ deps = "acme.deps:make"
 context = 2000
 bundle = 12000
 wheel-kb = 500
+twin-kb = 90
 import-ms = 50
 """
 
@@ -53,7 +54,7 @@ def test_a_full_manifest_is_read() -> None:
     assert manifest.exports["./flows/legacy/*"] == {"llm": "./flows/legacy/*.yaml"}
     assert manifest.deprecated == {"./flows/legacy/*": "use ./flows/triage"}
     assert manifest.exports["./lev.toml"] == "./lev.toml"
-    assert (manifest.budget.wheel_kb, manifest.budget.import_ms) == (500, 50)
+    assert (manifest.budget.wheel_kb, manifest.budget.twin_kb, manifest.budget.import_ms) == (500, 90, 50)
 
 
 def test_conditions_are_put_in_order() -> None:

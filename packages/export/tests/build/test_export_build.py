@@ -107,6 +107,16 @@ def test_tools_that_cannot_be_imported(project: Path, code: str, error: type[Lev
     assert tree(project) == before
 
 
+def test_tools_that_are_not_python(project: Path) -> None:
+    """A pattern finds no tool in such a module: the build says so, and does not go on without them."""
+    file = project / "src/shop/tools/__init__.py"
+    file.write_text("def find(:\n")
+    before = tree(project)
+    with pytest.raises(InvalidInput, match=r"__init__\.py:1:10 MAN201 this is not Python"):
+        made(project)
+    assert tree(project) == before
+
+
 def test_an_interpreter_without_leviathan(project: Path, tmp_path: Path) -> None:
     """It is named, with the way out."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)

@@ -23,7 +23,7 @@ from lev_os.core.packaging.for_llm import parsed
 from lev_os.memory import MemoryManager
 from pydantic_ai import DeferredToolRequests, DeferredToolResults, StructuredDict, UsageLimits
 from pydantic_ai.capabilities import AbstractCapability
-from pydantic_ai.exceptions import AgentRunError, UsageLimitExceeded
+from pydantic_ai.exceptions import AgentRunError, UsageLimitExceeded, UserError
 from pydantic_ai.messages import (
     FunctionToolCallEvent,
     FunctionToolResultEvent,
@@ -44,7 +44,7 @@ from .events import AgentEvent, Answer, Called, Finished, Returned, Said, ToAsk
 from .gating import wire
 from .gating.run import labels_of
 from .models import agent_model
-from .threads import Thread
+from .threads import Thread, is_unicode
 from .toolsets import FlowToolset, PackageToolset, World
 
 Approve = Callable[[ToAsk], bool | Awaitable[bool]]
@@ -141,7 +141,7 @@ class Agent:
         `thread` goes on with a conversation (a name: one of the project's threads) and keeps what is added to it.
         `approve` is asked about tool calls that a person must approve; without it they are in the answer's `waiting`,
         and `approvals` of a later run in the same thread answer them by their ids.
-        Raises `Denied`, `LimitReached`, `AgentFailed`, and what models raise.
+        Raises `Denied`, `LimitReached`, `AgentFailed`, `ThreadBusy`, and what models raise.
         """
         async for event in self._events(prompt, thread, approve, approvals, streaming=False):
             if isinstance(event, Finished):
@@ -179,13 +179,9 @@ class Agent:
         given = None if approvals is None else DeferredToolResults(approvals=dict(approvals))
         if prompt is None and given is None:
             raise LevError("there is nothing to answer", help="give a prompt, or approvals of calls that wait")
-        if given is None and talk.waiting:
-            raise LevError(
-                f"this thread waits for a person: {', '.join(talk.waiting)}",
-                help="give `approvals={id: True or False}`",
-            )
         usage = RunUsage()
-        with self._guarded():
+        with talk.held(), self._guarded():
+            _check_turn(prompt, approvals, talk.waiting)
             async with AsyncExitStack() as stack:
                 alive = await self._alive(stack)
                 while True:
@@ -282,7 +278,7 @@ class Agent:
     def _limits(self) -> UsageLimits:
         limits = self.declared.limits
         return UsageLimits(
-            request_limit=limits.asks or UsageLimits.request_limit,
+            request_limit=UsageLimits.request_limit if limits.asks is None else limits.asks,
             tool_calls_limit=limits.tool_calls,
             total_tokens_limit=limits.tokens,
             cost_limit=None if limits.cost is None else Decimal(str(limits.cost)),
@@ -298,8 +294,26 @@ class Agent:
         except TimeoutError as error:
             seconds = self.declared.limits.time
             raise LimitReached(f"{self.name} took longer than {seconds:g} s", help="raise limits.time") from error
+        except UserError as error:
+            raise LevError(f"{self.name} cannot run as it is made: {error}") from error
         except AgentRunError as error:
             raise AgentFailed(f"{self.name}: {error}") from error
+
+
+def _check_turn(prompt: str | None, approvals: Mapping[str, bool] | None, waiting: Sequence[str]) -> None:
+    """Raise `LevError` for a turn that the thread cannot take."""
+    if prompt is not None and not is_unicode(prompt):
+        raise LevError("the prompt holds half a character (a lone surrogate)", help="give text that is valid UTF-8")
+    if approvals is None and waiting:
+        raise LevError(
+            f"this thread waits for a person: {', '.join(waiting)}", help="give `approvals={id: True or False}`"
+        )
+    if approvals is not None and set(approvals) != set(waiting):
+        raise LevError(
+            f"the approvals are of {', '.join(sorted(approvals)) or 'nothing'}, and the thread waits for "
+            f"{', '.join(waiting) or 'nothing'}",
+            help="say yes or no to each call that waits, in one turn",
+        )
 
 
 class _Told:

@@ -2,15 +2,18 @@
 
 A thread on disk is a file of JSON lines that is only appended to, one line a run:
 `{"run": …, "at": …, "labels": […], "messages": […]}`. A torn last line, of a process that was killed, is left out and
-cut off by the next run; any other damage is refused with its place. One process at a time writes to a thread.
+cut off by the next run; any other damage is refused with its place. One run at a time goes on with a thread, so that
+what a person has approved once happens once.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,17 @@ from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelRe
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a text has UTF-8: lone surrogates, of JSON escapes or of arguments in another encoding, have none."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+class ThreadBusy(LevError):
+    """Another run, here or in another process, goes on with this thread."""
+
+    exit_code = 3
+
+
 class Thread:
     """One conversation. `Thread()` is kept in memory, `Thread.open(path)` on disk."""
 
@@ -33,6 +47,9 @@ class Thread:
         self.path: Path | None = None
         self._torn: int | None = None
         """Where a torn last line begins."""
+        self._read = 0
+        """How many bytes of the file are in `messages`."""
+        self._held = False
 
     @classmethod
     def named(cls, name: str, agent: str, root: Path | None = None) -> Thread:
@@ -47,18 +64,22 @@ class Thread:
         """A thread on disk, new when there is no such file. Raises `InvalidInput` for one that is damaged."""
         thread = cls()
         thread.path = Path(path)
-        try:
-            data = thread.path.read_bytes()
-        except FileNotFoundError:
-            return thread
-        except OSError as error:
-            raise LevError(f"cannot read the thread {path}: {error.strerror}") from None
-        *lines, last = data.split(b"\n")
-        thread._torn = len(data) - len(last) if last else None
-        for number, line in enumerate(lines, 1):
-            if line:
-                thread._take(line, number)
+        thread._reload()
         return thread
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Have the thread alone, with what other processes have added to it. Raises `ThreadBusy`."""
+        if self._held:
+            raise ThreadBusy("another run goes on with this thread", help="wait for it, or close its stream")
+        self._held = True
+        try:
+            with contextlib.closing(_Lock(self.path)) as lock:
+                if lock.size is not None and lock.size != self._read:
+                    self._reload()
+                yield
+        finally:
+            self._held = False
 
     def add(self, run: str, messages: Sequence[ModelMessage], labels: frozenset[str]) -> None:
         """What a run has added. On disk before it returns; raises `LevError` when it cannot be written."""
@@ -72,7 +93,6 @@ class Thread:
                 }
             )
             self._append(line + b"\n")
-            self._torn = None
         self.messages += messages
         self.labels |= labels
 
@@ -89,12 +109,27 @@ class Thread:
                         open_calls.pop(part.tool_call_id, None)
         return list(open_calls)
 
+    def _reload(self) -> None:
+        assert self.path is not None
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise LevError(f"cannot read the thread {self.path}: {error.strerror}") from None
+        self.messages, self.labels, self._read = [], frozenset(), len(data)
+        *lines, last = data.split(b"\n")
+        self._torn = len(data) - len(last) if last else None
+        for number, line in enumerate(lines, 1):
+            if line:
+                self._take(line, number)
+
     def _take(self, line: bytes, number: int) -> None:
         try:
             record: Any = canonical.decode(line)
             messages = ModelMessagesTypeAdapter.validate_python(record["messages"])
             labels = frozenset(map(str, record["labels"]))
-        except (msgspec.DecodeError, ValidationError, KeyError, TypeError) as error:
+        except (msgspec.DecodeError, ValidationError, KeyError, TypeError, RecursionError) as error:
             at = Location(None if self.path is None else str(self.path), number)
             message = f"this line of the thread cannot be read: {str(error).splitlines()[0]}"
             raise InvalidInput([Problem("THR101", message, at, "move the file away to begin a new thread")]) from None
@@ -112,5 +147,35 @@ class Thread:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+                self._torn, self._read = None, os.fstat(file.fileno()).st_size
         except OSError as error:
             raise LevError(f"the thread {self.path} cannot be written: {error.strerror}") from None
+
+
+class _Lock:
+    """An exclusive lock on the file of a thread, and the file's size; of none that is not there yet."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.size: int | None = None
+        self._descriptor: int | None = None
+        if path is None:
+            return
+        try:
+            self._descriptor = os.open(path, os.O_RDONLY)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return
+        except BlockingIOError:
+            self.close()
+            raise ThreadBusy(
+                f"another process goes on with the thread {path}", help="wait for it, or take another thread"
+            ) from None
+        except OSError as error:
+            self.close()
+            raise LevError(f"the thread {path} cannot be locked: {error.strerror}") from None
+        self.size = os.fstat(self._descriptor).st_size
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 from lev_os.core.errors import LevError
 
+from . import interrupts
 from .catalog import export_of
 from .driving import ModelChoice
 from .errors import FINE, INTERRUPTED, WAITING, UsageProblem, report_of
-from .output import note, print_json, print_line, print_report
+from .output import note, print_json, print_line, print_report, visible
 from .project import project_root
 
 if TYPE_CHECKING:
@@ -47,13 +49,22 @@ def open_agent(specifier: str, choice: ModelChoice, python: str | None) -> Agent
     return agent
 
 
+def by_name(agents: Sequence[Agent]) -> dict[str, Agent]:
+    """The agents by the names that others ask for them with; those of one name by their specifiers."""
+    names = Counter({agent.declared.specifier: agent.name for agent in agents}.values())
+    return {
+        agent.name if names[agent.name] == 1 else agent.declared.specifier.replace("/", "."): agent for agent in agents
+    }
+
+
 class Chat:
     """One agent and one thread."""
 
     def __init__(self, agent: Agent, thread: Thread) -> None:
         self.agent = agent
         self.thread = thread
-        self.last: Answer[Any] | None = None
+        self.audit: Sequence[Any] | None = None
+        """The verdicts on the last answer, or on what was denied in its place."""
         self._column = 0
 
     @classmethod
@@ -76,7 +87,7 @@ class Chat:
             waits = ", ".join(self.thread.waiting) or "nothing"
             named = ", ".join(sorted(unknown))
             raise UsageProblem(f"the thread does not wait for {named}", help=f"it waits for {waits}")
-        with asyncio.Runner() as runner:
+        with interrupts.runner() as runner:
             if as_json:
                 answer = runner.run(self.agent.run(prompt, thread=self.thread, approvals=approvals or None))
                 print_json(self._as_json(answer))
@@ -117,7 +128,7 @@ class Chat:
         if sys.stdin.isatty():
             note(click.style(f"{self.agent.name}: {self.agent.declared.description}", bold=True))
             note(f"{self._model()}; /help lists what can be typed")
-        with asyncio.Runner() as runner:
+        with interrupts.runner() as runner:
             self._settle(runner, self.thread.waiting)
             while True:
                 try:
@@ -136,6 +147,8 @@ class Chat:
 
     def _turn(self, runner: asyncio.Runner, prompt: str | None, approvals: Mapping[str, bool] | None) -> None:
         """One answer, and the questions to the person that it ends with. What goes wrong is told, and it goes on."""
+        from lev_os.agents import Denied
+
         try:
             answer = runner.run(self._answer(prompt, approvals))
         except KeyboardInterrupt:
@@ -144,6 +157,8 @@ class Chat:
             return
         except LevError as error:
             self._end_line()
+            if isinstance(error, Denied):
+                self.audit = error.audit
             print_report(report_of(error), as_json=False)
             return
         self._settle(runner, [one.id for one in answer.waiting], answer.waiting)
@@ -179,7 +194,7 @@ class Chat:
                 else:
                     self._show(event)
         assert answer is not None, "a stream that does not raise ends with the answer"
-        self.last = answer
+        self.audit = answer.audit
         if answer.output is not None and not isinstance(answer.output, str):
             self._end_line()
             print_json(answer.output)
@@ -195,7 +210,7 @@ class Chat:
             if event.again:
                 self._end_line()
                 note(click.style("… written again", dim=True))
-            sys.stdout.write(event.text)
+            sys.stdout.write(visible(event.text) if sys.stdout.isatty() else event.text)
             sys.stdout.flush()
             self._column = len(event.text.rpartition("\n")[2])
         elif isinstance(event, Called):
@@ -221,10 +236,10 @@ class Chat:
 
     def _why(self) -> None:
         """The verdicts on the last answer, and what is in force."""
-        if self.last is None:
+        if self.audit is None:
             print_line("nothing has been answered yet")
         else:
-            for entry in self.last.audit:
+            for entry in self.audit:
                 for line in _verdict(entry):
                     print_line(line)
         contexts = [part.specifier for part in self.agent.links.instructions if not isinstance(part, str)]
@@ -253,7 +268,7 @@ def _short(value: Any) -> str:
     from lev_os.core import canonical
 
     text = value if isinstance(value, str) else canonical.encode(value).decode()
-    line = " ".join(text.split())
+    line = visible(" ".join(text.split()))
     return line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…"
 
 

@@ -53,7 +53,10 @@ def run(wish: Wish) -> int:
     """Carry it out; the exit code."""
     plans = []
     lost: dict[tuple[str, Lost], None] = {}
-    for base, wanted in _places(wish):
+    places = list(_places(wish))
+    if len(places) > 1:
+        _permitted(places, wish)
+    for base, wanted in places:
         plans.append(_carry_out(base, wanted, wish))
         lost |= dict.fromkeys((name, item) for name, rendered in wanted.items() for item in rendered.lost)
     changed = any(plan.operations for plan in plans)
@@ -107,6 +110,15 @@ def _places(wish: Wish) -> Iterator[tuple[Path, dict[str, Rendered]]]:
         return
     targets = [target_named(name) for name in wish.targets]
     yield wish.out or project_root(), {target.name: target.render(packages) for target in targets}
+
+
+def _permitted(places: Sequence[tuple[Path, dict[str, Rendered]]], wish: Wish) -> None:
+    """Raise what stands in the way of any of the folders, before one of them is written."""
+    from lev_os.export.writing import permitted
+
+    if not (wish.check or wish.dry_run):
+        for base, wanted in places:
+            permitted(base, wanted, force=wish.force)
 
 
 def _carry_out(base: Path, wanted: dict[str, Rendered], wish: Wish) -> Plan:

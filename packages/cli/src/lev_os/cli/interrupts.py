@@ -7,7 +7,10 @@ import signal
 import threading
 from collections.abc import Coroutine, Iterator
 from types import FrameType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 
@@ -34,13 +37,23 @@ def noticed() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """`asyncio.run`, unless Ctrl-C came before; it cancels the work only where it finds Python's own handler."""
+@contextlib.contextmanager
+def runner() -> Iterator[asyncio.Runner]:
+    """`asyncio.Runner`, unless Ctrl-C came before; it cancels the work only where it finds Python's own handler."""
     import asyncio
 
     if signal.getsignal(signal.SIGINT) is _interrupt:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if _came.is_set():
-        work.close()
         raise KeyboardInterrupt
-    return asyncio.run(work)
+    with asyncio.Runner() as made:
+        yield made
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """One piece of work in a `runner` of its own."""
+    try:
+        with runner() as made:
+            return made.run(work)
+    finally:
+        work.close()  # what was not begun

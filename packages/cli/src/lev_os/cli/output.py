@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import click
 
 from .errors import Report
+
+_MOVES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def print_json(value: Any) -> None:
@@ -20,6 +23,11 @@ def print_json(value: Any) -> None:
     if sys.stdout.isatty():
         data = msgspec.json.format(data, indent=2)
     sys.stdout.write(data.decode() + "\n")
+
+
+def visible(text: str) -> str:
+    """Text of others for a terminal: what would move the cursor, colour, or turn the line around is spelled out."""
+    return _MOVES.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def print_line(text: str = "") -> None:

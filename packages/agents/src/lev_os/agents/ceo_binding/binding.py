@@ -55,21 +55,25 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dic
         constitution: dict[str, str] | None = None,
         limits: AgentLimits | None = None,
     ) -> Binding:
-        """This binding with less: fewer tools, a smaller scope, more constitutions, lower limits.
+        """This binding with less: fewer tools and lenses, a smaller scope, more constitutions, lower limits.
 
-        Tools that this binding lacks are left out. Raises `LevError` for a scope that is not inside this one's, and
-        for a constitution that has another text here.
+        Tools and personalities that this binding lacks are left out. Raises `LevError` for a scope that is not inside
+        this one's, and for a constitution that has another text here.
         """
         return msgspec.structs.replace(
             self,
             agent=agent or self.agent,
             bound_by=bound_by or self.bound_by,
-            personalities=self.personalities if personalities is None else tuple(personalities),
-            tools=self.tools if tools is None else tuple(tool for tool in tools if tool in self.tools),
+            personalities=_among(self.personalities, personalities),
+            tools=_among(self.tools, tools),
             scope=_inside(self.scope, scope),
             constitution=_both(self.constitution, constitution or {}),
             limits=_stricter(self.limits, limits or AgentLimits()),
         )
+
+
+def _among(own: tuple[str, ...], wanted: Iterable[str] | None) -> tuple[str, ...]:
+    return own if wanted is None else tuple(name for name in wanted if name in own)
 
 
 def _stricter(one: AgentLimits, other: AgentLimits) -> AgentLimits:

@@ -31,7 +31,8 @@ def bind(agent: Agent, session: str, *, scope: Scope | None = None, bound_by: st
 
 
 def bound_agent(binding: Binding, **options: Any) -> Agent:
-    """The agent of a binding, with no more than the binding allows; `options` are those of `Agent`.
+    """The agent of a binding, with no more than the binding allows; `options` are those of `Agent` but
+    `scope`, which is the binding's.
 
     Raises `LevError` when there is no such agent, or when its package's constitution is another one by now.
     """

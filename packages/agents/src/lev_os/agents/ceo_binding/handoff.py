@@ -61,7 +61,7 @@ class HandOff(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             )
         try:
             data = canonical.decode(text)
-        except (msgspec.DecodeError, UnicodeError) as error:
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise LevError(f"this is no hand-off packet: {error}") from None
         if not isinstance(data, dict) or "handoff" not in data:
             raise LevError("this is no hand-off packet: it has no `handoff` key")
@@ -77,14 +77,21 @@ class HandOff(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return packet
 
     def differing(self, root: Path) -> dict[str, str]:
-        """The files that are not here as the sender had them: `missing`, `changed`, or `outside` of `root`."""
-        found: dict[str, str] = {}
-        for file in self.files:
-            path = root / file.path
-            if not path.resolve().is_relative_to(root.resolve()):
-                found[file.path] = "outside"
-            elif not path.is_file():
-                found[file.path] = "missing"
-            elif canonical.digest_bytes(path.read_bytes()) != file.digest:
-                found[file.path] = "changed"
-        return found
+        """The files that are not here as the sender had them: `missing`, `changed`, or `outside` of `root`.
+
+        What cannot be read, or is no path on this system, is missing.
+        """
+        states = {file.path: _state(file, root) for file in self.files}
+        return {path: state for path, state in states.items() if state is not None}
+
+
+def _state(file: FileRef, root: Path) -> str | None:
+    path = root / file.path
+    try:
+        if not path.resolve().is_relative_to(root.resolve()):
+            return "outside"
+        if not path.is_file():
+            return "missing"
+        return None if canonical.digest_bytes(path.read_bytes()) == file.digest else "changed"
+    except (OSError, ValueError, RuntimeError):  # no permission, too long, a zero byte, links in a circle
+        return "missing"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from collections.abc import Iterable, Sequence
@@ -184,10 +185,17 @@ class Session:
         return cls(path, descriptor, entries)
 
     def _append(self, entry: Entry) -> None:
+        rest = canonical.encode(msgspec.to_builtins(entry)) + b"\n"
+        end: int | None = None
         try:
-            os.write(self._descriptor, canonical.encode(msgspec.to_builtins(entry)) + b"\n")
+            end = os.fstat(self._descriptor).st_size
+            while rest:  # a disk that becomes full takes a part first
+                rest = rest[os.write(self._descriptor, rest) :]
             os.fsync(self._descriptor)
         except OSError as error:
+            if end is not None:
+                with contextlib.suppress(OSError):  # what is left is a torn line at worst
+                    os.ftruncate(self._descriptor, end)
             raise LevError(f"{self.path}: the session cannot be written: {error.strerror}") from error
         self._entries.append(entry)
 

@@ -372,6 +372,8 @@ class GatedRun:
 
     def _note(self, entry: AuditEntry | Approval) -> None:
         self.trail.append(entry)
+        _latest[self.run] = self._trace  # a run that takes long is not forgotten for those begun after it
+        _latest.move_to_end(self.run)
         if self._audit is not None and (self._parent is None or self._parent._audit != self._audit):
             line = canonical.encode({"run": self.run, **msgspec.to_builtins(entry)})
             with self._audit.open("ab") as file:

@@ -2,11 +2,14 @@
 
 A request has the fields of a flow's `ask` (`instruction`, `about`, `tools`, `turns`, `problems`), so that principles
 written for flows hold for agents: `instruction` is every instruction and system prompt, `about` the newest user
-prompt, `turns` all that came before. An answer is `{answer?, thinking?, tool_calls?, native?, files?}`.
+prompt, `turns` all that came before. An answer is `{answer?, thinking?, tool_calls?, native?, files?, repeated?}`;
+`repeated` is JSON with a key that stands twice, as the model wrote it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -92,6 +95,8 @@ def answered(response: ModelResponse, parameters: ModelRequestParameters) -> dic
         if isinstance(part, TextPart):
             texts.append(part.content)
         elif isinstance(part, ToolCallPart):
+            if repeats(part.args):
+                found.setdefault("repeated", []).append(part.args)
             if part.tool_name in outputs:
                 structured.append(decoded(part.args))
             else:
@@ -108,14 +113,31 @@ def answered(response: ModelResponse, parameters: ModelRequestParameters) -> dic
         else:
             found.setdefault("parts", []).append(plain(part))
     text = "".join(texts)
+    as_json = parameters.output_mode in ("native", "prompted")
+    if as_json and repeats(text):
+        found.setdefault("repeated", []).append(text)
     answer: dict[str, Any] = dict(found)
     if structured:
         answer["answer"] = structured[0] if len(structured) == 1 else structured
         if text:
             answer["text"] = text
     elif text:
-        answer["answer"] = decoded(text) if parameters.output_mode in ("native", "prompted") else text
+        answer["answer"] = decoded(text) if as_json else text
     return answer
+
+
+def repeats(text: Any) -> bool:
+    """Whether some JSON names a key of an object twice: readers of it then see one of the two values at most."""
+    found = False
+
+    def look(pairs: list[tuple[str, None]]) -> None:
+        nonlocal found
+        found = found or len(dict(pairs)) < len(pairs)
+
+    if isinstance(text, str) and "{" in text:
+        with contextlib.suppress(ValueError, RecursionError):  # what is no JSON is read as text, all of it
+            json.loads(text, object_pairs_hook=look)
+    return found
 
 
 def decoded(arguments: Any) -> Any:
@@ -124,7 +146,7 @@ def decoded(arguments: Any) -> Any:
         return {} if arguments is None else plain(arguments)
     try:
         return canonical.decode(arguments) if arguments else {}
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return arguments
 
 

@@ -68,8 +68,10 @@ async def deliberate(
     """
     if not 0 < enough <= 1:
         raise LevError(f"`enough` lies between 0 and 1, not at {enough}")
+    if at_most < 1:
+        raise LevError(f"at most {at_most} lenses cannot be asked", help="ask one or more")
     among = lenses() if by is None else lenses(by)
-    choices = select(question, among, at_most=max(1, min(at_most, len(among))), embedder=embedder)
+    choices = select(question, among, at_most=at_most, embedder=embedder)
     known = agreement or Agreement()
     given_names = [lens.name for lens in among]
     names = {lens.specifier: lens.name if given_names.count(lens.name) == 1 else lens.specifier for lens in among}

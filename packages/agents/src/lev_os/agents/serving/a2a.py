@@ -30,7 +30,7 @@ from lev_os.core import LevError
 
 from ..errors import Denied
 from ..events import Answer, Finished, Said
-from .openai import waits
+from .openai import told, waits
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -94,13 +94,18 @@ class _Executor(AgentExecutor):
             task = new_task_from_user_message(message)
             await event_queue.enqueue_event(task)
         updater = TaskUpdater(event_queue, task.id, task.context_id)
+        prompt = context.get_user_input()
+        if not prompt.strip():
+            said = "the message has no text, and this agent reads text alone"
+            await updater.reject(updater.new_agent_message([new_text_part(said)]))
+            return
         await updater.start_work()
         try:
-            answer = await self._answered(context.get_user_input(), task.context_id, updater)
+            answer = await self._answered(prompt, task.context_id, updater)
         except Denied as error:
             await updater.reject(updater.new_agent_message([new_text_part(error.message)]))
-        except LevError as error:
-            await updater.failed(updater.new_agent_message([new_text_part(str(error))]))
+        except Exception as error:  # the SDK would tell the other side what it says, whatever it is
+            await updater.failed(updater.new_agent_message([new_text_part(told(error))]))
         else:
             if answer.waiting:
                 said = "\n".join([*waits(answer.waiting), f"The thread is `{thread_of(task.context_id)}`."])

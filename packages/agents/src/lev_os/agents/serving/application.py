@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lev_os.core import LevError
 
+from .limiting import AtMost
 from .openai import openai_routes
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def application(agents: Mapping[str, Agent], *, address: str, a2a: bool = True) 
     if not agents:
         raise LevError("there is no agent to serve", help="`lev list --kind agent` lists agents")
     from starlette.applications import Starlette
+    from starlette.middleware import Middleware
 
     routes: list[BaseRoute] = [*openai_routes(agents)]
     if a2a:
@@ -34,4 +36,4 @@ def application(agents: Mapping[str, Agent], *, address: str, a2a: bool = True) 
             raise LevError(f"A2A needs a2a-sdk: {error}", help="pip install 'lev-os-agents[a2a]'") from None
         routes += a2a_routes(agents, address)
 
-    return Starlette(routes=routes)
+    return Starlette(routes=routes, middleware=[Middleware(AtMost, path="/a2a/")])

@@ -8,6 +8,7 @@ instructions, tools and output; a request that brings others is refused rather t
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -15,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from lev_os.core import LevError
 
-from ..errors import Denied, LimitReached
+from ..errors import AgentFailed, Denied, LimitReached
 from ..events import Answer, Finished, Said
-from ..threads import Thread
+from ..threads import Thread, is_unicode
+from .limiting import LARGEST
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage
@@ -27,9 +29,9 @@ if TYPE_CHECKING:
 
     from ..agent import Agent
 
+_log = logging.getLogger(__name__)
 _OTHERS = ("tools", "functions", "response_format", "logprobs", "modalities", "audio")
 """What would change what the agent is; sampling parameters are the agent's own and left aside."""
-_LARGEST = 8 * 1024 * 1024
 
 
 class _BadRequest(LevError):
@@ -58,11 +60,12 @@ def openai_routes(agents: Mapping[str, Agent]) -> list[Route]:
         if body.get("stream"):
             from starlette.responses import StreamingResponse
 
-            usage = bool((body.get("stream_options") or {}).get("include_usage"))
+            options = body.get("stream_options")
+            usage = isinstance(options, dict) and bool(options.get("include_usage"))
             return StreamingResponse(_chunks(agent, str(name), prompt, thread, usage), media_type="text/event-stream")
         try:
             answer = await agent.run(prompt, thread=thread)
-        except LevError as error:
+        except Exception as error:  # a client wants its kind of error, of whatever a model raises too
             return _refused(error)
         return JSONResponse(_completion(str(name), answer))
 
@@ -76,7 +79,7 @@ async def _body(request: Request) -> dict[str, Any]:
     data = bytearray()
     async for part in request.stream():
         data += part
-        if len(data) > _LARGEST:
+        if len(data) > LARGEST:
             raise _BadRequest("the request has more than 8 MB", help="send less of the conversation")
     try:
         body = json.loads(data)
@@ -118,11 +121,24 @@ def _conversation(body: Mapping[str, Any]) -> tuple[str, Thread]:
 
 def _text(message: Mapping[str, Any]) -> str:
     content = message.get("content")
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list) and all(isinstance(part, dict) and part.get("type") == "text" for part in content):
-        return "".join(str(part.get("text", "")) for part in content)
-    raise _BadRequest("a message holds something else than text", help="this agent reads text")
+    if isinstance(content, list):
+        content = "".join(_part(part) for part in content)
+    if not isinstance(content, str):
+        raise _no_text()
+    if not is_unicode(content):
+        raise _BadRequest("a message holds half a character (a lone surrogate)", help="send whole characters")
+    return content
+
+
+def _part(part: object) -> str:
+    text = part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None
+    if not isinstance(text, str):
+        raise _no_text()
+    return text
+
+
+def _no_text() -> _BadRequest:
+    return _BadRequest("a message holds something else than text", help="this agent reads text")
 
 
 def _completion(name: str, answer: Answer[Any]) -> dict[str, Any]:
@@ -161,7 +177,7 @@ async def _chunks(agent: Agent, name: str, prompt: str, thread: Thread, usage: b
                 yield chunk({}, "stop")
                 if usage:
                     yield _event({**head, "choices": [], "usage": _usage(event.answer)})
-    except LevError as error:
+    except Exception as error:  # the head of the response is out, so the client must hear of it here
         yield _event({"error": _problem(error)})
     yield b"data: [DONE]\n\n"
 
@@ -192,18 +208,27 @@ def _event(data: Mapping[str, Any]) -> bytes:
     return b"data: " + json.dumps(data, ensure_ascii=False).encode("utf-8", "replace") + b"\n\n"
 
 
-def _problem(error: LevError) -> dict[str, Any]:
-    kind, code = "server_error", type(error).__name__
+def _problem(error: Exception) -> dict[str, Any]:
+    kind, code = "server_error", "agent_failed"
     if isinstance(error, _BadRequest):
         kind, code = "invalid_request_error", "invalid_request"
     elif isinstance(error, Denied):
         kind, code = "permission_error", "content_filter"
     elif isinstance(error, LimitReached):
         kind, code = "rate_limit_error", "limit_reached"
-    return {"message": str(error), "type": kind, "param": None, "code": code}
+    return {"message": told(error), "type": kind, "param": None, "code": code}
 
 
-def _refused(error: LevError) -> Response:
+def told(error: Exception) -> str:
+    """What the other side hears of an error. What a provider says of a failure, which may quote an answer of the model,
+    has passed no gate: it is logged here."""
+    if isinstance(error, LevError) and not isinstance(error, AgentFailed):
+        return str(error)
+    _log.warning("%s", error, exc_info=not isinstance(error, LevError))
+    return "the model failed or misbehaved; the server's log says how"
+
+
+def _refused(error: Exception) -> Response:
     from starlette.responses import JSONResponse
 
     status = 400 if isinstance(error, _BadRequest) else 403 if isinstance(error, Denied) else 500

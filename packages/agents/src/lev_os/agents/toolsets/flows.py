@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from lev_os.core.agents.links import tool_name
 from lev_os.core.bidirectional import RunResult, run
 from lev_os.core.bidirectional.executor import cards
 from lev_os.core.bidirectional.places import new_run
@@ -37,7 +38,7 @@ class FlowToolset(AbstractToolset[Any]):
     """
 
     def __init__(self, flows: Iterable[Flow], world: World, *, id: str | None = None) -> None:
-        self._flows = {_name(flow): flow.link() for flow in flows}
+        self._flows = {tool_name(flow.name): flow.link() for flow in flows}
         self._cards = {name: _card(name, linked) for name, linked in self._flows.items()}
         self._world = world
         self._id = id
@@ -99,10 +100,6 @@ def _client(model: Any) -> Any:
     if isinstance(model, ClientModel):
         return model.client
     return PydanticModel(model) if isinstance(model, Model) else None
-
-
-def _name(flow: Flow) -> str:
-    return flow.name.replace("-", "_")
 
 
 def _card(name: str, linked: LinkedFlow) -> ToolCard:

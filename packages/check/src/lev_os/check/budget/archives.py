@@ -14,6 +14,9 @@ from ..manifests.targets import files_below
 from ..manifests.wheels import BuildProject
 from .model import Measure, Part
 
+_LEFT_OUT = {"node_modules", "lev-export.lock"}
+"""What lies in the folder of a twin and is not published."""
+
 
 def latest_wheel(project: BuildProject, root: Path) -> Path | None:
     """The newest wheel of a project in `dist/`, of it or of its workspace; None without one."""
@@ -35,11 +38,11 @@ def wheel_measure(wheel: Path, limit: int | None) -> Measure:
     return Measure("wheel-kb", wheel.name, round(size, 1), limit, parts=lambda: sized)
 
 
-def twin_measure(twin: Path) -> Measure:
+def twin_measure(twin: Path, limit: int | None) -> Measure:
     """The bytes of an npm package: of the file that `npm pack` made, or of a folder's files, compressed."""
     try:
         if twin.is_dir():
-            files = [path for path in files_below(twin, ".") if "node_modules" not in path.parts]
+            files = [path for path in files_below(twin, ".") if not _LEFT_OUT & {*path.relative_to(twin).parts}]
             parts = [
                 Part(path.relative_to(twin).as_posix(), len(zlib.compress(path.read_bytes(), 6)) / 1000)
                 for path in files
@@ -52,4 +55,4 @@ def twin_measure(twin: Path) -> Measure:
     except (OSError, tarfile.TarError, EOFError, zlib.error) as error:
         raise LevError(f"{twin} is not an npm package that can be read: {error}") from None
     sized = tuple(sorted(parts, key=lambda part: (-part.value, part.name)))
-    return Measure("twin-kb", twin.name, round(size, 1), note=note, parts=lambda: sized)
+    return Measure("twin-kb", twin.name, round(size, 1), limit, note=note, parts=lambda: sized)

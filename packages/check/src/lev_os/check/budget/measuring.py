@@ -48,7 +48,7 @@ def measure(
     if wheel is not None:
         found.append(wheel_measure(wheel, budget.wheel_kb))
     if twin is not None:
-        found.append(twin_measure(twin))
+        found.append(twin_measure(twin, budget.twin_kb))
     return [*found, import_measure(package, budget.import_ms, python)]
 
 

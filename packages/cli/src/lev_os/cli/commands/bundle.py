@@ -58,6 +58,7 @@ def command(
     """
     if frozen and lock:
         raise UsageProblem("--lock writes what --frozen holds to", help="give one of them")
+    _check(task, receipt)
     if frozen:
         made, changes = _again(specs, budget, task, form, python)
     else:
@@ -84,6 +85,14 @@ def command(
     if changes:
         note("    help: look at the changes, then write the lock anew with `lev bundle … --lock`")
     return FINDINGS if changes else FINE
+
+
+def _check(task: str | None, receipt: Path | None) -> None:
+    """What would otherwise fail when the work is done, and the lock written."""
+    if any("\ud800" <= letter <= "\udfff" for letter in task or ""):  # what is no text in the terminal's encoding
+        raise UsageProblem("--for is not UTF-8", help="write the task in the encoding of your terminal")
+    if receipt is not None and not receipt.parent.is_dir():
+        raise UsageProblem(f"--receipt: there is no folder {receipt.parent}", help="make it first")
 
 
 def _made(
@@ -118,7 +127,8 @@ def _again(
     given = {"sources": list(specs) or None, "budget": budget, "task": task}
     for name, value in given.items():
         if value is not None and value != (was := getattr(locked, name)):
-            raise UsageProblem(f"the lock is of another bundle: its {name} is {was!r}", help="leave it out, or --lock")
+            shown = " ".join(was) if isinstance(was, tuple | list) else was
+            raise UsageProblem(f"the lock is of another bundle: its {name}: {shown}", help="leave it out, or --lock")
     sources = [_source(spec, python) for spec in locked.sources]
     return frozen(locked, sources, None if sources else _installed(python))
 

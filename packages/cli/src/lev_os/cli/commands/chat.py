@@ -48,6 +48,8 @@ def command(
     if importlib.util.find_spec("lev_os.agents") is None or importlib.util.find_spec("pydantic_ai") is None:
         raise UsageProblem("lev chat needs lev-os-agents, which is not installed", help="pip install 'lev-os[agents]'")
     answers = {**dict.fromkeys(approved, True), **dict.fromkeys(refused, False)}
+    if both := set(approved) & set(refused):
+        raise UsageProblem(f"--approve and --refuse both name {', '.join(sorted(both))}", help="say one of them")
     if answers and thread is None:
         raise UsageProblem("--approve and --refuse answer calls of a thread", help="name it with --thread")
     if as_json and message is None and not answers:

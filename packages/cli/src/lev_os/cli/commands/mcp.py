@@ -97,7 +97,7 @@ def command(
     scope = {"tenant": tenant} | ({} if user is None else {"user": user})
     memory = _memory_url() if remember else None
     choice = ModelChoice(model, allow_weak_decisions)
-    opened = {agent.name: agent for agent in (_agent(name, choice, python) for name in agents)}
+    opened = _agents(agents, choice, python)
     # First, so that their tools are offered.
     first = tuple(name for name, wanted in ((_MEMORY, remember), (_AGENTS, agents)) if wanted)
     served = (*first, *(name for name in served if name not in first))
@@ -121,12 +121,14 @@ def _memory_url() -> str:
     return address(None)
 
 
-def _agent(name: str, choice: ModelChoice, python: str | None) -> Agent:
+def _agents(names: tuple[str, ...], choice: ModelChoice, python: str | None) -> dict[str, Agent]:
+    if not names:
+        return {}
     if importlib.util.find_spec(_AGENTS) is None:
         raise UsageProblem("--agent needs lev-os-agents, which is not installed", help="pip install 'lev-os[agents]'")
-    from ..chatting import open_agent
+    from ..chatting import by_name, open_agent
 
-    return open_agent(name, choice, python)
+    return by_name([open_agent(name, choice, python) for name in names])
 
 
 @contextmanager

@@ -49,17 +49,11 @@ def command(
     from lev_os.core.listening import Listen, read_token
     from lev_os.core.listening.serving import serve
 
-    from ..chatting import open_agent
+    from ..chatting import by_name, open_agent
     from ..driving import ModelChoice
 
     choice = ModelChoice(model, allow_weak_decisions)
-    opened = [open_agent(agent, choice, python) for agent in agents]
-    # Agents of one name are told apart by their specifiers.
-    names = [agent.name for agent in opened]
-    served = {
-        agent.name if names.count(agent.name) == 1 else agent.declared.specifier.replace("/", "."): agent
-        for agent in opened
-    }
+    served = by_name([open_agent(agent, choice, python) for agent in agents])
     token = None if token_file is None else read_token(token_file)
     serve(
         lambda address: application(served, address=address, a2a=not no_a2a),

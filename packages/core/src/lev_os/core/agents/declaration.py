@@ -24,7 +24,7 @@ _WHOLE: Final = ("local", "test")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentLimits:
-    """Bounds of one run; None is unbounded. `time` is in seconds, `cost` in US dollars."""
+    """Bounds of one run; None is unbounded, of `asks` Pydantic AI's 50. `time` is in seconds, `cost` in US dollars."""
 
     asks: int | None = None
     tool_calls: int | None = None

@@ -34,6 +34,11 @@ class AgentLinks:
     constitutions: tuple[Constitution, ...]
 
 
+def tool_name(flow: str) -> str:
+    """What a model calls a flow that is a tool to it."""
+    return flow.replace("-", "_")
+
+
 def link(declared: AgentDeclaration) -> AgentLinks:
     """See `AgentDeclaration.link`."""
     links, problems = examine_links(declared)
@@ -55,7 +60,7 @@ def examine_links(declared: AgentDeclaration) -> tuple[AgentLinks, list[Problem]
         instructions += linker.one("AGT201", "context", item, place, linker.context)
     links = AgentLinks(
         instructions=tuple(instructions),
-        tools=tuple(linker.every("AGT202", "tool", "tools", declared.tools, linker.card)),
+        tools=tuple(linker.every("AGT202", "tool", "tools", declared.tools, linker.tool)),
         flows=tuple(linker.every("AGT203", "flow", "flows", declared.flows, linker.flow)),
         personalities=tuple(
             linker.every("AGT204", "personality", "personalities", declared.personalities, linker.personality)
@@ -73,6 +78,8 @@ def _is_text(declared: AgentDeclaration) -> bool:
 class _Linker:
     def __init__(self, declared: AgentDeclaration) -> None:
         self._declared = declared
+        self._names: dict[str, str] = {}
+        """By what a model calls tools and flows: which they are."""
         self.problems: list[Problem] = []
 
     def every(
@@ -119,9 +126,9 @@ class _Linker:
         found: Context = _of_kind(export, "context", "skill", "personality")
         return found
 
-    @staticmethod
-    def flow(export: Export) -> Flow:
+    def flow(self, export: Export) -> Flow:
         found: Flow = _of_kind(export, "flow")
+        self._named(tool_name(found.name), export)
         return found
 
     @staticmethod
@@ -134,11 +141,20 @@ class _Linker:
         found: Constitution = _of_kind(export, "constitution")
         return found
 
-    @staticmethod
-    def card(export: Export) -> ToolCard:
+    def tool(self, export: Export) -> ToolCard:
         if export.kind != "tool":
             raise LevError(f"it is a {export.kind}, not a tool", help="a tool is a function under ./tools/")
-        return export.package.card(export.subpath)
+        card = export.package.card(export.subpath)
+        self._named(card.name, export)
+        return card
+
+    def _named(self, name: str, export: Export) -> None:
+        other = self._names.setdefault(name, export.specifier)
+        if other != export.specifier:
+            raise LevError(
+                f"the model would call it `{name}`, as it calls {other}",
+                help="leave one of them out, or export it under another name",
+            )
 
     def _report(self, code: str, message: str, path: Path, help: str | None = None) -> None:
         document = self._declared.document

@@ -90,7 +90,7 @@ def agent_schema() -> dict[str, Any]:
                 "type": "object",
                 "description": "Of one run; reaching one ends it.",
                 "properties": {
-                    "asks": {**_COUNT, "description": "Requests to the model."},
+                    "asks": {**_COUNT, "description": "Requests to the model; absent: 50."},
                     "tool_calls": dict(_COUNT),
                     "tokens": {**_COUNT, "description": "Of all requests and answers together."},
                     "cost": {

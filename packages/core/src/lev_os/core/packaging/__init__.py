@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .exports import ExportNotFound, InvalidExports, InvalidSubpath, resolve_exports
 
 if TYPE_CHECKING:
+    from ._expand import check_modules
     from ._files import OutsidePackage, path_fault
     from .discovery import Discovery, discover, environment_paths
     from .export import Export, Target
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .tool_cards import TOOLS_FILE, card_of, read_card, tools_file
 
 _HOMES = {
+    "_expand": ("check_modules",),
     "_files": ("OutsidePackage", "path_fault"),
     "discovery": ("Discovery", "discover", "environment_paths"),
     "export": ("Export", "Target"),
@@ -55,6 +57,7 @@ __all__ = [
     "Stub",
     "Target",
     "card_of",
+    "check_modules",
     "discover",
     "environment_paths",
     "expose",

@@ -11,7 +11,7 @@ from ..errors import InvalidInput, LevError, Location, Problem
 from ._files import locate, locate_quickly, path_fault
 from ._modules import Definition, Module, find_definition, read_module
 from .exports import ExportNotFound, best_pattern
-from .manifest import PYTHON, texts
+from .manifest import PYTHON, is_reference, texts
 
 if TYPE_CHECKING:
     from .export import Target
@@ -110,6 +110,24 @@ def module_of(package: Package, name: str) -> Module:
     if known is None:
         known = package.modules[name] = read_module(name, package.name, package.root)
     return known
+
+
+def check_modules(package: Package) -> None:
+    """Read every module that the export map names; raises `InvalidInput` with those that are not Python.
+
+    Patterns stand for nothing in such a module, so that its exports would otherwise be missing without a word.
+    """
+    problems: list[Problem] = []
+    references = (text for target in package.table.values() for text in texts(target) if is_reference(text))
+    for name in dict.fromkeys(reference.partition(":")[0] for reference in references):
+        try:
+            module_of(package, name)
+        except InvalidInput as error:
+            problems += error.problems
+        except LevError:
+            continue  # a module that is not there is one that `lev check` tells
+    if problems:
+        raise InvalidInput(problems)
 
 
 def expand(package: Package) -> dict[str, tuple[str, ...]]:

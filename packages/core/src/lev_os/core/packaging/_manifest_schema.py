@@ -57,6 +57,7 @@ def build() -> dict[str, Any]:
                     "context": {**counts, "description": "Tokens of each context."},
                     "bundle": {**counts, "description": "Tokens of everything that llm-first loads."},
                     "wheel-kb": {**counts, "description": "KB of the wheel."},
+                    "twin-kb": {**counts, "description": "KB of the npm twin."},
                     "import-ms": {**counts, "description": "CPU milliseconds of importing the package; only warns."},
                 },
             },

@@ -34,17 +34,19 @@ REFERENCE = re.compile(
 )
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 _TOP = ("format", "name", "description", "constitution", "deps", "exports", "budget", "mcp", "npm")
-_BUDGET = ("context", "bundle", "wheel-kb", "import-ms")
+_BUDGET = ("context", "bundle", "wheel-kb", "twin-kb", "import-ms")
 NPM_NAME = re.compile(r"(?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]{0,200}")
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Upper bounds for checks: tokens of one context and of the bundle, KB of the wheel, CPU ms of importing."""
+    """Upper bounds for checks: tokens of one context and of the bundle, KB of the wheel and of the npm twin,
+    CPU ms of importing."""
 
     context: int | None = None
     bundle: int | None = None
     wheel_kb: int | None = None
+    twin_kb: int | None = None
     import_ms: int | None = None
 
 
@@ -240,7 +242,8 @@ class _Reader:
             if value is None:
                 continue
             if not _is_int(value) or value < 0:
-                self.problem(("budget", key), "MAN109", f"`{key}` is a whole number of at least 0, not {_kind(value)}")
+                said = value if _is_int(value) else _kind(value)
+                self.problem(("budget", key), "MAN109", f"`{key}` is a whole number of at least 0, not {said}")
             else:
                 values[key.replace("-", "_")] = value
         return Budget(**values)

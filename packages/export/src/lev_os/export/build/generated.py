@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from lev_os.core.canonical import digest_bytes
 from lev_os.core.errors import InvalidInput, LevError, Problem
-from lev_os.core.packaging import TOOLS_FILE, lazy_init, lazy_modules, stubs_of, tools_file
+from lev_os.core.packaging import TOOLS_FILE, check_modules, lazy_init, lazy_modules, stubs_of, tools_file
 from lev_os.core.packaging.for_llm import parsed
 from lev_os.core.packaging.stubs import HEAD
 
@@ -106,7 +106,8 @@ def _refuse_foreign(file: Generated) -> None:
 
 
 def _read_all(package: Package) -> None:
-    """Raise `InvalidInput` with every problem of every context, flow and constitution."""
+    """Raise `InvalidInput` with every problem of every context, flow and constitution, or with modules not Python."""
+    check_modules(package)
     problems: list[Problem] = []
     for export in package.exports():
         condition = next((name for name in ("llm-first", "llm") if name in export.conditions), None)

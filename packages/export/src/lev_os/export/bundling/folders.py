@@ -13,7 +13,7 @@ from lev_os.core.contexts.source import MAX_BYTES, read
 from lev_os.core.errors import InvalidInput, LevError
 
 from .model import Text
-from .walking import files_below
+from .walking import files_below, printable
 
 _CONTROL = bytes(byte for byte in range(32) if byte not in b"\t\n\r") + b"\x7f"
 _MOST = 50_000
@@ -35,6 +35,9 @@ def read_folder(path: Path) -> Iterator[Text]:
         raise LevError(f"{path} holds more than {_MOST:,} texts", help="name the folders in it that matter")
     names = frozenset(specifier for specifier, _ in found)
     for specifier, file in found:
+        if (shown := printable(specifier)) != specifier:
+            yield Text(shown, "", digest_bytes(b""), fault="its name is not UTF-8")
+            continue
         yield read_file(file, specifier, resolver(specifier, names))
 
 

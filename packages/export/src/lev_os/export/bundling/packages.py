@@ -152,7 +152,9 @@ def _absolute(ref: str, package: Package) -> str:
         name, subpath = parse_specifier(ref)
     except LevError:
         return ref
-    return package.specifier(subpath) if name in (None, package.name) else f"{name}/{subpath.removeprefix('./')}"
+    if name is None or name == package.name:
+        return package.specifier(subpath)
+    return name if subpath == "." else f"{name}/{subpath.removeprefix('./')}"
 
 
 def _faulty(specifier: str, error: LevError | OSError) -> Text:

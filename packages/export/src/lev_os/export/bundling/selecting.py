@@ -77,7 +77,8 @@ class Selection:
                 continue
             wanted = {need: range(len(self.texts[need].passages)) for need in self._needs(name)} if not has else {}
             whys = dict.fromkeys(wanted, f"required by {name}") | ({} if has else {name: why})
-            self._add({**wanted, name: (number,)}, whys, within=True)
+            own = range(len(self.texts[name].passages)) if not has and self._in_circle(name) else (number,)
+            self._add({**wanted, name: own}, whys, within=True)
 
     def take(self, name: str, numbers: Iterable[int], why: str) -> None:
         """Add passages of a text whatever they cost."""
@@ -107,6 +108,10 @@ class Selection:
             for need in self._closure(name)
             if need != name and len(self.chosen.get(need, ())) < len(self.texts[need].passages)
         ]
+
+    def _in_circle(self, name: str) -> bool:
+        """Whether something that a text requires requires that text, which then comes whole or not at all."""
+        return any(name in self._closure(need) for need in self._closure(name) if need != name)
 
     def _closure(self, name: str) -> list[str]:
         """A text and all it requires, what is required first; a circle comes as a whole."""
@@ -164,13 +169,16 @@ class Selection:
                 self.why.setdefault(name, why[name])
 
     def take_back(self) -> bool:
-        """Undo the last addition that was not required; false when there is none."""
+        """Undo the last addition that was not required, with all that requires it; false when there is none."""
         if len(self.order) <= self._fixed:
             return False
         name, numbers = self.order.pop()
         self.chosen[name] -= numbers
         if not self.chosen[name]:
             del self.chosen[name]
+        for other in [other for other in self.chosen if other != name and name in self._closure(other)]:  # a circle
+            self.order = [step for step in self.order if step[0] != other]
+            del self.chosen[other]
         return True
 
     def _cost(self, name: str, numbers: set[int]) -> int:

@@ -14,6 +14,11 @@ _SKIPPED = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
 _DEEPEST = 100
 
 
+def printable(name: str) -> str:
+    """The name of a file as text; bytes in it that are not UTF-8 are spelled out."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def files_below(folder: str, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
     """Every text below a folder: its name, as `a/b.md`, and its path. Hidden files and folders are left out.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lev_os.core import Flow
-from lev_os.core.errors import LevError
+from lev_os.core.errors import InvalidInput, LevError
 from lev_os.core.flowmind.build import ask, return_
 
 from .taken import Head, Taken
@@ -41,6 +41,8 @@ def take(prompt: Prompt, taken: Taken, where: str) -> None:
         try:
             taken.flow(prompt.name, _flow(prompt).to_yaml())
             return
+        except InvalidInput as error:  # its places are those of a flow that is nowhere written
+            reason = error.problems[0].message
         except LevError as error:
             reason = error.message.partition("\n")[0]
     taken.note(where, f"taken as a context, not as a flow: {reason}")

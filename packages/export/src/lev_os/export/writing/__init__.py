@@ -11,7 +11,7 @@ from ..target import Rendered
 from .committing import commit, interrupted, recover
 from .planning import Change, Plan, described, plan
 
-__all__ = ["Change", "Plan", "interrupted", "plan", "write"]
+__all__ = ["Change", "Plan", "interrupted", "permitted", "plan", "write"]
 
 
 def write(base: Path, wanted: Mapping[str, Rendered], *, force: bool = False) -> Plan:
@@ -21,14 +21,20 @@ def write(base: Path, wanted: Mapping[str, Rendered], *, force: bool = False) ->
     changed since; `force` replaces them. Whatever fails, and whenever the command dies, the folder is left or put back
     as it was.
     """
+    found = permitted(base, wanted, force=force)
+    if found.operations:
+        commit(found.base, found.operations)
+    return found
+
+
+def permitted(base: Path, wanted: Mapping[str, Rendered], *, force: bool = False) -> Plan:
+    """The plan that `write` would carry out, after what an interrupted one had left was put back; raises as `write`."""
     recover(base)
     found = plan(base, wanted)
     if found.conflicts and not force:
         count = len(found.conflicts)
         raise LevError(
             f"{count} file{'s' if count > 1 else ''} would be overwritten:\n{described(found.conflicts)}",
-            help="nothing was written; move them away, or replace them with --force",
+            help="nothing was written; choose another folder with --out, move them away, or replace them with --force",
         )
-    if found.operations:
-        commit(found.base, found.operations)
     return found

@@ -24,6 +24,7 @@ __all__ = ["STAGING", "Operation", "commit", "interrupted", "recover"]
 
 STAGING = ".lev-export.tmp"
 _UNDO = "undo.json"
+_DRAFT = "draft"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,9 @@ def commit(base: Path, operations: Sequence[Operation]) -> None:
         with _staging(base) as staging:
             _stage(base, staging, operations)
             with _undisturbed():
+                os.replace(staging / _DRAFT, staging / _UNDO)  # from here on a killed command is undone
                 try:
+                    _sync(staging)
                     _apply(base, staging, operations)
                 except BaseException:
                     _undo(base, staging)
@@ -131,10 +134,8 @@ def _stage(base: Path, staging: Path, operations: Sequence[Operation]) -> None:
             after = digest_bytes(operation.data)
             _write(staging / f"new-{number}", operation.data, _mode(place, operation.executable))
         steps.append(_Step(operation.path, before, after))
-    draft = staging / "draft"
-    _write(draft, msgspec.json.encode(_Undo(tuple(steps), tuple(_missing_folders(base, operations)))), 0o644)
-    os.replace(draft, staging / _UNDO)
-    _sync(staging)
+    undo = _Undo(tuple(steps), tuple(_missing_folders(base, operations)))
+    _write(staging / _DRAFT, msgspec.json.encode(undo), 0o644)
 
 
 def _apply(base: Path, staging: Path, operations: Sequence[Operation]) -> None:

@@ -27,7 +27,7 @@ T = TypeVar("T", bytes, str)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of a path. `keep`: it is no longer wanted, and stays because a person has changed it."""
+    """What becomes of a path. `keep`: it is no longer wanted, and stays: a person has changed it, or had it before."""
 
     path: str
     action: Action
@@ -65,7 +65,8 @@ class _Planner:
         self.tree.check(path)
         before = self.read(path)
         known = self.record.files.get(path)
-        self.files[path] = Made(digest_bytes(data), targets)
+        found = before == data and (known is None or known.found)
+        self.files[path] = Made(digest_bytes(data), targets, found=found)
         if before == data:
             self.same.append(path)
             return
@@ -98,7 +99,7 @@ class _Planner:
         before = self.read(self.tree.real(path))
         if before is None:
             return
-        if digest_bytes(before) != made.digest:
+        if made.found or digest_bytes(before) != made.digest:
             self.changes.append(Change(path, "keep"))
         else:
             self.remove(path, before)
@@ -134,7 +135,7 @@ def plan(base: Path, wanted: Mapping[str, Rendered]) -> Plan:
     """
     tree = Tree(str(base.resolve()))
     files = _merged(tree, {name: rendered.files for name, rendered in wanted.items()})
-    blocks = _merged(tree, {name: all_blocks(tree.base, rendered) for name, rendered in wanted.items()})
+    blocks = _merged(tree, {name: _linked(tree, all_blocks(tree.base, rendered)) for name, rendered in wanted.items()})
     check_names([*files, *blocks, records.NAME])
     if both := sorted(files.keys() & blocks.keys()):
         raise LevError(f"{both[0]} would be a file of its own and a block in somebody's file")
@@ -189,6 +190,19 @@ def _record(planner: _Planner, made: Record, before: bytes | None) -> None:
 
 def _others(made: Made | None, wanted: Mapping[str, Rendered]) -> tuple[str, ...]:
     return () if made is None else tuple(target for target in made.targets if target not in wanted)
+
+
+def _linked(tree: Tree, blocks: Mapping[str, str]) -> Mapping[str, str]:
+    """The blocks; files that are links to one another have one text, the one that says all that the others say."""
+    texts: dict[str, str] = {}
+    for path, text in blocks.items():
+        real = tree.real(path)
+        if set(texts.setdefault(real, text).splitlines()) < set(text.splitlines()):
+            texts[real] = text
+    return {
+        path: whole if set(text.splitlines()) < set((whole := texts[tree.real(path)]).splitlines()) else text
+        for path, text in blocks.items()
+    }
 
 
 def _merged(tree: Tree, wanted: Mapping[str, Mapping[str, T]]) -> dict[str, tuple[T, tuple[str, ...]]]:

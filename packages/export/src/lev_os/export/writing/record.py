@@ -1,7 +1,7 @@
 """`lev-export.lock`: what `lev export` made in a folder, so that it changes and removes nothing else.
 
-The file is JSON and is committed with what it names. Without it, a file that is byte for byte what is wanted counts
-as ours, and any other as somebody's.
+The file is JSON and is committed with what it names. Without it, a file that is byte for byte what is wanted is
+kept up to date and never removed, and any other is somebody's.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ class Made(msgspec.Struct, frozen=True, omit_defaults=True):
     """One file or block. `digest` is that of the file's bytes, or of the text between the markers.
 
     Of a block, `glue` stands between it and the text before it, and `whole` says that the file was made for it.
+    `found` says of a file that it was there before, byte for byte as wanted: it may be somebody's, so it is never
+    removed.
     """
 
     digest: str
     targets: tuple[str, ...]
     glue: str = ""
     whole: bool = False
+    found: bool = False
 
 
 class Record(msgspec.Struct, frozen=True):
