@@ -107,6 +107,18 @@ def test_of_values_said_in_one_go_a_doubtful_one_ends_none_that_is_trusted(memor
     assert paris.trust == 1.0
 
 
+def test_users_of_a_tenant_are_tidied_each_for_themselves(memory: SyncMemory) -> None:
+    """The same key is another fact for another user, and what is found out belongs to who said it."""
+    bob = Scope(tenant=ADA.tenant, user="bob")
+    for scope, town in ((ADA, "Rome"), (bob, "Oslo")):
+        like = Record(type="semantic", text=f"likes {town}", subject="user", predicate="likes")
+        memory.put([like, Record(text=f"Kim: I live in {town}.", session="s")], scope=scope)
+    memory.consolidate(scope=Scope(tenant=ADA.tenant))
+    for scope, town in ((ADA, "Rome"), (bob, "Oslo")):
+        found = memory.query(Filter(types=("semantic",)), scope=scope).records
+        assert sorted(record.text for record in found) == [f"Kim lives in {town}", f"likes {town}"]
+
+
 def test_near_duplicates_are_retracted(memory: SyncMemory) -> None:
     """The one that is trusted most stays; other numbers are other facts."""
     memory.put(

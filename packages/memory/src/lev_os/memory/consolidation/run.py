@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ..types import Filter, Record, Scope
 from .model import Action, Consolidation, Extract, Policy
 from .planning import plan_contradictions, plan_duplicates, plan_extraction, plan_fading, types_of
@@ -22,6 +24,25 @@ async def consolidate(
 ) -> Consolidation:
     """See `MemoryManager.consolidate`."""
     records = await _all(memory, Filter(types=types_of(policy)), scope)
+    actions: list[Action] = []
+    for own, some in (await _by_user(memory, records, scope)).items():
+        planned = await _plan(memory, some, own, policy, extract, now)
+        if not dry_run:
+            begins = {record.id: record for record in some}
+            for action in planned:
+                await _carry_out(memory, action, own, begins)
+        actions += planned
+    return Consolidation(tuple(actions), applied=not dry_run)
+
+
+async def _plan(
+    memory: MemoryManager,
+    records: Sequence[Record],
+    scope: Scope,
+    policy: Policy,
+    extract: Extract | None,
+    now: datetime,
+) -> list[Action]:
     facts = [record for record in records if record.type == "semantic"]
     actions: list[Action] = []
     if policy.extract or extract is not None:
@@ -36,11 +57,23 @@ async def consolidate(
         actions += plan_duplicates(loose, policy.duplicates)
     gone = {action.id for action in actions if action.kind in ("supersede", "duplicate")}
     actions += plan_fading((record for record in records if record.id not in gone), policy, now)
-    if not dry_run:
-        begins = {record.id: record for record in records}
-        for action in actions:
-            await _carry_out(memory, action, scope, begins)
-    return Consolidation(tuple(actions), applied=not dry_run)
+    return actions
+
+
+async def _by_user(memory: MemoryManager, records: Sequence[Record], scope: Scope) -> dict[Scope, list[Record]]:
+    """The records by whose they are: what one user says replaces nothing of another's."""
+    if scope.user is not None:
+        return {scope: list(records)}
+    users: dict[str, str | None] = {}
+    cursor = 0
+    while page := await memory.changes(cursor, scope=scope):
+        users |= {change.id: change.scope.user for change in page if change.op == "put"}
+        cursor = page[-1].cursor
+    found: dict[Scope, list[Record]] = {}
+    for record in records:
+        own = msgspec.structs.replace(scope, user=users.get(record.id))
+        found.setdefault(own, []).append(record)
+    return found
 
 
 async def _extracted(
