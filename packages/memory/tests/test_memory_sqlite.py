@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from lev_os.memory import MemoryManager, Record, Scope, StoreProblem
+from lev_os.memory.backends.sqlite import vectors
 
 ADA = Scope(tenant="acme", user="ada")
 
@@ -110,3 +111,16 @@ def test_a_damaged_index_is_said_and_made_again(tmp_path: Path) -> None:
         memory.reindex()
         assert len(memory.search("tea", scope=ADA, k=1_000)) == 400
         assert memory.stats(scope=ADA).unembedded == 0
+
+
+@pytest.mark.parametrize("exact", [vectors.EXACT, 0])
+def test_a_search_does_not_wait_for_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exact: int) -> None:
+    """What another process has just put, and not embedded yet, is found by its words; by vectors or by sketches."""
+    monkeypatch.setattr(vectors, "EXACT", exact)
+    url = f"sqlite:///{tmp_path}/memory.db"
+    with MemoryManager.open_sync(url) as memory:
+        memory.put([Record(text="tea with lemon")], scope=ADA)
+        assert len(memory.search("tea", scope=ADA)) == 1
+        with MemoryManager.open_sync(url, embedder=None) as other:
+            other.put([Record(text="tea with milk")], scope=ADA)
+        assert len(memory.search("tea", scope=ADA)) == 2

@@ -81,6 +81,12 @@ class Vectors:
             else:
                 self._keep_vectors(places, np.frombuffer(joined, _STORED).reshape(len(rows), -1))
             self.has[places] = True
+        # Docs that wait for their vectors have room too: a search does not wait for them.
+        none = np.zeros(0, np.int64)
+        if self._sketches is not None:
+            self._keep_sketches(none, np.zeros((0, len(self._sketches)), np.uint64))
+        elif self._matrix.size:
+            self._keep_vectors(none, np.zeros((0, self._matrix.shape[1]), np.float32))
 
     def forget(self, doc: int) -> None:
         """The doc has gone, or its vector is to be read again."""
