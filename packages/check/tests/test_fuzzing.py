@@ -95,6 +95,10 @@ def test_examples_cut_anywhere() -> None:
     for rule in rules().values():
         for item in (*rule.bad, *rule.good)[:2]:
             whole = {name: text.encode("utf-8", "surrogatepass") for name, text in item.files.items()}
-            name = chance.choice(sorted(whole))
+            # A configuration that cannot be read ends the check, and has tests of its own.
+            cuttable = sorted(whole.keys() - {"pyproject.toml"})
+            if not cuttable:
+                continue
+            name = chance.choice(cuttable)
             cut = chance.randrange(len(whole[name]) + 1)
             checked(whole | {name: whole[name][:cut]})
