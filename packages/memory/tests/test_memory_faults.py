@@ -166,7 +166,10 @@ def test_a_migration_survives_a_kill(url: str, ada: Scope, tmp_path: Path, pages
             assert moved.records == 2_099
             assert before + moved.changes >= 2_099
             agrees(target, ada)
-            assert list(target.export(scope=ada)) == list(source.export(scope=ada))
+            exported = [list(memory.export(scope=ada)) for memory in (target, source)]
+            if url.startswith("files:"):  # a folder that is read again knows no order among changes of one instant
+                exported = [sorted(lines) for lines in exported]
+            assert exported[0] == exported[1]
 
 
 REINDEXING = """
