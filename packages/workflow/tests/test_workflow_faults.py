@@ -98,11 +98,34 @@ def test_two_workers_of_one_name(desk: Desk) -> None:
     assert desk.worker(name="same").poll() is None
 
 
+def stop_between_writes(desk: Desk, process: subprocess.Popen[str]) -> None:
+    """Stop a process when it holds no lock of the SQLite file: nobody could go on beside one that does."""
+    path = desk.url.removeprefix("sqlite:///")
+    while True:
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(0.1)
+        with contextlib.closing(sqlite3.connect(path, timeout=0.2, isolation_level=None)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                process.send_signal(signal.SIGCONT)
+                time.sleep(0.05)
+                continue
+            connection.execute("ROLLBACK")
+            return
+
+
 def test_a_worker_that_lost_its_name_stops(desk: Desk) -> None:
     """Who was stopped for so long that another has its name does not go on beside it."""
     first = desk.worker(name="same")
-    first.send_signal(signal.SIGSTOP)
-    second = desk.worker(name="same")
+    second = None
+    while second is None:
+        stop_between_writes(desk, first)
+        try:
+            second = desk.worker(name="same")
+        except AssertionError:  # it was stopped in the middle of something that the other one waited for
+            first.send_signal(signal.SIGCONT)
+            time.sleep(1)
     first.send_signal(signal.SIGCONT)
     assert first.wait(20) == 3
     assert second.poll() is None
