@@ -20,8 +20,9 @@ def python(name: str, *requirements: str) -> Path:
     home = FOLDER / name
     if not _is_there(home, requirements):
         uv = os.environ.get("UV") or shutil.which("uv") or str(ROOT / ".tools" / "uv" / "bin" / "uv")
-        if not shutil.which(uv):
+        if not (uv := shutil.which(uv) or ""):
             raise CannotMeasure("uv is not installed; `make bench` installs it")
+        uv = str(Path(uv).absolute())  # the Makefile's own is a relative path, and it runs elsewhere
         _run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(home)])
         _run([uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(home), *requirements])
         _remember(home, requirements)
