@@ -9,19 +9,17 @@ were written by hand and lie in `labels`. The ranking was set on click alone, so
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 from . import install
-from .measure import ROOT, CannotMeasure, environment, own, worker
+from .measure import ROOT, CannotMeasure, Cost, cost, cost_rounds, environment, own, worker
 from .table import Row
 from .text_corpus import FILES, write
 
@@ -33,14 +31,6 @@ TASK = "set a budget of tokens for what a flow remembers"
 MEMORY = 150
 
 
-@dataclass(frozen=True)
-class Cost:
-    """CPU seconds and the peak of memory in MB of a process with its children."""
-
-    cpu: float
-    memory: float
-
-
 def measure(count: int) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="lev-bench-") as made:
         home = Path(made)
@@ -49,13 +39,14 @@ def measure(count: int) -> list[Row]:
 
 def _speed(home: Path, count: int) -> list[Row]:
     docs = write(home / "docs")
+    time.sleep(3)  # what changed in the last two seconds is read again, so warm would not be warm
     lev = [str(Path(sys.executable).parent / "lev"), "bundle", "./docs", "--budget", "8000", "--for", TASK]
     words = [*lev, "--words", "--receipt", str(home / "receipt.json")]
 
     def ours(command: list[str], cache: str, *, cold: bool) -> Cost:
         if cold:
             shutil.rmtree(home / cache, ignore_errors=True)
-        return _run(command, home, {"LEV_CACHE_DIR": str(home / cache)})
+        return cost(command, home, env={"LEV_CACHE_DIR": str(home / cache)})
 
     measures: dict[str, Callable[[], Cost]] = {
         "cold": lambda: ours(words, "cold", cold=True),
@@ -71,12 +62,12 @@ def _speed(home: Path, count: int) -> list[Row]:
             if cold:
                 shutil.rmtree(cache, ignore_errors=True)
             cache.mkdir(exist_ok=True)
-            return _run(pack, docs, {"TMPDIR": str(cache)})
+            return cost(pack, docs, env={"TMPDIR": str(cache)})
 
         measures |= {"repomix cold": lambda: theirs(cold=True), "repomix warm": lambda: theirs(cold=False)}
     except CannotMeasure as error:
         note = str(error)
-    found = _medians(measures, count)
+    found = cost_rounds(measures, count)
     rows = []
     for mode, peer, least in (
         ("cold", "repomix cold", 5.0),
@@ -124,7 +115,7 @@ def _recall(home: Path) -> list[Row]:
             # Elsewhere: repomix packs nothing of a folder that git ignores.
             docs = shutil.copytree(_docs(sdist), home / name)
             packed = home / f"{name}.xml"
-            _run([*_repomix(packed), "--include", "**/*.md"], docs, {"TMPDIR": str(home)})
+            cost([*_repomix(packed), "--include", "**/*.md"], docs, env={"TMPDIR": str(home)})
             labels = ROOT / "benchmarks" / "labels" / f"{name}.toml"
             found = worker(own("bundle_recall", labels, docs, packed, *BUDGETS))
         except CannotMeasure as error:
@@ -174,31 +165,3 @@ def _docs(sdist: str) -> Path:
         with tarfile.open(folder / f"{name}.tar.gz") as archive:
             archive.extractall(folder, filter="data")
     return folder / name / "docs"
-
-
-def _run(command: list[str], folder: Path, env: dict[str, str]) -> Cost:
-    done = subprocess.Popen(
-        command, cwd=folder, env=environment() | env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    assert done.stderr is not None
-    said = done.stderr.read().decode(errors="replace")
-    done.stderr.close()
-    _, status, usage = os.wait4(done.pid, 0)
-    done.returncode = os.waitstatus_to_exitcode(status)
-    if done.returncode:
-        raise CannotMeasure(f"{command[0]} failed: {(said.strip().splitlines() or ['no message'])[-1]}")
-    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
-
-
-def _medians(measures: dict[str, Callable[[], Cost]], count: int) -> dict[str, Cost]:
-    """Interleaved, with a first round that is thrown away."""
-    taken: dict[str, list[Cost]] = {name: [] for name in measures}
-    for number in range(count + 1):
-        for name, run in measures.items():
-            cost = run()
-            if number:
-                taken[name].append(cost)
-    return {
-        name: Cost(median(cost.cpu for cost in costs), median(cost.memory for cost in costs))
-        for name, costs in taken.items()
-    }

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 from . import install
-from .measure import CannotMeasure, environment, own, rounds, worker
+from .measure import CannotMeasure, Cost, cost, cost_rounds, own, rounds, worker
 from .skill_corpus import write
 from .table import Row
 
@@ -26,15 +23,6 @@ PEERS = {
 }
 """What each peer does by default; rumdl looks at Markdown style alone."""
 _RULES = {"agnix": "its 300 or so rules", "skillsaw": "its 110 rules", "rumdl": "style only"}
-
-
-@dataclass(frozen=True)
-class Cost:
-    """CPU and wall seconds, and the peak of memory in MB, of one process with its children."""
-
-    cpu: float
-    wall: float
-    memory: float
 
 
 def measure(count: int) -> list[Row]:
@@ -58,7 +46,7 @@ def _rows(home: Path, count: int) -> list[Row]:
             notes[peer] = str(error)
             continue
         commands[peer] = lambda found=found, command=command: _run([found, *command[1:]], skills, cores)  # type: ignore[misc]
-    costs = _medians(commands, count)
+    costs = cost_rounds(commands, count)
     ours = costs["cold"]
     per_second = COUNT / costs["cold, 1 core"].cpu
     rows = [
@@ -114,7 +102,7 @@ def _again(lev: str, skills: Path, home: Path, cores: Sequence[int], count: int)
     check()
     time.sleep(2.1)  # a file that has just been written may change again within one tick of its clock
     check()
-    found = _medians({"nothing": check, "one": changed}, count)
+    found = cost_rounds({"nothing": check, "one": changed}, count)
     bounds = {"nothing": 0.15, "one": 0.2}
     return [
         Row(
@@ -139,7 +127,7 @@ def _growth(lev: str, home: Path, cores: Sequence[int], count: int) -> Row:
     few, many = write(home / "few", FEW), write(home / "many", MANY)
     empty = home / "empty"
     empty.mkdir()
-    found = _medians(
+    found = cost_rounds(
         {"none": lambda: _cold(lev, empty, home, cores), "few": lambda: _cold(lev, few, home, cores)}, count
     )
     found["many"] = _cold(lev, many, home, cores)  # once: it is long enough
@@ -161,32 +149,4 @@ def _cold(lev: str, folder: Path, home: Path, cores: Sequence[int]) -> Cost:
 
 def _run(command: Sequence[str], folder: Path, cores: Sequence[int], cache: Path | None = None) -> Cost:
     """Run a linter on these cores; findings (exit code 1) are no failure."""
-    env = environment() | ({"LEV_CACHE_DIR": str(cache)} if cache else {})
-    began = time.perf_counter()
-    done = subprocess.Popen(
-        command, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        preexec_fn=lambda: os.sched_setaffinity(0, cores),  # no threads here
-    )  # fmt: skip
-    assert done.stderr is not None
-    said = done.stderr.read().decode(errors="replace")
-    done.stderr.close()
-    _, status, usage = os.wait4(done.pid, 0)
-    wall = time.perf_counter() - began
-    done.returncode = os.waitstatus_to_exitcode(status)
-    if done.returncode not in {0, 1}:
-        raise CannotMeasure(f"{command[0]} failed: {(said.strip().splitlines() or ['no message'])[-1]}")
-    return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
-
-
-def _medians(measures: dict[str, Callable[[], Cost]], count: int) -> dict[str, Cost]:
-    """As `measure.rounds`: one round is thrown away, the others are interleaved."""
-    taken: dict[str, list[Cost]] = {name: [] for name in measures}
-    for number in range(count + 1):
-        for name, run in measures.items():
-            cost = run()
-            if number:
-                taken[name].append(cost)
-    return {
-        name: Cost(median(c.cpu for c in costs), median(c.wall for c in costs), median(c.memory for c in costs))
-        for name, costs in taken.items()
-    }
+    return cost(command, folder, env={"LEV_CACHE_DIR": str(cache)} if cache else {}, cores=cores, succeeds={0, 1})

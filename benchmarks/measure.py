@@ -10,7 +10,9 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -39,6 +41,54 @@ def child_cpu(command: Sequence[str], cwd: Path | None = None, stdout: Path | No
     if done.returncode != 0:
         raise CannotMeasure(f"{command[0]} failed: {_last_line(done.stderr.decode(errors='replace'))}")
     return (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a process and its children took: CPU seconds, wall seconds, and the peak of its memory in MB."""
+
+    cpu: float
+    wall: float
+    memory: float
+
+
+def cost(
+    command: Sequence[str],
+    folder: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    cores: Sequence[int] = (),
+    succeeds: Container[int] = (0,),
+) -> Cost:
+    """The cost of a command run in `folder`, on these cores (all when empty); `succeeds` are exit codes."""
+    began = time.perf_counter()
+    done = subprocess.Popen(
+        command, cwd=folder, env=environment() | dict(env or {}), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None,  # no threads here
+    )  # fmt: skip
+    assert done.stderr is not None
+    said = done.stderr.read().decode(errors="replace")
+    done.stderr.close()
+    _, status, usage = os.wait4(done.pid, 0)
+    wall = time.perf_counter() - began
+    done.returncode = os.waitstatus_to_exitcode(status)
+    if done.returncode not in succeeds:
+        raise CannotMeasure(f"{command[0]} failed: {_last_line(said)}")
+    return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
+
+
+def cost_rounds(measures: Mapping[str, Callable[[], Cost]], count: int) -> dict[str, Cost]:
+    """As `rounds`, for costs: one round is thrown away, the others are interleaved."""
+    taken: dict[str, list[Cost]] = {name: [] for name in measures}
+    for number in range(count + 1):
+        for name, run in measures.items():
+            value = run()
+            if number:
+                taken[name].append(value)
+    return {
+        name: Cost(median(c.cpu for c in costs), median(c.wall for c in costs), median(c.memory for c in costs))
+        for name, costs in taken.items()
+    }
 
 
 def worker(command: Sequence[str], cwd: Path | None = None) -> dict[str, Any]:

@@ -7,15 +7,15 @@ from disk when it is asked for, so that a digest is that of the bytes a host wou
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from lev_os.core.contexts.folders import files_below
 from lev_os.core.contexts.frontmatter import read_frontmatter
 from lev_os.core.errors import LevError
 from lev_os.core.packaging import Export, Package
@@ -50,7 +50,7 @@ class Skill:
         """Every regular file by URI, links left out; raises `UnusableSkill` above what hosts must take."""
         found: dict[str, Path] = {}
         size = 0
-        for name in _walk(self.folder):
+        for name in files_below(self.folder):
             place = self.folder / name
             found[self.uri_of(name)] = place
             size += place.stat().st_size
@@ -126,15 +126,3 @@ class Shelf:
 
 def _resource(uri: str, data: bytes) -> dict[str, Any]:
     return {"uri": uri, "digest": f"sha256:{hashlib.sha256(data).hexdigest()}", "size": len(data)}
-
-
-def _walk(root: Path) -> Iterator[str]:
-    """Regular files below a folder as `a/b.md`, in order; a link could lead out of the package, so none is followed."""
-    for folder, folders, files in os.walk(root):
-        folders[:] = sorted(
-            name for name in folders if name != "__pycache__" and not os.path.islink(os.path.join(folder, name))
-        )
-        for name in sorted(files):
-            place = os.path.join(folder, name)
-            if os.path.isfile(place) and not os.path.islink(place):
-                yield os.path.relpath(place, root).replace(os.sep, "/")

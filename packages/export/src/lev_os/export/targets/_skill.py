@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lev_os.core.contexts import Context
+from lev_os.core.contexts.folders import files_below
 from lev_os.core.errors import LevError
 from lev_os.core.tools import ToolCard
 
 from ..target import Lost, Rendered
 from ._parts import GENERATED, Page, Parts, compact, example_of, kebab
 
-__all__ = ["FILE", "Shelf", "Skill", "files_below", "placed", "skills_of"]
+__all__ = ["FILE", "Shelf", "Skill", "placed", "skills_of"]
 
 FILE = "SKILL.md"
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -150,18 +151,6 @@ def _check(context: Context, folder: str, specifier: str) -> None:
         )
     if len(context.description) > _MOST_DESCRIPTION:
         raise LevError(f"the description of {specifier} has more than {_MOST_DESCRIPTION:,} characters")
-
-
-def files_below(root: Path) -> Iterator[str]:
-    """Regular files below a folder, in order; a link could lead out of the package, so none is followed."""
-    for folder, folders, files in os.walk(root):
-        folders[:] = sorted(
-            name for name in folders if name != "__pycache__" and not os.path.islink(os.path.join(folder, name))
-        )
-        for name in sorted(files):
-            place = os.path.join(folder, name)
-            if os.path.isfile(place) and not os.path.islink(place):
-                yield os.path.relpath(place, root).replace(os.sep, "/")
 
 
 def _overview(parts: Parts, name: str) -> Skill:

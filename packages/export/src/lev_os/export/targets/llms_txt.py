@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from lev_os.core import Package
+from lev_os.core.contexts.folders import files_below
 
 from ..target import Lost, Rendered, Target
 from ._json import pretty
 from ._parts import Page, Parts
-from ._skill import files_below
 
 __all__ = ["TARGET"]
 
