@@ -98,8 +98,9 @@ def connect(path: str) -> sqlite3.Connection:
 
 
 def _prepare(db: sqlite3.Connection, path: str) -> None:
-    ours = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'posting'").fetchone() is not None
-    if not ours and db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None:
+    # One statement, so one moment: another process may be making the tables.
+    tables, ours = db.execute("SELECT count(*), count(*) FILTER (WHERE name = 'posting') FROM sqlite_master").fetchone()
+    if tables and not ours:
         raise StoreProblem(f"{path} is a database of something else", help="name another file")
     _write_ahead(db)
     # Without a power cut nothing acknowledged is lost; the write-ahead log is synced when it is folded in.
