@@ -135,7 +135,7 @@ class Checker:
         if kind is None:
             return ()
         self._begun = time.time_ns()
-        file = File(Path(place), self._name(place), kind)
+        file = File(place, self._name(place), kind)
         self._hold(file, text)
         self._files[place] = file
         found = list(self.cache.files[place].diagnostics)
@@ -215,7 +215,7 @@ class Checker:
             for path, kind in kinds.items()
             if path not in self._unreadable
         }
-        files = {path: File(Path(path), self._name(path), kind) for path, kind in meant.items() if kind is not None}
+        files = {path: File(path, self._name(path), kind) for path, kind in meant.items() if kind is not None}
         stale: list[Stale] = []
         for path, file in files.items():
             kept = self.cache.files.get(path)
@@ -245,7 +245,7 @@ class Checker:
     def _hold(self, file: File, text: str) -> None:
         """Look at a file that an editor holds, unless it was looked at so before."""
         file.text = text
-        path = str(file.path)
+        path = file.where
         digest = digest_of(text.encode("utf-8", "surrogatepass"))
         kept = self.cache.files.get(path)
         if kept is None or kept.kind != file.kind or kept.digest != digest:
@@ -320,12 +320,12 @@ class Checker:
         return Project(
             self.root, tuple(self._files.values()), self.environment,
             lambda: tuple(self._packages.subject(root, self._files) for root in self._roots),
-            self._fact, lambda file: self.cache.files[str(file.path)].digest, self._begun, self._known.is_there,
+            self._fact, lambda file: self.cache.files[file.where].digest, self._begun, self._known.is_there,
         )  # fmt: skip
 
     def _fact(self, fact: Fact[Any], file: File) -> Any:
         """A fact of a file, cached or taken from it; raises `InvalidInput` or `Unreadable` when there is none."""
-        path = str(file.path)
+        path = file.where
         values = self._values.setdefault(path, {})
         if fact.name not in values:
             known = self.cache.files[path].facts
@@ -343,7 +343,7 @@ class Checker:
     def _locate(self, path: str) -> File | None:
         known = self._files.get(path) or self._files.get(os.path.join(self._prefix, path))
         if known is None and os.path.isfile(path):  # not checked itself, but a reader has found something in it
-            return File(Path(path), self._name(path), "other")
+            return File(path, self._name(path), "other")
         return known
 
     def _name(self, path: str) -> str:

@@ -6,7 +6,6 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -67,7 +66,9 @@ def read_and_examine(stale: Stale, begun: int, selection: Selection) -> Said:
         if stale.kept is not None and stale.kept.digest == digest:
             stale.kept.state = now
             return stale.kept
-        return examine(File(Path(stale.path), stale.name, stale.kind, decode(data)), digest, now, selection)
+        file = File(stale.path, stale.name, stale.kind, decode(data))
+        file.data = data
+        return examine(file, digest, now, selection)
     except Unreadable as problem:
         return str(problem)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_right
 from collections.abc import Mapping
 from functools import cached_property
@@ -37,11 +38,11 @@ def _or_raise(read: Document | InvalidInput) -> Document:
 class File:
     """One file. `name` is how it is shown, relative to where the check runs; `text` has line ends as written.
 
-    A file whose findings are remembered is not read before a rule asks for its text.
+    `where` is its path as text. A file whose findings are remembered is not read before a rule asks for its text.
     """
 
-    def __init__(self, path: Path, name: str, kind: str, text: str | None = None) -> None:
-        self.path = path
+    def __init__(self, path: str | os.PathLike[str], name: str, kind: str, text: str | None = None) -> None:
+        self.where = os.fspath(path)
         self.name = name
         self.kind = kind
         if text is not None:
@@ -51,9 +52,24 @@ class File:
         return f"<File {self.name} ({self.kind})>"
 
     @cached_property
+    def path(self) -> Path:
+        """Its path."""
+        return Path(self.where)
+
+    @cached_property
+    def folder(self) -> str:
+        """The path of the folder that it lies in."""
+        return os.path.dirname(self.where)
+
+    @property
+    def base(self) -> str:
+        """Its name within its folder."""
+        return os.path.basename(self.where)
+
+    @cached_property
     def text(self) -> str:
         """All of it; raises `Unreadable` when it has become so since it was found."""
-        return decode(read_bytes(str(self.path))[0])
+        return decode(read_bytes(self.where)[0])
 
     @cached_property
     def data(self) -> bytes:
@@ -85,9 +101,20 @@ class File:
         assert head is not None, "asked for where there is one"
         return _read("\n" * head.first_line + head.text, self.name)
 
+    @cached_property
+    def head(self) -> tuple[Document, Mapping[str, Any]] | None:
+        """The frontmatter and its keys; None without one, or with one that cannot be read, which CTX410 reports."""
+        try:
+            found = self.frontmatter
+        except InvalidInput:
+            return None
+        if found is None or not (found.data is None or isinstance(found.data, Mapping)):
+            return None
+        return found, found.data or {}
+
     @property
     def fields(self) -> Mapping[str, Any]:
-        """The frontmatter's keys and values; empty without frontmatter, or with one that is no mapping."""
+        """The frontmatter's keys and values; empty without keys. Raises `InvalidInput` as `frontmatter` does."""
         head = self.frontmatter
         return head.data if head is not None and isinstance(head.data, Mapping) else {}
 

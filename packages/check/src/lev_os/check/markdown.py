@@ -160,11 +160,8 @@ def _walk(body: str, head: Head | None, base: int) -> Markdown:
     parts = _Parts(body, base)
     opened, texts, lines, add_code, span_of = parts.opened, parts.texts, parts.lines, parts.code.append, parts.span_of
     in_block = False
-    for event, where in _events(body):
-        if event.__class__ is str:
-            if opened and event != "Rule":
-                texts.append(" ")
-        elif "Text" in event:
+    for event, where in _events(body):  # a dict of one key, or, for a break or a rule, a text with none of these names
+        if "Text" in event:
             if in_block:
                 lines.append((event["Text"], where))
             elif opened:
@@ -189,6 +186,8 @@ def _walk(body: str, head: Head | None, base: int) -> Markdown:
             add_code(Code("span", "", text, span, (inside, min(inside + len(text), end))))
         elif "Html" in event or "InlineHtml" in event:
             parts.html.append(span_of(where))
+        elif opened and (event == "SoftBreak" or event == "HardBreak"):
+            texts.append(" ")
     return Markdown(head, tuple(parts.headings), tuple(parts.links), tuple(parts.code), tuple(parts.html))
 
 

@@ -83,7 +83,7 @@ class Packages:
         self, root: str, file: File, files: Mapping[str, File], selection: Selection, locate: Locate
     ) -> list[Diagnostic]:
         """As `diagnostics`, after one file has changed: of the flows, only it is looked at again."""
-        if file.kind == "manifest" or str(file.path) not in self.kinds(root):
+        if file.kind == "manifest" or file.where not in self.kinds(root):
             self._outlines.pop(root, None)
         self._subjects.pop(root, None)
         package = self.subject(root, files)
@@ -93,7 +93,7 @@ class Packages:
             if manifest is not None:
                 found += apply(selection.on("package"), package, manifest, locate)
             for flow in package.flows:
-                if flow.file.path == file.path:
+                if flow.file.where == file.where:
                     found += _about_flow(flow, selection, locate)
         return found
 
@@ -102,7 +102,7 @@ class Packages:
         from .packages import agent_problems, read_constitution
         from .walk import package_around
 
-        root = package_around(str(file.path))
+        root = package_around(file.where)
         package = None if root is None else self._outline(root).package
         with self.resolving():
             if file.kind == "constitution":
@@ -140,7 +140,7 @@ class Packages:
     def _parse(self, file: File, package: Package | None, specifier: str | None) -> Parsed:
         from .packages import parse_flow
 
-        path = str(file.path)
+        path = file.where
         known = self._flows.get(path)
         if known is None or known[0] != file.text or known[1] is not package:
             known = self._flows[path] = (file.text, package, parse_flow(file, package, specifier))
@@ -170,5 +170,5 @@ def _about_flow(flow: FlowSubject, selection: Selection, locate: Locate) -> list
     try:
         problems = flow.link_problems
     except Exception as error:
-        problems = (reading_failed(str(flow.file.path), error),)
+        problems = (reading_failed(flow.file.where, error),)
     return [*of_problems(problems, flow.file, locate), *apply(selection.on("flow"), flow, flow.file, locate)]

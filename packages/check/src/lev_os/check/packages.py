@@ -102,30 +102,30 @@ def read_package(
 def parse_flow(file: File, package: Package | None, specifier: str | None) -> Parsed:
     """The flow in a file, as far as it can be read."""
     try:
-        tree, problems = examine_flow(file.text, path=str(file.path))
+        tree, problems = examine_flow(file.text, path=file.where)
     except Exception as error:
-        return None, (reading_failed(str(file.path), error),)
-    flow = None if tree is None else Flow(tree, package, specifier, str(file.path))
+        return None, (reading_failed(file.where, error),)
+    flow = None if tree is None else Flow(tree, package, specifier, file.where)
     return flow, tuple(problems)
 
 
 def read_constitution(file: File, package: Package | None) -> tuple[Constitution | None, Sequence[Problem]]:
     """The constitution in a file, or None when it cannot be used, and what is wrong with it."""
     try:
-        return examine(file.text, package=package, path=str(file.path))
+        return examine(file.text, package=package, path=file.where)
     except Exception as error:
-        return None, (reading_failed(str(file.path), error),)
+        return None, (reading_failed(file.where, error),)
 
 
 def agent_problems(file: File, package: Package | None, specifier: str | None) -> Sequence[Problem]:
     """What is wrong with an agent's declaration, and with what it refers to; of a package's own constitution, that is
     told there."""
     try:
-        declared, problems = examine_agent(file.text, package=package, path=str(file.path), specifier=specifier)
+        declared, problems = examine_agent(file.text, package=package, path=file.where, specifier=specifier)
         if declared is not None:
-            problems = [problem for problem in examine_links(declared)[1] if problem.at.path == str(file.path)]
+            problems = [problem for problem in examine_links(declared)[1] if problem.at.path == file.where]
     except Exception as error:
-        return (reading_failed(str(file.path), error),)
+        return (reading_failed(file.where, error),)
     return problems
 
 

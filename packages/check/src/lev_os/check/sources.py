@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from .files import File
 from .reading import Unreadable, decode, read_bytes
@@ -23,7 +22,7 @@ class Sources:
                 text = decode(read_bytes(path)[0])
             except Unreadable:
                 text = ""
-            self._sources[name] = Source(File(Path(path), name, "", text))
+            self._sources[name] = Source(File(path, name, "", text))
         return self._sources[name]
 
 

@@ -48,7 +48,7 @@ def suppressions_of(file: File) -> tuple[Suppression, ...]:
     text = file.text
     if file.kind in _HASH_KINDS:
         found = [(match.start(), match.end(), match[1]) for match in _HASH.finditer(text)]
-    elif file.path.suffix == ".json":
+    elif file.where.endswith(".json"):
         return ()
     else:
         found = [match for match in _comments(text) if file.markdown.in_html(match[0])]

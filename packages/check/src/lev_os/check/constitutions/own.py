@@ -45,7 +45,7 @@ class Own:
 
     def finding(self, message: str, *path: str | int, help: str | None = None, key: bool = False) -> Finding:
         """A finding at a path of the document."""
-        return Finding(self.span(*path, key=key), message, help, file=str(self.file.path))
+        return Finding(self.span(*path, key=key), message, help, file=self.file.where)
 
 
 def constitutions_of(subject: PackageSubject) -> Iterator[Own]:

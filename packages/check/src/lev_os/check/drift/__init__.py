@@ -25,4 +25,4 @@ def findings(project: Project, code: str) -> Iterator[Finding]:
         for told in every:
             if told.code == code and told.package not in said:
                 said.update((told.package,) if told.package else ())
-                yield Finding(told.span, told.message, told.help, file=str(file.path), severity=told.severity)
+                yield Finding(told.span, told.message, told.help, file=file.where, severity=told.severity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from bisect import bisect_right
 
@@ -51,7 +52,7 @@ def stands_for_any(name: str) -> bool:
 
 def is_history(file: File) -> bool:
     """Whether a document is about other versions than the one that is installed: a change log, a migration guide."""
-    return _STEM.fullmatch(file.path.stem) is not None
+    return _STEM.fullmatch(os.path.splitext(file.base)[0]) is not None
 
 
 def fence_denied(file: File, start: int) -> bool:

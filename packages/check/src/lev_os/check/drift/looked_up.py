@@ -20,6 +20,7 @@ from ..project import Project
 from .mentions import About, about, mentions
 from .told import Told
 
+_INSTALLED = os.path.join("", "site-packages", "")
 _Told = tuple[tuple[File, tuple[Told, ...]], ...]
 
 
@@ -42,7 +43,7 @@ def looked_up(project: Project) -> _Told:
     found: list[tuple[File, tuple[Told, ...]]] = []
     new = False
     for file in project.of_kind(*mentions.kinds):
-        key = f"{project.digest(file).hex()} {file.path.name}"
+        key = f"{project.digest(file).hex()} {file.base}"
         told = memory.told.get(key)
         if told is None:
             new = True
@@ -79,13 +80,13 @@ def source_folders(project: Project) -> tuple[str, ...]:
     site-packages, that."""
     found: dict[str, None] = {}
     seen: set[str] = set()
-    starts = {os.path.dirname(str(file.path)): None for file in project.files}
-    for folder in (str(project.root), *starts):
+    for folder in (str(project.root), *dict.fromkeys(file.folder for file in project.files)):
         while folder not in seen:
             seen.add(folder)
-            if os.path.basename(folder) == "site-packages":
+            within = folder + os.sep
+            if within.endswith(_INSTALLED):
                 found[folder] = None
-            elif any(map(_is_file, (os.path.join(folder, "pyproject.toml"), os.path.join(folder, "setup.py")))):
+            elif _is_file(within + "pyproject.toml") or _is_file(within + "setup.py"):
                 found.update((place, None) for place in (os.path.join(folder, "src"), folder) if os.path.isdir(place))
             folder = os.path.dirname(folder)
     return tuple(found)

@@ -335,7 +335,7 @@ def _item(opened: Open, item: Item, offset: int, index: int) -> lsp.CompletionIt
     return lsp.CompletionItem(
         label=item.text.rstrip(": "), kind=_ITEMS[item.kind], detail=item.detail or None, documentation=about,
         text_edit=edit, filter_text=item.text, sort_text=f"{index:04}",
-        data={"export": item.export, "file": str(opened.file.path)} if item.export else None,
+        data={"export": item.export, "file": opened.file.where} if item.export else None,
     )  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from lev_os.core.errors import LevError
 from lev_os.core.packaging import Export
@@ -44,4 +43,4 @@ def function_of(subject: PackageSubject, export: Export) -> tuple[File, Span] | 
 
 def source(path: str) -> File:
     """A module's file, for its places."""
-    return File(Path(path), path, "other")
+    return File(path, path, "other")

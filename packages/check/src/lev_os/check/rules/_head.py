@@ -1,26 +1,11 @@
-"""What rules on frontmatter share: the head of a file, and the places of its keys and values."""
+"""What rules on frontmatter share: the places of its keys and values."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from lev_os.core.documents import Document
-from lev_os.core.errors import InvalidInput
 
 from ..files import File
 from ..rule import Example, Span
-
-
-def read_head(file: File) -> tuple[Document, Mapping[str, Any]] | None:
-    """The frontmatter and its keys; None without one, or with one that cannot be read, which CTX410 reports."""
-    try:
-        head = file.frontmatter
-    except InvalidInput:
-        return None
-    if head is None or not (head.data is None or isinstance(head.data, Mapping)):
-        return None
-    return head, head.data or {}
 
 
 def value_span(file: File, head: Document, *path: str | int) -> Span:

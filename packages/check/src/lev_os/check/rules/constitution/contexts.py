@@ -185,7 +185,7 @@ def _finding(principle: Principle, file: File, span: Span, what: str, severity: 
     return Finding(
         span,
         f"{what}; {principle.id}: {principle.statement}",
-        file=str(file.path),
+        file=file.where,
         severity=severity or principle.severity,
         hard=principle.authority == "hard",
     )

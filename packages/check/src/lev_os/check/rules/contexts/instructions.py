@@ -11,7 +11,7 @@ from ...files import File
 from ...patterns import Pattern
 from ...project import Project
 from ...rule import Example, Finding, rule
-from .._head import key_span, read_head, value_span
+from .._head import key_span, value_span
 from .names import VERIFIED
 
 _IMPORT = Pattern(
@@ -52,7 +52,7 @@ def import_missing(project: Project) -> Iterator[Finding]:
             project.uses(whole)
             if not path.startswith("~") and not os.path.exists(whole):
                 message = f"the imported file `{path}` does not exist"
-                yield Finding((start, end), message, file=str(file.path))
+                yield Finding((start, end), message, file=file.where)
 
 
 _CURSOR = frozenset({"description", "globs", "alwaysApply"})
@@ -80,7 +80,7 @@ def cursor_rule_head(file: File) -> Iterator[Finding]:
     """The three keys of a `.mdc` file."""
     if not file.path.name.endswith(".mdc"):
         return
-    read = read_head(file)
+    read = file.head
     if read is None:
         return
     head, fields = read
@@ -115,7 +115,7 @@ def instructions_apply_to(file: File) -> Iterator[Finding]:
     """The key `applyTo`."""
     if not file.path.name.endswith(".instructions.md"):
         return
-    read = read_head(file)
+    read = file.head
     if read is None:
         if file.markdown.head is None:
             yield Finding((0, 1), "without `applyTo` the instructions are used only when they are attached by hand",
@@ -151,7 +151,7 @@ _AGENT_NAME = Pattern(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 )
 def agent_head(file: File) -> Iterator[Finding]:
     """The required keys of an agent."""
-    read = read_head(file)
+    read = file.head
     if read is None:
         if file.markdown.head is None and file.path.name != "README.md":
             yield Finding((0, 1), "the agent has no frontmatter, so it is not loaded", severity="warning")
@@ -184,7 +184,7 @@ _COMMAND_KEYS = frozenset(
 )
 def command_head(file: File) -> Iterator[Finding]:
     """Keys that are nearly a known one."""
-    read = read_head(file)
+    read = file.head
     if read is None:
         return
     for key in read[1]:

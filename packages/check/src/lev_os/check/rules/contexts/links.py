@@ -103,10 +103,10 @@ def _leaving(project: Project, file: File, found: Links) -> tuple[frozenset[Refe
     packages = (package.package.root for package in project.packages if file.path in package.files)
     root = next((at for at in packages if file.path.is_relative_to(at)), None)
     what = "package" if root is not None else "repository"
-    root = root or _repository(str(file.path.parent))
+    root = root or _repository(file.folder)
     if root is None:
         return frozenset(), what
-    paths = ((link, _target(os.path.dirname(file.path), link)) for link in climbing)
+    paths = ((link, _target(file.folder, link)) for link in climbing)
     return frozenset(link for link, path in paths if path is not None and not _inside(path, str(root))), what
 
 
@@ -143,7 +143,7 @@ def link_broken(project: Project) -> Iterator[Finding]:
     known: dict[str, bool] = {}
     for file, found in project.facts(links):
         leaving, _ = _leaving(project, file, found)
-        folder = os.path.dirname(file.path)
+        folder = file.folder
         for link in found.links:
             path = _target(folder, link)
             if path is None or (leaving and link in leaving):
@@ -158,7 +158,7 @@ def link_broken(project: Project) -> Iterator[Finding]:
                     (link.start, link.end),
                     f"the {what} `{shown}` does not exist",
                     _near(path),
-                    file=str(file.path),
+                    file=file.where,
                     severity="error" if file.kind == "skill" and _OWN.fullmatch(shown) else None,
                 )
 
@@ -210,12 +210,12 @@ def anchor_broken(project: Project) -> Iterator[Finding]:
             anchor = link.target.partition("#")[2]
             if not anchor or (anchor := unquote(anchor)).startswith((":~:", "L")):
                 continue
-            path = _target(os.path.dirname(file.path), link)
+            path = _target(file.folder, link)
             if path is None:
                 anchors = found.anchors
             else:
                 if pages is None:
-                    pages = {str(page.path): page for page in project.of_kind(*LINKING)}
+                    pages = {page.where: page for page in project.of_kind(*LINKING)}
                 if path not in pages:
                     continue
                 if path not in known:
@@ -223,7 +223,7 @@ def anchor_broken(project: Project) -> Iterator[Finding]:
                 anchors = known[path]
             if anchor.lower() not in anchors:
                 help_ = nearest(anchor.lower(), anchors) if len(anchors) <= _MANY else None
-                yield Finding((link.start, link.end), f"there is no heading `#{anchor}`", help_, file=str(file.path))
+                yield Finding((link.start, link.end), f"there is no heading `#{anchor}`", help_, file=file.where)
 
 
 @rule(
@@ -248,4 +248,4 @@ def link_leaves(project: Project) -> Iterator[Finding]:
         for link in found.links:
             if link in leaving:
                 message = f"`{link.target.partition('#')[0]}` leads out of the {what}"
-                yield Finding((link.start, link.end), message, file=str(file.path))
+                yield Finding((link.start, link.end), message, file=file.where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from ...diagnostics import Severity
 from ...files import File
 from ...patterns import Pattern
 from ...rule import Example, Finding, rule
-from .._head import line_span, read_head, skill, value_span
+from .._head import line_span, skill, value_span
 
 SPECIFICATION = "https://agentskills.io/specification"
 VERIFIED = "2026-11-22"
@@ -39,7 +40,7 @@ def _slug(text: str) -> str:
 )
 def skill_name(file: File) -> Iterator[Finding]:
     """The form of the name."""
-    read = read_head(file)
+    read = file.head
     if read is None or not isinstance(name := read[1].get("name"), str) or not name.strip():
         return
     head = read[0]
@@ -50,7 +51,7 @@ def skill_name(file: File) -> Iterator[Finding]:
         message = f"the name has {len(shown)} characters; at most 64 are allowed"
     else:
         message = f"a skill cannot be named {shown!r}"
-    folder, slug = file.path.parent.name, _slug(shown)
+    folder, slug = os.path.basename(file.folder), _slug(shown)
     better = folder if _NAME.fullmatch(folder) and len(folder) <= 64 else slug
     foreign = len(shown) <= 64 and all(c.isalnum() or c == "-" for c in shown) and shown == shown.lower()
     foreign = foreign and not shown.isascii() and "--" not in shown and shown.strip("-") == shown
@@ -80,10 +81,10 @@ def skill_name(file: File) -> Iterator[Finding]:
 )
 def skill_name_folder(file: File) -> Iterator[Finding]:
     """Whether the name is the folder's."""
-    read = read_head(file)
+    read = file.head
     if read is None or not isinstance(name := read[1].get("name"), str) or not _NAME.fullmatch(name.strip()):
         return
-    folder = unicodedata.normalize("NFKC", file.path.parent.name)
+    folder = unicodedata.normalize("NFKC", os.path.basename(file.folder))
     if unicodedata.normalize("NFKC", name.strip()) != folder:
         yield Finding(
             value_span(file, read[0], "name"),
@@ -110,13 +111,13 @@ def skill_name_folder(file: File) -> Iterator[Finding]:
 )
 def skill_name_missing(file: File) -> Iterator[Finding]:
     """Whether there is a name."""
-    read = read_head(file)
+    read = file.head
     if read is None:
         return
     name = read[1].get("name")
     if name is None or (isinstance(name, str) and not name.strip()):
         span = value_span(file, read[0], "name") if "name" in read[1] else (0, 3)
-        folder = file.path.parent.name
+        folder = os.path.basename(file.folder)
         help_ = f"write `name: {folder}`" if _NAME.fullmatch(folder) else "name it after its folder"
         severity: Severity | None = "warning" if "/.claude/" in f"/{file.name}" else None
         yield Finding(span, "the skill has no `name`", help_, severity=severity)
@@ -138,7 +139,7 @@ def skill_name_missing(file: File) -> Iterator[Finding]:
 )
 def skill_name_reserved(file: File) -> Iterator[Finding]:
     """Words that may not be in a name."""
-    read = read_head(file)
+    read = file.head
     if read is None or not isinstance(name := read[1].get("name"), str):
         return
     for word in ("anthropic", "claude"):
@@ -167,6 +168,6 @@ def skill_name_reserved(file: File) -> Iterator[Finding]:
 )
 def skill_file_name(file: File) -> Iterator[Finding]:
     """Other spellings of SKILL.md."""
-    name = file.path.name
+    name = file.base
     if name.lower() == "skill.md" and (file.path.parent / name).name != "SKILL.md" and file.text.startswith("---"):
         yield Finding((0, 3), f"hosts look for `SKILL.md`, not `{name}`", "rename the file to SKILL.md")

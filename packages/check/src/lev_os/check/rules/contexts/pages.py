@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import unquote
 
 from ...facts import fact
@@ -37,16 +36,15 @@ def mentions(file: File) -> str:
     return " ".join(dict.fromkeys(named))
 
 
-def _skills(project: Project) -> Iterator[tuple[File, list[File]]]:
+def _skills(project: Project) -> list[tuple[File, list[File]]]:
     """Each skill with the pages in its `references` folder."""
     pages: dict[str, list[File]] = {}
     for page in project.of_kind("resource"):
-        folder = page.path.parent
-        if folder.name in _FOLDERS:
-            pages.setdefault(str(folder.parent), []).append(page)
-    for skill in project.of_kind("skill"):
-        if found := pages.get(str(skill.path.parent)):
-            yield skill, found
+        above, folder = os.path.split(page.folder)
+        if folder in _FOLDERS:
+            pages.setdefault(above, []).append(page)
+    skills = project.of_kind("skill") if pages else ()
+    return [(skill, pages[skill.folder]) for skill in skills if skill.folder in pages]
 
 
 @rule(
@@ -72,20 +70,20 @@ def _skills(project: Project) -> Iterator[tuple[File, list[File]]]:
 )  # fmt: skip
 def reference_too_deep(project: Project) -> Iterator[Finding]:
     """Links from page to page whose target SKILL.md does not name."""
-    skills = list(_skills(project))
+    skills = project.once(_skills)
     if not skills:
         return
-    named = {file.path: words for file, words in project.facts(mentions)}
-    linked = {file.path: found for file, found in project.facts(links)}
+    named = {file.where: words for file, words in project.facts(mentions)}
+    linked = {file.where: found for file, found in project.facts(links)}
     for skill, pages in skills:
-        known = {str(page.path): page for page in pages}
+        known = {page.where: page for page in pages}
         for page in pages:
-            for link in linked[page.path].links if page.path in linked else ():
-                target = os.path.normpath(page.path.parent / unquote(link.target.partition("#")[0]))
+            for link in linked[page.where].links if page.where in linked else ():
+                target = os.path.normpath(os.path.join(page.folder, unquote(link.target.partition("#")[0])))
                 other = known.get(target)
-                if other is not None and other is not page and not _names(named.get(skill.path, ""), other.path):
-                    message = f"`{other.path.name}` is linked from here and not from SKILL.md"
-                    yield Finding((link.start, link.end), message, file=str(page.path))
+                if other is not None and other is not page and not _names(named.get(skill.where, ""), other):
+                    message = f"`{other.base}` is linked from here and not from SKILL.md"
+                    yield Finding((link.start, link.end), message, file=page.where)
 
 
 @rule(
@@ -109,25 +107,25 @@ def reference_too_deep(project: Project) -> Iterator[Finding]:
 )
 def page_unmentioned(project: Project) -> Iterator[Finding]:
     """Pages whose name, and whose folder, stands in no other page of the skill."""
-    skills = list(_skills(project))
+    skills = project.once(_skills)
     if not skills:
         return
-    named = {file.path: words for file, words in project.facts(mentions)}
+    named = {file.where: words for file, words in project.facts(mentions)}
     for skill, pages in skills:
         for page in pages:
-            others = (named.get(other.path, "") for other in (skill, *pages) if other is not page)
-            if not any(_names(words, page.path) for words in others):
-                message = f"neither SKILL.md nor another page mentions `{page.path.name}`"
-                yield Finding((0, 1), message, "say in SKILL.md when to read it", file=str(page.path))
+            others = (named.get(other.where, "") for other in (skill, *pages) if other is not page)
+            if not any(_names(words, page) for words in others):
+                message = f"neither SKILL.md nor another page mentions `{page.base}`"
+                yield Finding((0, 1), message, "say in SKILL.md when to read it", file=page.where)
 
 
-def _names(words: str, page: Path) -> bool:
+def _names(words: str, page: File) -> bool:
     """Whether these words name a page, its stem in a path, or all of its folder."""
-    folder = page.parent.name
+    folder, name = os.path.basename(page.folder), page.base
     whole = f" {words} "
     return (
-        page.name in words
-        or f"{folder}/{page.stem}" in words
+        name in words
+        or f"{folder}/{os.path.splitext(name)[0]}" in words
         or any(f"{start}{folder}{end}" in whole for start in (" ", "/") for end in ("/ ", "/* ", "/*.md "))
         or f"{folder}/<" in words
         or f"{folder}/{{" in words

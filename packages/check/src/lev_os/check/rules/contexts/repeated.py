@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from hashlib import blake2b
 
@@ -24,48 +25,49 @@ _LONG = _PASSAGE * 3
 
 
 class Passage(msgspec.Struct, frozen=True, array_like=True):
-    """A paragraph: its place, and how its words begin, without the white space between them."""
+    """A paragraph: its place, and the digest of its words, without the white space between them."""
 
-    begins: bytes
+    digest: bytes
     start: int
     end: int
 
 
-class Digests(msgspec.Struct, frozen=True, array_like=True):
-    """The digest of all of a file below its head, and those of the words of its long paragraphs."""
+class Passages(msgspec.Struct, frozen=True, array_like=True):
+    """The digest of all of a file below its head, and its long paragraphs."""
 
     whole: bytes
-    parts: tuple[bytes, ...]
+    parts: tuple[Passage, ...]
 
 
-@fact("passages", kinds=MARKDOWN_KINDS - {"resource"}, type=tuple[Passage, ...])
-def passages(file: File) -> tuple[Passage, ...]:
-    """Paragraphs of at least 240 characters, below the frontmatter."""
+@fact("passages", kinds=MARKDOWN_KINDS - {"resource"}, type=bytes)
+def beginnings(file: File) -> bytes:
+    """How each paragraph of at least 240 characters below the frontmatter begins: 48 bytes of its words each."""
     head = file.markdown.head
-    return _passages(file.text, head.span[1] if head else 0)
+    return b"".join([_begin(part) for _, part in _paragraphs(file.text, head.span[1] if head else 0)])
 
 
-def _passages(text: str, at: int) -> tuple[Passage, ...]:
-    parts: list[Passage] = []
-    for paragraph in text[at:].split("\n\n"):
-        end = at + len(paragraph)
-        if end - at >= _LEAST:
-            begins = _words(paragraph[: 2 * _BEGIN])
-            if len(begins) < _BEGIN:
-                begins = _words(paragraph)
-            parts.append(Passage(begins[:_BEGIN], at, end))
-        at = end + 2
-    return tuple(parts)
-
-
-@fact("passage-digests", kinds=passages.kinds, type=Digests, late=True)
-def digests(file: File) -> Digests:
+@fact("passage-digests", kinds=beginnings.kinds, type=Passages, late=True)
+def passages(file: File) -> Passages:
     """What tells passages that begin alike apart."""
     text = file.text
     head = head_of(text)
     start = head.span[1] if head else 0
-    parts = tuple(_digest(_words(text[part.start : part.end])) for part in _passages(text, start))
-    return Digests(_digest(text[start:].strip().encode("utf-8", "replace")), parts)
+    parts = tuple(Passage(_digest(_words(part)), at, at + len(part)) for at, part in _paragraphs(text, start))
+    return Passages(_digest(text[start:].strip().encode("utf-8", "replace")), parts)
+
+
+def _paragraphs(text: str, at: int) -> Iterator[tuple[int, str]]:
+    for paragraph in text[at:].split("\n\n"):
+        if len(paragraph) >= _LEAST:
+            yield at, paragraph
+        at += len(paragraph) + 2
+
+
+def _begin(paragraph: str) -> bytes:
+    words = _words(paragraph[: 2 * _BEGIN])
+    if len(words) < _BEGIN:
+        words = _words(paragraph).ljust(_BEGIN, b"\0")
+    return words[:_BEGIN]
 
 
 def _words(text: str) -> bytes:
@@ -78,7 +80,7 @@ def _digest(data: bytes) -> bytes:
 
 def _twins(one: File, other: File) -> bool:
     """Whether two files are one skill for two hosts."""
-    return one.kind == other.kind == "skill" and one.path.parent.name == other.path.parent.name
+    return one.kind == other.kind == "skill" and os.path.basename(one.folder) == os.path.basename(other.folder)
 
 
 @rule(
@@ -100,24 +102,21 @@ def _twins(one: File, other: File) -> bool:
 )
 def repeated_passage(project: Project) -> Iterator[Finding]:
     """For each pair of files, the first passage that both have."""
+    begun: dict[bytes, File] = {}
+    alike: set[bytes] = set()
+    for file, found in project.facts(beginnings):
+        alike.update(part for part in _each(found) if begun.setdefault(part, file) is not file)
     first: dict[bytes, File] = {}
     copies: set[bytes] = set()
-    begun: dict[bytes, File] = {}
-    alike = {
-        part.begins
-        for file, found in project.facts(passages)
-        for part in found
-        if begun.setdefault(part.begins, file) is not file
-    }
-    for file, found in project.facts(passages):
-        if not any(part.begins in alike for part in found) or (read := project.fact(digests, file)) is None:
+    for file, found in project.facts(beginnings) if alike else ():
+        if alike.isdisjoint(_each(found)) or (read := project.fact(passages, file)) is None:
             continue
         if read.whole in copies:
             continue
         copies.add(read.whole)
         said: dict[str, list[Passage]] = {}
-        for part, digest in zip(found, read.parts, strict=False):
-            other = first.setdefault(digest, file)
+        for part in read.parts:
+            other = first.setdefault(part.digest, file)
             if other is not file and not _twins(other, file):
                 said.setdefault(other.name, []).append(part)
         for name, parts in said.items():
@@ -125,5 +124,9 @@ def repeated_passage(project: Project) -> Iterator[Finding]:
             characters = sum(part.end - part.start for part in parts)
             yield Finding(
                 (parts[0].start, parts[0].end), f"{characters:,} characters also stand in {name}{more}",
-                "keep them in one file and link to it", file=str(file.path),
+                "keep them in one file and link to it", file=file.where,
             )  # fmt: skip
+
+
+def _each(found: bytes) -> Iterator[bytes]:
+    return (found[at : at + _BEGIN] for at in range(0, len(found), _BEGIN))

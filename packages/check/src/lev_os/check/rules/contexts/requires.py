@@ -10,7 +10,7 @@ from lev_os.core.errors import LevError
 from ...files import File
 from ...project import PackageSubject
 from ...rule import Example, Finding, Span, rule
-from .._head import line_span, read_head
+from .._head import line_span
 
 _LEV = 'format = 1\n[exports]\n"./contexts/*" = { llm = "./contexts/*.md" }\n'
 
@@ -21,7 +21,7 @@ def _context(requires: str) -> str:
 
 def _named(file: File, key: str) -> Iterator[tuple[str, Span]]:
     """The specifiers of one key, with their places."""
-    read = read_head(file) if f"{key}:" in file.text else None
+    read = file.head if f"{key}:" in file.text else None
     metadata = read[1].get("metadata") if read is not None else None
     value = metadata.get(key) if isinstance(metadata, Mapping) else None
     if read is None or not isinstance(value, str):
@@ -41,8 +41,8 @@ def _path(package: PackageSubject, specifier: str) -> Path | None:
     from lev_os.core.packaging import find
 
     found, subpath = find(specifier, within=package.package)
-    found.export(subpath)
-    return found.resolve(subpath, "llm").path
+    condition = "llm" if "llm" in found.export(subpath).conditions else "llm-first"
+    return found.resolve(subpath, condition).path
 
 
 @rule(
@@ -58,9 +58,15 @@ def _path(package: PackageSubject, specifier: str) -> Path | None:
          "acme/contexts/b.md": "Text.\n"},
         ("acme/contexts/a.md", 3, 30),
     ),
-    good=Example(
-        {"acme/__init__.py": "", "acme/lev.toml": _LEV, "acme/contexts/a.md": _context("./contexts/b"),
-         "acme/contexts/b.md": "Text.\n"}
+    good=(
+        Example(
+            {"acme/__init__.py": "", "acme/lev.toml": _LEV, "acme/contexts/a.md": _context("./contexts/b"),
+             "acme/contexts/b.md": "Text.\n"}
+        ),
+        Example(
+            {"acme/__init__.py": "", "acme/lev.toml": _LEV + '"." = { llm-first = "./contexts/b.md" }\n',
+             "acme/contexts/a.md": _context("acme"), "acme/contexts/b.md": "Text.\n"}
+        ),
     ),
 )  # fmt: skip
 def requires_unknown(package: PackageSubject) -> Iterator[Finding]:
@@ -71,7 +77,7 @@ def requires_unknown(package: PackageSubject) -> Iterator[Finding]:
                 try:
                     _path(package, word)
                 except LevError as error:
-                    yield Finding(span, f"`{key}`: {error.message}", error.help, file=str(file.path))
+                    yield Finding(span, f"`{key}`: {error.message}", error.help, file=file.where)
 
 
 @rule(

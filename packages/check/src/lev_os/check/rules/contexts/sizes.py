@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from pathlib import Path
 
 from lev_os.core import tokens
 
@@ -11,21 +11,20 @@ from ...facts import fact
 from ...files import File
 from ...project import Project
 from ...rule import Example, Finding, rule
-from .._head import read_head, skill, value_span
+from .._head import skill, value_span
 from .names import SPECIFICATION, VERIFIED
 
 _LIMITS = {"skill": (5_000, 6_000), "instructions": (6_000, 12_000), "command": (2_000, 4_000), "agent": (2_000, 4_000)}
 """By kind of file, the tokens from which a finding is an info, and from which a warning."""
 _DENSEST = 3
 """Bytes of a token in all but the densest one in a hundred pages: files too short to reach a limit are not counted."""
+_LISTED = os.path.join("", ".claude", "skills")
 
 
 @fact("tokens", kinds=_LIMITS, type=int)
 def size(file: File) -> int:
     """The o200k tokens of a file that may reach a limit; 0 for one that cannot."""
-    return (
-        tokens.count(file.text) if len(file.text.encode("utf-8", "replace")) >= _LIMITS[file.kind][0] * _DENSEST else 0
-    )
+    return tokens.count(file.text) if len(file.data) >= _LIMITS[file.kind][0] * _DENSEST else 0
 
 
 @rule(
@@ -52,7 +51,7 @@ def too_many_tokens(project: Project) -> Iterator[Finding]:
             yield Finding(
                 (0, 1), f"{count:,} tokens; a file of this kind should have at most {limit:,}",
                 "move what is seldom needed into files that are read on request",
-                file=str(file.path), severity="warning" if count > warning else None,
+                file=file.where, severity="warning" if count > warning else None,
             )  # fmt: skip
 
 
@@ -102,7 +101,7 @@ def codex_chain(project: Project) -> Iterator[Finding]:
         above = sum(sizes[parent][1] for parent in folder.parents if parent in sizes and parent != folder)
         if above + own > _CODEX and above <= _CODEX:
             chain = "with those above it " if above else ""
-            yield Finding((0, 1), f"{chain}{above + own:,} bytes; Codex reads at most {_CODEX:,}", file=str(file.path))
+            yield Finding((0, 1), f"{chain}{above + own:,} bytes; Codex reads at most {_CODEX:,}", file=file.where)
 
 
 @fact("agents-bytes", kinds={"instructions"}, type=int)
@@ -138,7 +137,7 @@ _LISTING, _EACH = 8_000, 1_536
 @fact("described", kinds={"skill"}, type=int)
 def described(file: File) -> int:
     """The characters that a skill takes in Claude Code's list of skills; 0 for one that is not listed."""
-    read = read_head(file)
+    read = file.head
     if read is None or read[1].get("disable-model-invocation") is True:
         return 0
     name, text = read[1].get("name"), read[1].get("description")
@@ -167,16 +166,16 @@ def described(file: File) -> int:
 )
 def listing_budget(project: Project) -> Iterator[Finding]:
     """The sum over the skills of one `.claude/skills`."""
-    sums: dict[Path, int] = {}
+    sums: dict[str, int] = {}
     for file, count in project.facts(described):
-        root = file.path.parent.parent
-        if root.name != "skills" or root.parent.name != ".claude":
+        root = os.path.dirname(file.folder)
+        if not f"{os.sep}{root}".endswith(_LISTED):
             continue
         before = sums.get(root, 0)
         sums[root] = before + count
-        if before <= _LISTING < before + count and (read := read_head(file)) is not None:
+        if before <= _LISTING < before + count and (read := file.head) is not None:
             yield Finding(
                 value_span(file, read[0], "description"),
                 f"with this skill the list of skills passes {_LISTING:,} characters",
-                file=str(file.path),
+                file=file.where,
             )

@@ -11,7 +11,7 @@ from ...diagnostics import Edit, Fix
 from ...files import File
 from ...patterns import Pattern
 from ...rule import Finding, rule
-from .._head import key_span, line_span, read_head, skill, value_span
+from .._head import key_span, line_span, skill, value_span
 from .names import SPECIFICATION, VERIFIED
 
 KEYS = frozenset({"name", "description", "license", "compatibility", "metadata", "allowed-tools"})
@@ -41,7 +41,7 @@ _TAG = Pattern(r"</?[A-Za-z][^<>]*>")
 )
 def skill_description_missing(file: File) -> Iterator[Finding]:
     """Whether there is a description."""
-    read = read_head(file)
+    read = file.head
     if read is None:
         return
     value = read[1].get("description")
@@ -71,7 +71,7 @@ def skill_description_missing(file: File) -> Iterator[Finding]:
 )
 def skill_description_length(file: File) -> Iterator[Finding]:
     """The length of the description."""
-    read = read_head(file)
+    read = file.head
     if read is not None and isinstance(value := read[1].get("description"), str) and len(value) > 1024:
         yield Finding(
             value_span(file, read[0], "description"),
@@ -98,7 +98,7 @@ def skill_description_length(file: File) -> Iterator[Finding]:
 )
 def skill_description_tags(file: File) -> Iterator[Finding]:
     """Angle brackets that make a tag."""
-    read = read_head(file)
+    read = file.head
     if read is None or not isinstance(value := read[1].get("description"), str) or "<" not in value:
         return
     if found := _TAG.search(value):
@@ -125,7 +125,7 @@ def skill_description_tags(file: File) -> Iterator[Finding]:
 )
 def skill_compatibility(file: File) -> Iterator[Finding]:
     """The kind and length of `compatibility`."""
-    read = read_head(file)
+    read = file.head
     if read is None or "compatibility" not in read[1]:
         return
     value = read[1]["compatibility"]
@@ -156,7 +156,7 @@ def skill_compatibility(file: File) -> Iterator[Finding]:
 )
 def skill_metadata(file: File) -> Iterator[Finding]:
     """The kinds of the values under `metadata`."""
-    read = read_head(file)
+    read = file.head
     if read is None or (metadata := read[1].get("metadata")) is None:
         return
     head = read[0]
@@ -192,7 +192,7 @@ def skill_metadata(file: File) -> Iterator[Finding]:
 )
 def skill_allowed_tools(file: File) -> Iterator[Finding]:
     """The form of `allowed-tools`."""
-    read = read_head(file)
+    read = file.head
     if read is None or (value := read[1].get("allowed-tools")) is None:
         return
     span = line_span(file, read[0], "allowed-tools")
@@ -220,7 +220,7 @@ def skill_allowed_tools(file: File) -> Iterator[Finding]:
 )
 def skill_unknown_key(file: File) -> Iterator[Finding]:
     """Keys outside the specification."""
-    read = read_head(file)
+    read = file.head
     if read is None or read[1].keys() <= KEYS:
         return
     for key in read[1]:

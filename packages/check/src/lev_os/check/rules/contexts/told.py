@@ -247,7 +247,7 @@ def path_missing(project: Project) -> Iterator[Finding]:
                 continue
             if not any(path.endswith(f"/{name}") for path in repository.files):
                 help_ = nearest(name, [path[1:] for path in repository.files if path.endswith(Path(name).suffix)])
-                yield Finding((item.start, item.end), f"`{item.name}` does not exist", help_, file=str(file.path))
+                yield Finding((item.start, item.end), f"`{item.name}` does not exist", help_, file=file.where)
 
 
 _FILES = {"npm": "package.json", "pnpm": "package.json", "make": "Makefile", "just": "justfile"}
@@ -289,7 +289,7 @@ def script_missing(project: Project) -> Iterator[Finding]:
             if item.tool == "make" and (repository.root / item.name).exists():
                 continue
             message = f"no {_FILES[item.tool]} of the repository has `{item.name}`"
-            yield Finding((item.start, item.end), message, nearest(item.name, names), file=str(file.path))
+            yield Finding((item.start, item.end), message, nearest(item.name, names), file=file.where)
 
 
 @rule(
@@ -316,4 +316,4 @@ def package_manager(project: Project) -> Iterator[Finding]:
         for item in used:
             if len(locks) == 1 and item.name not in locks:
                 message = f"the lock file is {next(iter(locks))}'s, the command {item.name}'s"
-                yield Finding((item.start, item.end), message, f"use {next(iter(locks))}", file=str(file.path))
+                yield Finding((item.start, item.end), message, f"use {next(iter(locks))}", file=file.where)

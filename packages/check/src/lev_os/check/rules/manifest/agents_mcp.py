@@ -141,7 +141,7 @@ def mcp_command_missing(project: Project) -> Iterator[Finding]:
                 project.uses(*places)
                 if not any(map(os.path.exists, places)):
                     span = json_span(file, *place, "command")
-                    yield Finding(span, f"`{command}` does not exist", file=str(file.path))
+                    yield Finding(span, f"`{command}` does not exist", file=file.where)
 
 
 _SECRET_NAME = re.compile(

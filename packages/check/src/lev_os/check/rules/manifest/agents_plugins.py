@@ -168,7 +168,7 @@ def _path(file: File, root: Path, path: str, place: tuple[str | int, ...]) -> It
         message, severity = f"`{path}` must begin with `./`", "warning"
     else:
         return
-    yield Finding(json_span(file, *place), message, file=str(file.path), severity="warning" if severity else None)
+    yield Finding(json_span(file, *place), message, file=file.where, severity="warning" if severity else None)
 
 
 @rule(
@@ -200,7 +200,7 @@ def claude_marketplace(project: Project) -> Iterator[Finding]:
         if data is None:
             continue
         for found in _marketplace(file, data, project):
-            yield Finding(found.span, found.message, found.help, file=str(file.path), severity=found.severity)
+            yield Finding(found.span, found.message, found.help, file=file.where, severity=found.severity)
 
 
 def _marketplace(file: File, data: Mapping[str, Any], project: Project) -> Iterator[Finding]:

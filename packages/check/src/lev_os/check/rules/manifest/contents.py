@@ -77,7 +77,7 @@ def tool_undeclared(subject: PackageSubject) -> Iterator[Finding]:
         if card.declaration.effects is None and (found := function_of(subject, export)) is not None:
             file, span = found
             help = "write `@tool(effects=())` above it if it only computes, or the effects that it has"
-            yield Finding(span, f"the tool `{card.name}` declares no effects", help, file=str(file.path))
+            yield Finding(span, f"the tool `{card.name}` declares no effects", help, file=file.where)
 
 
 @rule(
@@ -100,7 +100,7 @@ def tool_undescribed(subject: PackageSubject) -> Iterator[Finding]:
             continue
         if not card.description.strip() and (found := function_of(subject, export)) is not None:
             file, span = found
-            yield Finding(span, f"the tool `{card.name}` has no docstring", file=str(file.path))
+            yield Finding(span, f"the tool `{card.name}` has no docstring", file=file.where)
 
 
 @rule(
@@ -118,7 +118,7 @@ def tools_file_unreadable(subject: PackageSubject) -> Iterator[Finding]:
     """The file's form; what single entries say is looked at by MAN534."""
     file = _tools_file(subject)
     if file is not None and _entries(file) is None:
-        yield Finding((0, 1), "this is not a list of tools", "build the package again", file=str(file.path))
+        yield Finding((0, 1), "this is not a list of tools", "build the package again", file=file.where)
 
 
 @rule(
@@ -174,7 +174,7 @@ def context_undescribed(subject: PackageSubject) -> Iterator[Finding]:
         except LevError:
             continue
         if not described and file is not None:
-            yield Finding((0, min(3, len(file.text))), f"`{export.subpath}` has no description", file=str(file.path))
+            yield Finding((0, min(3, len(file.text))), f"`{export.subpath}` has no description", file=file.where)
 
 
 @rule(

@@ -54,7 +54,7 @@ def context_changed(project: Project) -> Iterator[Finding]:
         if item.approved is not None and item.approved != item.digest:
             message = f"`{item.specifier}` has changed since it was approved"
             help_ = f"read it (`lev show {item.specifier}`), then `lev approve {item.specifier}`"
-            yield Finding(item.span, message, help_, file=str(item.file.path))
+            yield Finding(item.span, message, help_, file=item.file.where)
 
 
 @rule(
@@ -77,7 +77,7 @@ def context_not_approved(project: Project) -> Iterator[Finding]:
             message = f"nobody has approved `{item.specifier}`"
             help_ = f"read it (`lev show {item.specifier}`), then `lev approve {item.specifier}`"
             adopted = bool(read_lock(lock_of(project.root)))
-            yield Finding(item.span, message, help_, file=str(item.file.path), severity="warning" if adopted else None)
+            yield Finding(item.span, message, help_, file=item.file.where, severity="warning" if adopted else None)
 
 
 @rule(
@@ -102,4 +102,4 @@ def lock_unusable(project: Project) -> Iterator[Finding]:
     except InvalidInput as error:
         file, first = named
         problem = error.problems[0]
-        yield Finding((first.start, first.end), problem.message, problem.help, file=str(file.path))
+        yield Finding((first.start, first.end), problem.message, problem.help, file=file.where)
