@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,22 +16,63 @@ _GIT = ".git"
 NAME = ".gitignore"
 _MAX_BYTES = 1_000_000
 _BOM = "\xef\xbb\xbf"
+_SPECIAL = frozenset("*?[\\")
 
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
-    matches: re.Pattern[str]
+    glob: str
+    anchored: bool
+    """Whether it is about paths, not about names at any depth."""
     again: bool
     """Whether it begins with `!`: what it matches is not ignored."""
     folders_only: bool
 
 
-@dataclass(frozen=True, slots=True)
+class _Table:
+    """Patterns in the order of their file, sorted by what it takes to match them: few need a regular expression."""
+
+    def __init__(self, patterns: Iterable[_Pattern]) -> None:
+        self._again: list[bool] = []
+        self._names: dict[str, int] = {}
+        self._paths: dict[str, int] = {}
+        self._endings: dict[str, int] = {}
+        self._others: list[tuple[int, re.Pattern[str]]] = []
+        for place, pattern in enumerate(patterns):
+            self._again.append(pattern.again)
+            if _SPECIAL.isdisjoint(pattern.glob):
+                (self._paths if pattern.anchored else self._names)[pattern.glob] = place
+            elif not pattern.anchored and pattern.glob[0] == "*" and _SPECIAL.isdisjoint(pattern.glob[1:]):
+                self._endings[pattern.glob[1:]] = place
+            else:
+                expression = _expression(pattern.glob if pattern.anchored else f"**/{pattern.glob}")
+                self._others.append((place, re.compile(expression, re.DOTALL | re.ASCII)))
+        self._others.reverse()
+        self._any_ending = tuple(self._endings)
+
+    def __call__(self, path: str) -> bool | None:
+        """Whether the path is ignored by the last pattern that matches it; None when none does."""
+        name = path[path.rfind("/") + 1 :]
+        last = max(self._names.get(name, -1), self._paths.get(path, -1))
+        if name.endswith(self._any_ending):
+            last = max(last, *(place for ending, place in self._endings.items() if name.endswith(ending)))
+        for place, expression in self._others:
+            if place < last:
+                break
+            if expression.fullmatch(path):
+                last = place
+                break
+        return None if last < 0 else not self._again[last]
+
+
 class _Patterns:
     """One file's patterns; `base` is its folder with a separator at the end."""
 
-    base: str
-    patterns: tuple[_Pattern, ...]
+    def __init__(self, base: str, patterns: Iterable[_Pattern]) -> None:
+        every = tuple(patterns)
+        self.base = base
+        self.folders = _Table(every)
+        self.files = _Table(pattern for pattern in every if not pattern.folders_only)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +86,12 @@ class Ignored:
     sources: tuple[str, ...] = ()
 
     def __call__(self, path: str, *, folder: bool) -> bool:
-        """Whether git ignores a file or folder right inside the folder that this is for."""
+        """Whether git ignores a file or folder right inside the folder that this is for; `path` is absolute."""
         for patterns in self.stack:
             name = _as_bytes(path[len(patterns.base) :].replace(os.sep, "/"))
-            for pattern in reversed(patterns.patterns):
-                if (folder or not pattern.folders_only) and pattern.matches.fullmatch(name):
-                    return not pattern.again
+            verdict = (patterns.folders if folder else patterns.files)(name)
+            if verdict is not None:
+                return verdict
         return False
 
     def inside(self, folder: str) -> Ignored:
@@ -57,7 +99,7 @@ class Ignored:
         return self._with(folder, os.path.join(folder, NAME))
 
     def _with(self, base: str, file: str) -> Ignored:
-        patterns = read_patterns(file)
+        patterns = _read(file)
         more = (_Patterns(os.path.join(base, ""), patterns),) if patterns else ()
         return Ignored((*more, *self.stack), (*self.sources, file))
 
@@ -81,12 +123,15 @@ def ignored_in(folder: str) -> Ignored:
 
 def patterns_of(base: str, lines: Iterable[str]) -> Ignored:
     """Patterns that stand in no file, relative to the folder `base`."""
-    return Ignored((_Patterns(os.path.join(base, ""), tuple(_patterns(map(_as_bytes, lines)))),))
+    return Ignored((_Patterns(os.path.join(base, ""), _patterns(map(_as_bytes, lines))),))
 
 
-def read_patterns(file: str) -> tuple[_Pattern, ...]:
-    """The patterns of one file; none when it cannot be read."""
+def _read(file: str) -> tuple[_Pattern, ...]:
+    """The patterns of one file; none when it cannot be read. Git follows no link that is called `.gitignore`."""
     try:
+        status = os.lstat(file) if file.endswith(NAME) else os.stat(file)
+        if not stat.S_ISREG(status.st_mode):
+            return ()
         with open(file, "rb") as stream:
             text = stream.read(_MAX_BYTES).decode("latin-1")
     except OSError:
@@ -103,16 +148,8 @@ def _patterns(lines: Iterable[str]) -> Iterable[_Pattern]:
         line = line[1:] if again else line
         folders_only = line.endswith("/")
         line = line[:-1] if folders_only else line
-        if not line:
-            continue
-        anchored = "/" in line
-        try:
-            expression = re.compile(
-                ("" if anchored else "(?:.*/)?") + _expression(line.removeprefix("/")), re.DOTALL | re.ASCII
-            )
-        except re.error:
-            continue  # git matches nothing with it either
-        yield _Pattern(expression, again, folders_only)
+        if line:
+            yield _Pattern(line.removeprefix("/"), "/" in line, again, folders_only)
 
 
 def _as_bytes(text: str) -> str:
@@ -127,34 +164,67 @@ def _without_trailing_spaces(line: str) -> str:
 
 
 def _expression(glob: str) -> str:
-    parts: list[str] = []
+    """A glob as a regular expression that takes no more than (pattern × path) steps on any path.
+
+    What stands before a later star has to be found once only, at the first place where it fits: another place leaves
+    the rest no more room. So all but the last of these groups are atomic.
+    """
+    *groups, last = _groups(glob)
+    if not groups:
+        return last
+    first, *between = groups
+    return first + "".join(f"(?>(?:[^/]*/)*?{group})" for group in between) + "(?:.*/)?" + last
+
+
+def _groups(glob: str) -> list[str]:
+    """The expressions of what stands around each `**/`."""
+    literal = next((at for at, character in enumerate(glob) if character in _SPECIAL), len(glob))
+    groups: list[str] = []
+    segments: list[str] = []
+    chunks = [""]
     at = 0
     while at < len(glob):
         character = glob[at]
-        if glob.startswith("**", at) and (at == 0 or glob[at - 1] == "/"):
-            if glob.startswith("/", at + 2):
-                parts.append("(?:.*/)?")
-                at += 3
-                continue
-            if at + 2 == len(glob):
-                parts.append(".+")
-                break
         if character == "*":
-            while glob.startswith("*", at + 1):
+            stars = at
+            while glob.startswith("*", at):
                 at += 1
-            parts.append("[^/]*")
+            # Git compares the literal start by itself, so stars right behind it stand at the beginning for it.
+            if at - stars > 1 and (stars == literal or glob[stars - 1] == "/"):
+                if glob.startswith(("/", "\\/"), at):
+                    groups.append("".join(segments) + _segment(chunks))
+                    chunks = [""]
+                    segments = ["[^/]*/"] if glob[at] == "\\" else []  # only the bare slash may stand for no folder
+                    at += 1 + len(segments)
+                    continue
+                if at == len(glob):
+                    chunks[-1] += ".*"
+                    break
+            chunks.append("")
+            continue
+        if character == "/":
+            segments.append(_segment(chunks) + "/")
+            chunks = [""]
         elif character == "?":
-            parts.append("[^/]")
+            chunks[-1] += "[^/]"
         elif character == "[":
             found, at = _set(glob, at)
-            parts.append(found)
+            chunks[-1] += found
         elif character == "\\":
             at += 1
-            parts.append(re.escape(glob[at]) if at < len(glob) else "(?!)")
+            chunks[-1] += re.escape(glob[at]) if at < len(glob) else "(?!)"
         else:
-            parts.append(re.escape(character))
+            chunks[-1] += re.escape(character)
         at += 1
-    return "".join(parts)
+    return [*groups, "".join(segments) + _segment(chunks)]
+
+
+def _segment(chunks: list[str]) -> str:
+    """A name of a path, of what stands around its stars."""
+    if len(chunks) == 1:
+        return chunks[0]
+    first, *between, last = chunks
+    return first + "".join(f"(?>[^/]*?{chunk})" for chunk in between) + "[^/]*" + last
 
 
 _CLASSES = {
