@@ -15,7 +15,8 @@ from lev_os.export.bundling.restructured_text import heading_at, titles
 
 LINES = (
     "", "", "", "Tea", "Brewing tea", "茶の本", "==", "===", "====", "========", "-----------", "~~~~", "~~~~~~~~~~~~",
-    "  Steep it.", "    Longer.", "\tTab.", "* item", "- item", "-", "1. One", "a) one", "#. auto", ":field: value",
+    "  Steep it.", "    Longer.", "\tTab.", "* item", "- item", "-", "1. One", "2. Two", "(a) one", "(b) two", "i) one",
+    "#. auto", ":field: value",
     "-v  verbose", "-v", "--to=X, -t X  where", "| line", ".. note::", ".. _label:", ".. a comment", "__ anonymous",
     ">>> tea()", "Code::", "::", "> quoted", "> ====", "+----+----+", "| a  | b  |", "====  ====", "a     b",
     "----------", "*tea*", "``tea``", "Term", "[1]", "...", "!!!!", '""""', "\\::", "A. Smith", "/etc", "%%%",

@@ -14,7 +14,7 @@ from itertools import accumulate
 _MARK = r"[!-/:-@\[-`{-~]"
 _ROW = re.compile(rf"({_MARK})\1* *")
 _ENUMERATOR = re.compile(
-    r"(\(|)([0-9]{1,18}|[a-zA-Z]|[ivxlcdm]+|[IVXLCDM]+|#)((?(1)\)|[.)]))(?: |$)",
+    r"(\()?([0-9]{1,18}|[a-zA-Z]|[ivxlcdm]+|[IVXLCDM]+|#)((?(1)\)|[.)]))(?: |$)",
 )
 _ITEM = re.compile(
     r"(?:[-+*|\u2022\u2023\u2043]|\.\.|__)(?: |$)|:(?![: ])(?:[^:\\]|\\.|:(?!(?:[ `]|$)))*(?<! ):(?: |$)"
@@ -115,10 +115,12 @@ class _Reader:
         following = self._line(at + 1)
         if not following or following[0] == " ":
             return True
-        before, value, after = found.groups()
+        before, value, after = found.groups("")
         if value.isdigit():
             then = str(int(value) + 1)
-        elif len(value) == 1 and value != "#":
+        elif value == "#":
+            then = "#"
+        elif len(value) == 1:
             then = value * 2 if value in "iI" else chr(ord(value) + 1)
         else:  # a Roman number; which one comes next does not matter
             return bool(_ENUMERATOR.match(following))
