@@ -9,7 +9,6 @@ what a person has approved once happens once.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import time
@@ -21,6 +20,7 @@ import msgspec
 from lev_os.core import InvalidInput, LevError, Problem, canonical
 from lev_os.core.bidirectional.places import project_root
 from lev_os.core.errors import Location
+from lev_os.core.locks import lock
 from pydantic import ValidationError
 from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelRequest, ModelResponse, ToolReturnPart
 
@@ -162,7 +162,7 @@ class _Lock:
             return
         try:
             self._descriptor = os.open(path, os.O_RDONLY)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(self._descriptor)
         except FileNotFoundError:
             return
         except BlockingIOError:

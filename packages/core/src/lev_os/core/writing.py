@@ -7,6 +7,7 @@ import glob
 import os
 import secrets
 import stat
+import sys
 import time
 from pathlib import Path
 
@@ -44,3 +45,14 @@ def _remove_left_behind(real: Path) -> None:
         for other in real.parent.glob(f".{glob.escape(real.name)}.*{_ENDING}"):
             if time.time() - other.stat().st_mtime > _ABANDONED:
                 other.unlink()
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on disk. Windows opens no folder, and has no need to."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 from lev_os.core import LevError, canonical
+from lev_os.core.locks import lock
 
 from .binding import Binding
 from .handoff import FileRef, HandOff, MemoryRef
@@ -216,7 +216,7 @@ def _with(
 
 def _lock(path: Path, descriptor: int) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(descriptor)
     except OSError:
         raise SessionBusy(f"{path}: another process has this session open", help="wait for it, or end it") from None
 

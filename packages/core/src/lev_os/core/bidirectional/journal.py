@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import os
 import time
@@ -22,6 +21,8 @@ from typing import Annotated, Any
 import msgspec
 
 from ..errors import LevError
+from ..locks import lock
+from ..writing import sync_folder
 from ._bodies import refused
 from .effects import Record
 
@@ -205,7 +206,7 @@ class Journal:
         try:
             os.fsync(self._descriptor)
             if self._new:
-                _sync_folder(self.path.parent)
+                sync_folder(self.path.parent)
                 self._new = False
         except OSError as error:
             self._settled = False
@@ -252,7 +253,7 @@ def is_busy(path: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        lock(descriptor, shared=True)
     except OSError:
         return True
     finally:
@@ -310,7 +311,7 @@ def _lines(descriptor: int) -> Iterator[bytes]:
 
 def _lock(path: Path, descriptor: int) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(descriptor)
     except OSError:
         raise JournalBusy(
             f"{path}: this run is being written by another process", help="wait for it, or stop it, then try again"
@@ -324,11 +325,3 @@ def _unwritable(path: Path, error: OSError) -> JournalUnwritable:
             help="make room, then resume the run",
         )
     return JournalUnwritable(f"{path}: the journal cannot be written: {error.strerror}")
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 from collections.abc import AsyncIterator
 from importlib import import_module
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lev_os.core.errors import LevError
+from lev_os.core.locks import lock
 
 from ...errors import StoreProblem
 from .parts import part
@@ -117,7 +117,7 @@ class FalkorGraph:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(self._lock)
         except BlockingIOError:
             help = "it lets in one at a time"
             raise StoreProblem(f"{self._folder} is in use by another program", help=help) from None
