@@ -252,9 +252,9 @@ def test_library_skills_finds_them_in_the_wheel(tmp_path: Path) -> None:
 
 
 @pytest.mark.node
-def test_intent_finds_and_loads_what_npm_installed(exported: Path) -> None:
-    """TanStack's tool, in a project whose dependency is the twin: exported, packed and installed by npm."""
-    intent = node_tool("intent")
+def test_what_npm_installed_is_discovered(exported: Path) -> None:
+    """By TanStack Intent and library-skills, in a project with the twin: exported, packed and installed by npm."""
+    intent, library_skills = node_tool("intent"), python_tool("library-skills")
     package = load_package(copied(exported, '[project.urls]\nRepository = "https://github.com/example/acme"\n'))
     write(exported / "twin", {"npm": target_named("npm").render([package])})
     [packed] = json.loads(run(["npm", "pack", "--json", "--pack-destination", exported], exported / "twin").stdout)
@@ -274,6 +274,9 @@ def test_intent_finds_and_loads_what_npm_installed(exported: Path) -> None:
     assert [skill["use"] for skill in listed["skills"]] == ["acme-support#acme-support"]
     assert "# Acme support" in run([intent, "load", "acme-support#acme-support"], project).stdout
     assert files(installed / "skills/acme-support") == files(exported / "skills/.claude/skills/acme-support")
+    [skill] = json.loads(run([library_skills, "scan", "--json"], project).stdout)["skills"]
+    assert (skill["name"], skill["package"], skill["version"]) == ("acme-support", "acme-support", "0.1.0")
+    assert files(Path(skill["path"])) == files(installed / "skills/acme-support")
 
 
 def test_lev_check_has_no_error_to_report(exported: Path) -> None:
