@@ -27,6 +27,8 @@ class _Pattern:
     again: bool
     """Whether it begins with `!`: what it matches is not ignored."""
     folders_only: bool
+    expression: re.Pattern[str] | None
+    """Of a glob that is more than a name, a path or an ending."""
 
 
 class _Table:
@@ -40,13 +42,14 @@ class _Table:
         self._others: list[tuple[int, re.Pattern[str]]] = []
         for place, pattern in enumerate(patterns):
             self._again.append(pattern.again)
-            if _SPECIAL.isdisjoint(pattern.glob):
-                (self._paths if pattern.anchored else self._names)[pattern.glob] = place
-            elif not pattern.anchored and pattern.glob[0] == "*" and _SPECIAL.isdisjoint(pattern.glob[1:]):
+            if pattern.expression is not None:
+                self._others.append((place, pattern.expression))
+            elif pattern.anchored:
+                self._paths[pattern.glob] = place
+            elif pattern.glob[0] == "*":
                 self._endings[pattern.glob[1:]] = place
             else:
-                expression = _expression(pattern.glob if pattern.anchored else f"**/{pattern.glob}")
-                self._others.append((place, re.compile(expression, re.DOTALL | re.ASCII)))
+                self._names[pattern.glob] = place
         self._others.reverse()
         self._any_ending = tuple(self._endings)
 
@@ -140,8 +143,8 @@ def _read(file: str) -> tuple[_Pattern, ...]:
 
 
 def _patterns(lines: Iterable[str]) -> Iterable[_Pattern]:
-    for written in lines:
-        line = _without_trailing_spaces(written.removesuffix("\r"))
+    for one in lines:
+        line = _without_trailing_spaces(one.removesuffix("\r"))
         if not line or line.startswith("#"):
             continue
         again = line.startswith("!")
@@ -149,7 +152,11 @@ def _patterns(lines: Iterable[str]) -> Iterable[_Pattern]:
         folders_only = line.endswith("/")
         line = line[:-1] if folders_only else line
         if line:
-            yield _Pattern(line.removeprefix("/"), "/" in line, again, folders_only)
+            glob, anchored = line.removeprefix("/"), "/" in line
+            plain = _SPECIAL.isdisjoint(glob) or (not anchored and glob[0] == "*" and _SPECIAL.isdisjoint(glob[1:]))
+            written = None if plain else _expression(glob if anchored else f"**/{glob}")
+            expression = None if written is None else re.compile(written, re.DOTALL | re.ASCII)
+            yield _Pattern(glob, anchored, again, folders_only, expression)
 
 
 def _as_bytes(text: str) -> str:
