@@ -21,6 +21,7 @@ import msgspec
 from lev_os.core import InvalidInput, LevError, Problem, canonical
 from lev_os.core.bidirectional.places import project_root
 from lev_os.core.errors import Location
+from lev_os.core.writing import make_folder, sync_folder
 from pydantic import ValidationError
 from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelRequest, ModelResponse, ToolReturnPart
 
@@ -139,7 +140,7 @@ class Thread:
     def _append(self, data: bytes) -> None:
         assert self.path is not None
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             with os.fdopen(descriptor, "ab") as file:
                 if self._torn is not None:
@@ -147,6 +148,8 @@ class Thread:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+                if not self._read:
+                    sync_folder(self.path.parent)
                 self._torn, self._read = None, os.fstat(file.fileno()).st_size
         except OSError as error:
             raise LevError(f"the thread {self.path} cannot be written: {error.strerror}") from None

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 from lev_os.core import LevError, canonical
+from lev_os.core.writing import make_folder, sync_folder
 
 from .binding import Binding
 from .handoff import FileRef, HandOff, MemoryRef
@@ -171,7 +172,7 @@ class Session:
     @classmethod
     def _opened(cls, path: Path) -> Session:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         except OSError as error:
             raise LevError(f"{path}: the session cannot be opened: {error.strerror}") from error
@@ -192,6 +193,8 @@ class Session:
             while rest:  # a disk that becomes full takes a part first
                 rest = rest[os.write(self._descriptor, rest) :]
             os.fsync(self._descriptor)
+            if end == 0:
+                sync_folder(self.path.parent)
         except OSError as error:
             if end is not None:
                 with contextlib.suppress(OSError):  # what is left is a torn line at worst

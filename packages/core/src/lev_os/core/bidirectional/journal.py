@@ -22,6 +22,7 @@ from typing import Annotated, Any
 import msgspec
 
 from ..errors import LevError
+from ..writing import make_folder, sync_folder
 from ._bodies import refused
 from .effects import Record
 
@@ -115,7 +116,7 @@ class Journal:
             try:
                 descriptor = os.open(path, flags, 0o600)
             except FileNotFoundError:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(path.parent)
                 descriptor = os.open(path, flags, 0o600)
         except FileExistsError:
             raise LevError(
@@ -205,7 +206,7 @@ class Journal:
         try:
             os.fsync(self._descriptor)
             if self._new:
-                _sync_folder(self.path.parent)
+                sync_folder(self.path.parent)
                 self._new = False
         except OSError as error:
             self._settled = False
@@ -294,7 +295,9 @@ def _entry(path: Path, number: int, line: bytes) -> Entry:
 
 
 def _refuse_unless_torn(path: Path, number: int, rest: bytes) -> None:
-    """A write that was cut leaves the beginning of a line; a whole line and more is damage at its line break."""
+    """A write that was cut leaves the beginning of a line, or zeros; a whole line and more is damage at its break."""
+    if rest.endswith(b"\0"):
+        return
     try:
         _entry(path, number, rest[:-1])
     except JournalDamaged:
@@ -324,11 +327,3 @@ def _unwritable(path: Path, error: OSError) -> JournalUnwritable:
             help="make room, then resume the run",
         )
     return JournalUnwritable(f"{path}: the journal cannot be written: {error.strerror}")
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
