@@ -44,7 +44,7 @@ from .events import AgentEvent, Answer, Called, Finished, Returned, Said, ToAsk
 from .gating import wire
 from .gating.run import labels_of
 from .models import agent_model
-from .threads import Thread, is_unicode
+from .threads import Thread, is_unicode, threads_folder
 from .toolsets import FlowToolset, PackageToolset, World
 
 Approve = Callable[[ToAsk], bool | Awaitable[bool]]
@@ -124,7 +124,16 @@ class Agent:
 
     def thread(self, name: str) -> Thread:
         """A conversation of this agent, by its name, on disk in `.lev/threads` of the project."""
-        return Thread.named(name, self.declared.specifier or self.name, self._root)
+        return Thread.named(name, self._kept_as, self._root)
+
+    @property
+    def threads(self) -> Path:
+        """The folder of this agent's conversations, with whatever else belongs to them."""
+        return threads_folder(self._kept_as, self._root)
+
+    @property
+    def _kept_as(self) -> str:
+        return self.declared.specifier or self.name
 
     # -- running ---------------------------------------------------------------------------------------------
 

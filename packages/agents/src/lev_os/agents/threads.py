@@ -33,6 +33,11 @@ def is_unicode(text: str) -> bool:
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
+def threads_folder(agent: str, root: Path | None = None) -> Path:
+    """Where the conversations of an agent are kept on disk: `.lev/threads/AGENT` of the project."""
+    return (root or project_root()) / ".lev" / "threads" / agent.replace("/", ".")
+
+
 class ThreadBusy(LevError):
     """Another run, here or in another process, goes on with this thread."""
 
@@ -57,8 +62,7 @@ class Thread:
         """The thread `.lev/threads/AGENT/NAME.jsonl` of the project; raises `LevError` for a bad name."""
         if not _NAME.fullmatch(name):
             raise LevError(f"{name!r} is no name of a thread", help="letters, digits, `.`, `_` and `-`")
-        folder = (root or project_root()) / ".lev" / "threads" / agent.replace("/", ".")
-        return cls.open(folder / f"{name}.jsonl")
+        return cls.open(threads_folder(agent, root) / f"{name}.jsonl")
 
     @classmethod
     def open(cls, path: Path | str) -> Thread:
