@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from lev_os.core import InvalidInput, LevError, tool
 from lev_os.core.agents import AgentDeclaration, AgentLimits, AgentMemory
 from lev_os.core.bidirectional import list_runs
 from lev_os.core.llm_runtime.script import Reply, ScriptModel
+from pydantic_ai.exceptions import ModelHTTPError
 from pydantic_ai.messages import ModelResponse, ToolCallPart
+from pydantic_ai.models.function import FunctionModel
 
 DESK = "acme_support/agents/desk"
 
@@ -340,3 +343,18 @@ def test_a_lens_is_asked_by_itself_and_through_the_gate() -> None:
     assert answer.output == "We refund."
     assert "advocate" in str(model.infos[1].instructions)
     assert len(answer.audit) == 8
+
+
+def test_a_failing_provider_is_told_without_its_words() -> None:
+    """The message has kind and status; what the provider said is at hand, and in no traceback."""
+
+    def fail(*_: Any) -> ModelResponse:
+        raise ModelHTTPError(429, "m", {"error": "you said swordfish, with sk-abcdefghijklmnop1234"})
+
+    agent = Agent(AgentDeclaration(name="helper"), model=FunctionModel(fail))
+    with pytest.raises(AgentFailed) as caught:
+        agent.run_sync("hi")
+    assert caught.value.message == "helper: ModelHTTPError, status 429"
+    assert caught.value.status == 429
+    assert "you said swordfish, with ***" in caught.value.said
+    assert "swordfish" not in "".join(traceback.format_exception(caught.value, limit=0))

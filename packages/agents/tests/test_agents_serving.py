@@ -22,6 +22,7 @@ from lev_os.core import LevError
 from lev_os.core.listening import Listen
 from lev_os.core.listening.guarding import guarded
 from lev_os.core.listening.serving import names_of
+from lev_os.core.llm_runtime import open_model
 from pydantic_ai import Tool
 from pydantic_ai.exceptions import ModelHTTPError
 from pydantic_ai.messages import ModelResponse, ToolCallPart
@@ -139,8 +140,10 @@ def test_odd_options_of_a_stream_are_left_aside(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [ModelHTTPError(400, "m", {"failed": "swordfish"}), ValueError("swordfish")])
-def test_what_is_said_of_a_failure_stays_here(tmp_path: Path, error: Exception) -> None:
-    """It may quote an answer that no gate has seen."""
+def test_what_is_said_of_a_failure_stays_here(
+    tmp_path: Path, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may quote an answer that no gate has seen; the log has what kind of failure it was."""
     from a2a.types.a2a_pb2 import TaskState
 
     def fail(*_: Any) -> ModelResponse:
@@ -161,6 +164,22 @@ def test_what_is_said_of_a_failure_stays_here(tmp_path: Path, error: Exception) 
     for told in (response.text, stream.text, str(events)):
         assert "the model failed" in told
         assert "swordfish" not in told
+    if isinstance(error, ModelHTTPError):
+        assert "desk: ModelHTTPError, status 400" in caplog.text
+        assert "swordfish" not in caplog.text
+
+
+def test_a_failure_of_a_client_of_ours_stays_here_too(tmp_path: Path) -> None:
+    """A model that was opened by Leviathan speaks of its failures in the same way."""
+
+    def fail(*_: Any) -> ModelResponse:
+        raise ModelHTTPError(400, "m", {"failed": "swordfish"})
+
+    with served(desk=desk(open_model(FunctionModel(fail)), tmp_path)) as address:
+        response = post(address, ask("Where?"))
+    assert response.status_code == 500
+    assert "swordfish" not in response.text
+    assert "the model failed" in response.text
 
 
 def test_the_door(tmp_path: Path) -> None:

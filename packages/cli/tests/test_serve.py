@@ -14,7 +14,6 @@ import httpx
 import httpx2
 import pytest
 
-
 SERVE = [sys.executable, "-m", "lev_os.cli", "serve", "acme_support/agents/desk", "--port", "0", "--model", "test"]
 
 

@@ -17,13 +17,14 @@ from lev_os.core import LevError
 from lev_os.core.agents import AgentDeclaration, AgentLinks
 from lev_os.core.bidirectional.places import project_root, runs_folder
 from lev_os.core.constitutional import Gate
+from lev_os.core.llm_runtime.failing import help_for, redacted, summary
 from lev_os.core.packaging import Package, find
 from lev_os.core.packaging.deps import deps_of
 from lev_os.core.packaging.for_llm import parsed
 from lev_os.memory import MemoryManager
 from pydantic_ai import DeferredToolRequests, DeferredToolResults, StructuredDict, UsageLimits
 from pydantic_ai.capabilities import AbstractCapability
-from pydantic_ai.exceptions import AgentRunError, UsageLimitExceeded, UserError
+from pydantic_ai.exceptions import AgentRunError, FallbackExceptionGroup, UsageLimitExceeded, UserError
 from pydantic_ai.messages import (
     FunctionToolCallEvent,
     FunctionToolResultEvent,
@@ -305,8 +306,14 @@ class Agent:
             raise LimitReached(f"{self.name} took longer than {seconds:g} s", help="raise limits.time") from error
         except UserError as error:
             raise LevError(f"{self.name} cannot run as it is made: {error}") from error
-        except AgentRunError as error:
-            raise AgentFailed(f"{self.name}: {error}") from error
+        except (AgentRunError, FallbackExceptionGroup) as error:
+            # Not `from error`: its words would be in every traceback.
+            raise AgentFailed(
+                f"{self.name}: {summary(error)}",
+                help=help_for(error),
+                status=getattr(error, "status_code", None),
+                said=redacted(str(error)),
+            ) from None
 
 
 def _check_turn(prompt: str | None, approvals: Mapping[str, bool] | None, waiting: Sequence[str]) -> None:
