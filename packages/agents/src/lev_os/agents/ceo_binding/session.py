@@ -76,13 +76,15 @@ class Session:
     def take_up(cls, path: Path | str, packet: HandOff, own: Binding) -> Session:
         """Begin a session from a hand-off: bound to `own`, narrowed by the packet's binding.
 
-        `own` is what the receiver would give such a session itself; the packet can only take away from it.
+        `own` is what the receiver would give such a session itself; the packet can only take away from it. A packet
+        whose session had no memory begins one without: the receiver's own comes in by an explicit `switch` alone.
         """
         theirs = packet.binding
-        binding = own.narrowed(
+        remembers = own.scope is not None and theirs.scope is not None
+        binding = msgspec.structs.replace(own, scope=own.scope if remembers else None).narrowed(
             bound_by="handoff",
             tools=theirs.tools,
-            scope=theirs.scope if own.scope is not None else None,
+            scope=theirs.scope if remembers else None,
             constitution=theirs.constitution,
             limits=theirs.limits,
             personalities=theirs.personalities,
