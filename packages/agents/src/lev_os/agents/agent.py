@@ -192,11 +192,14 @@ class Agent:
         usage = RunUsage()
         with talk.held(), self._guarded():
             _check_turn(prompt, approvals, talk.waiting)
+            talk.settle()
             async with AsyncExitStack() as stack:
                 alive = await self._alive(stack)
                 while True:
                     result: AgentRunResult[Any] | None = None
                     SEEN.remember(talk.messages, talk.labels)
+                    if given is not None:
+                        talk.answer({name: bool(said) for name, said in given.approvals.items()})
                     options: dict[str, Any] = {
                         "message_history": talk.messages or None,
                         "deferred_tool_results": given,
