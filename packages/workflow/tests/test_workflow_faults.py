@@ -340,7 +340,10 @@ def test_a_database_that_cuts_every_connection(desk: Desk) -> None:
 
 def test_an_address_that_leads_nowhere(desk: Desk) -> None:
     """Each command says what is wrong with the database, and what to do."""
+    (desk.root / "text").write_text("no database, though long enough to be one\n" * 100)
     for url, told in (
+        (f"sqlite:///{desk.root / 'text'}", "cannot be used"),
+        (f"sqlite:///{desk.root / 'text' / 'runs'}", "cannot be made"),
         ("postgresql://nobody@localhost:1/x", "cannot be reached"),
         ("mysql://x/y", "PostgreSQL or SQLite"),
         ("nonsense", "not the address"),

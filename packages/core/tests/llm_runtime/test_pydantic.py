@@ -249,6 +249,26 @@ def test_a_provider_s_words_stay_out_of_messages(error: Exception, shown: str) -
 
 
 @pytest.mark.parametrize(
+    ("error", "help"),
+    [
+        (http(401), "key"),
+        (http(404), "name"),
+        (exceptions.ModelConnectionError("m", "no route"), "network"),
+        (exceptions.ModelRateLimitError("m", "slow down"), "wait"),
+    ],
+)
+def test_what_to_do_about_a_failure_is_said(error: Exception, help: str) -> None:
+    """Where the kind or the status tells it."""
+
+    def fail(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        raise error
+
+    with pytest.raises(ModelUnavailable) as caught:
+        asyncio.run(open_model(FunctionModel(fail)).ask(request()))
+    assert help in str(caught.value.help)
+
+
+@pytest.mark.parametrize(
     ("finish", "kind"),
     [("content_filter", ModelRefused), ("length", ModelUnavailable), ("error", ModelUnavailable)],
 )

@@ -121,6 +121,11 @@ class Database:
             raise NoDatabase(
                 f"{shown(url)} cannot be reached: {_first_line(error)}", help="is it running, and is the address right?"
             ) from None
+        except sa.exc.DatabaseError as error:
+            self.engine.dispose()
+            raise NoDatabase(
+                f"{shown(url)} cannot be used: {_first_line(error)}", help="is it a database, and of these runs?"
+            ) from None
 
     @property
     def is_sqlite(self) -> bool:
@@ -210,7 +215,10 @@ def _postgres(url: sa.URL) -> sa.Engine:
 def _sqlite(url: sa.URL) -> sa.Engine:
     if not url.database or url.database == ":memory:":
         raise NoDatabase("runs in memory would not outlive their process", help="sqlite:///FILE")
-    Path(url.database).absolute().parent.mkdir(parents=True, exist_ok=True)
+    try:
+        Path(url.database).absolute().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NoDatabase(f"{url} cannot be made: {error.strerror}", help="name a file in a folder of yours") from None
     engine = sa.create_engine(url, pool_size=_POOL, max_overflow=0, pool_timeout=60)
 
     @event.listens_for(engine, "connect")

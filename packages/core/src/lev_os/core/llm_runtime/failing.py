@@ -17,12 +17,16 @@ _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE
 _SECRET = re.compile(r"\b(?:sk|pk|rk|xox[abp]|gh[pousr]|AIza)[-_A-Za-z0-9]{12,}|\bBearer\s+\S+")
 _CODE = re.compile(r"[a-z]+(?:_[a-z]+)*")
 """The form of the providers' own codes (`model_not_found`), which no key and no sentence has."""
+_KEY = "check the provider's key in your environment"
 _HELP = {
-    401: "check the provider's key in your environment",
-    403: "check the provider's key in your environment",
-    404: "check the model's name",
-    429: "wait, or ask the provider for more",
+    "ModelAuthenticationError": _KEY,
+    "ModelNotFoundError": "check the model's name",
+    "ModelConnectionError": "check the network, and the provider's address",
+    "ModelRateLimitError": "wait a little, and ask again",
+    "ModelQuotaExceededError": "ask the provider for more",
+    "ModelContextWindowExceededError": "give the model less to read",
 }
+_HELP_BY_STATUS = {401: _KEY, 403: _KEY, 404: _HELP["ModelNotFoundError"], 429: _HELP["ModelRateLimitError"]}
 
 
 def summary(error: BaseException) -> str:
@@ -43,7 +47,8 @@ def summary(error: BaseException) -> str:
 
 def help_for(error: BaseException) -> str | None:
     """What to do about an error, where that is known."""
-    return _HELP.get(getattr(error, "status_code", 0))
+    by_kind = next((_HELP[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in _HELP), None)
+    return by_kind or _HELP_BY_STATUS.get(getattr(error, "status_code", 0))
 
 
 def fail(error: Exception, name: str) -> NoReturn:
@@ -59,9 +64,9 @@ def fail(error: Exception, name: str) -> NoReturn:
     if isinstance(error, known.ModelHTTPError):
         raise ModelUnavailable(text, help=help, retryable=error.status_code in _RETRYABLE_STATUS, said=said) from None
     if isinstance(error, known.ModelRequestRejectedError | known.ModelQuotaExceededError | known.UserError):
-        raise ModelUnavailable(text, said=said) from None
+        raise ModelUnavailable(text, help=help, said=said) from None
     if isinstance(error, known.AgentRunError | OSError | TimeoutError | ExceptionGroup):
-        raise ModelUnavailable(text, retryable=True, said=said) from None
+        raise ModelUnavailable(text, help=help, retryable=True, said=said) from None
     raise ModelUnavailable(f"{name}: {type(error).__name__}: {said}", retryable=True, said=said) from None
 
 
