@@ -17,6 +17,7 @@ from lev_os.core.bidirectional import replay
 from lev_os.core.errors import LevError
 from lev_os.workflow import cancel, fork, result, resume, send, start
 from lev_os.workflow.client import NotSent
+from lev_os.workflow.database import NoDatabase, open_database
 from lev_os.workflow.runs import RunState, dead_letters, delete, export
 
 from .conftest import Desk, go, over
@@ -343,7 +344,7 @@ def test_an_address_that_leads_nowhere(desk: Desk) -> None:
     (desk.root / "text").write_text("no database, though long enough to be one\n" * 100)
     for url, told in (
         (f"sqlite:///{desk.root / 'text'}", "cannot be used"),
-        (f"sqlite:///{desk.root / 'text' / 'runs'}", "cannot be made"),
+        (f"sqlite:///{desk.root / 'mistyped'}", "there is no database"),
         ("postgresql://nobody@localhost:1/x", "cannot be reached"),
         ("mysql://x/y", "PostgreSQL or SQLite"),
         ("nonsense", "not the address"),
@@ -357,3 +358,6 @@ def test_an_address_that_leads_nowhere(desk: Desk) -> None:
         assert said.returncode == 2
         assert told in said.stderr
         assert "Traceback" not in said.stderr
+    assert not (desk.root / "mistyped").exists()
+    with pytest.raises(NoDatabase, match="cannot be made"):
+        open_database(f"sqlite:///{desk.root / 'text' / 'runs'}")
