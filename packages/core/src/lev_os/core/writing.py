@@ -39,12 +39,14 @@ def replace(path: Path, data: bytes) -> None:
         raise
 
 
-def _remove_left_behind(real: Path) -> None:
-    """Remove what earlier writers of this file left when they were killed."""
-    with contextlib.suppress(OSError):
-        for other in real.parent.glob(f".{glob.escape(real.name)}.*{_ENDING}"):
-            if time.time() - other.stat().st_mtime > _ABANDONED:
-                other.unlink()
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Make a folder with those above it, so that a power cut takes none: a name is kept by its parent's own sync."""
+    if folder.is_dir():
+        return
+    if folder.parent != folder:
+        make_folder(folder.parent)
+    folder.mkdir(mode=mode, exist_ok=True)
+    sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:
@@ -56,3 +58,11 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _remove_left_behind(real: Path) -> None:
+    """Remove what earlier writers of this file left when they were killed."""
+    with contextlib.suppress(OSError):
+        for other in real.parent.glob(f".{glob.escape(real.name)}.*{_ENDING}"):
+            if time.time() - other.stat().st_mtime > _ABANDONED:
+                other.unlink()

@@ -307,13 +307,11 @@ class Run:
             return
         careful = False
         for effect in effects:
-            if effect.kind == "wait":
-                careful = True
-            elif effect.kind == "tool" and self.executor.is_irreversible(effect):
+            if effect.kind == "wait" or (effect.kind == "tool" and self.executor.is_irreversible(effect)):
                 careful = True
                 self._careful.add(effect.key)
         for record in records:
-            if record.type == "outcome" or (record.type == "result" and record.key in self._careful):
+            if record.type == "outcome" or (record.type in ("result", "failure") and record.key in self._careful):
                 careful = True
         if records:
             self.journal.append(records, sync=careful)

@@ -22,7 +22,7 @@ import msgspec
 
 from ..errors import LevError
 from ..locks import lock
-from ..writing import sync_folder
+from ..writing import make_folder, sync_folder
 from ._bodies import refused
 from .effects import Record
 
@@ -116,7 +116,7 @@ class Journal:
             try:
                 descriptor = os.open(path, flags, 0o600)
             except FileNotFoundError:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(path.parent)
                 descriptor = os.open(path, flags, 0o600)
         except FileExistsError:
             raise LevError(
@@ -295,7 +295,9 @@ def _entry(path: Path, number: int, line: bytes) -> Entry:
 
 
 def _refuse_unless_torn(path: Path, number: int, rest: bytes) -> None:
-    """A write that was cut leaves the beginning of a line; a whole line and more is damage at its line break."""
+    """A write that was cut leaves the beginning of a line, or zeros; a whole line and more is damage at its break."""
+    if rest.endswith(b"\0"):
+        return
     try:
         _entry(path, number, rest[:-1])
     except JournalDamaged:
