@@ -318,7 +318,10 @@ class _Coercers(_Parts):
 
         def coerce(value: Any) -> Any:
             if type(value) is dict and properties:
-                return _changed(value, [entry for entry in properties.items() if entry[0] in value])
+                parts = properties.items()
+                if not properties.keys() <= value.keys():
+                    parts = [entry for entry in parts if entry[0] in value]
+                return _changed(value, parts)
             if type(value) is list and item is not None:
                 return _changed(value, [(index, item) for index in range(len(value))])
             return value

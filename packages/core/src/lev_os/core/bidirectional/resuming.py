@@ -95,9 +95,7 @@ def _constitutions(flow: LinkedFlow) -> Iterator[Constitution]:
 
 def linked_flow(flow: Flow | LinkedFlow, tools: Mapping[str, Any] | None) -> tuple[LinkedFlow, Package | None]:
     """A flow ready to run, and the package it comes from; raises `InvalidInput` with what cannot be resolved."""
-    from ..flowmind.link import LinkedFlow
-
-    return (flow, None) if isinstance(flow, LinkedFlow) else (flow.link(tools=tools), flow.package)
+    return (flow.link(tools=tools), flow.package) if hasattr(flow, "link") else (flow, None)
 
 
 def current_version(
