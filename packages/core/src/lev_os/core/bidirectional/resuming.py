@@ -95,7 +95,9 @@ def _constitutions(flow: LinkedFlow) -> Iterator[Constitution]:
 
 def linked_flow(flow: Flow | LinkedFlow, tools: Mapping[str, Any] | None) -> tuple[LinkedFlow, Package | None]:
     """A flow ready to run, and the package it comes from; raises `InvalidInput` with what cannot be resolved."""
-    return (flow.link(tools=tools), flow.package) if hasattr(flow, "link") else (flow, None)
+    from ..flowmind.link import LinkedFlow
+
+    return (flow, None) if isinstance(flow, LinkedFlow) else (flow.link(tools=tools), flow.package)
 
 
 def current_version(
