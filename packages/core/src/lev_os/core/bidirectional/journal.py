@@ -180,7 +180,7 @@ class Journal:
                     )
                 )
                 hexdigest = hashlib.sha256(line).hexdigest()
-                lines += (line[:-1], _OPEN_DIGEST, hexdigest.encode(), b'"}\n')
+                lines.append(b'%b%b%b"}\n' % (line[:-1], _OPEN_DIGEST, hexdigest.encode()))
                 prev = "sha256:" + hexdigest
                 seq += 1
             self._settled = False

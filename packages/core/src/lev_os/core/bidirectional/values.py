@@ -35,7 +35,7 @@ class Secrets:
     """The values that must not be seen: those given, and those that tools declare, from the environment."""
 
     def __init__(self, given: Mapping[str, str] | None = None, declared: Iterable[str] = ()) -> None:
-        values = {name: os.environ[name] for name in declared if name in os.environ}
+        values = {name: os.environ[name] for name in declared if name in os.environ} if declared else {}
         values.update(given or {})
         self._values = values
         # The longest first, or a secret that holds another would be left in pieces.
