@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import subprocess
+import sys
+import textwrap
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +20,9 @@ from lev_os.core import InvalidInput, LevError, tool
 from lev_os.core.agents import AgentDeclaration, AgentLimits, AgentMemory
 from lev_os.core.bidirectional import list_runs
 from lev_os.core.llm_runtime.script import Reply, ScriptModel
+from pydantic_ai.exceptions import ModelHTTPError
 from pydantic_ai.messages import ModelResponse, ToolCallPart
+from pydantic_ai.models.function import FunctionModel
 
 DESK = "acme_support/agents/desk"
 
@@ -183,6 +189,75 @@ def test_what_is_approved_once_happens_once(tmp_path: Path, on_disk: bool) -> No
         agent().run_sync(thread=second, approvals={"c1": True})
 
 
+@pytest.mark.parametrize("fault", ["the model fails", "the result is denied"])
+def test_what_is_approved_happens_once_though_its_run_fails(tmp_path: Path, fault: str) -> None:
+    """After a failure nobody is asked again; the model is told that what came of the call is not known."""
+    paid: list[int] = []
+
+    @tool(effects={"spends"})
+    def pay_out(cents: int) -> str:
+        """Pay."""
+        paid.append(cents)
+        return "the key is AKIAIOSFODNN7EXAMPLE" if "denied" in fault else "paid"
+
+    def fails(*_: Any) -> ModelResponse:
+        raise ConnectionError("gone")
+
+    def agent(model: Any) -> Agent:
+        return Agent(declared(), model=model, tools=[pay_out], root=tmp_path)
+
+    agent(answers(calls("pay_out", cents=5))).run_sync("Pay.", thread="t")
+    with pytest.raises((ConnectionError, Denied)):
+        agent(FunctionModel(fails)).run_sync(thread="t", approvals={"c1": True})
+    with pytest.raises(LevError, match="waits for nothing"):
+        agent(talks("no")).run_sync(thread="t", approvals={"c1": True})
+    model = answers("I do not know.", calls("pay_out", cents=7))
+    assert agent(model).run_sync("Was it paid?", thread="t").output == "I do not know."
+    assert "what came of it is not known" in str(model.requests[0])
+    assert paid == [5]
+    again = agent(model).run_sync("Pay 7.", thread="t")  # under the same id, as models do it
+    assert [one.arguments for one in again.waiting] == [{"cents": 7}]
+    agent(talks("Paid.")).run_sync(thread="t", approvals={"c1": False})
+    assert paid == [5]
+
+
+def test_what_is_approved_happens_once_though_its_process_is_killed(tmp_path: Path) -> None:
+    """`kill -9` in the middle of the approved call: whoever comes next does not do it again."""
+    program = """
+        import os, signal, sys
+        from pathlib import Path
+        from lev_os.agents import Agent
+        from lev_os.core import tool
+        from lev_os.core.agents import AgentDeclaration
+        from pydantic_ai.models.test import TestModel
+
+        @tool(effects={"spends"})
+        def pay(cents: int) -> str:
+            '''Pay.'''
+            with open("paid", "a") as file:
+                file.write("x")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        agent = Agent(AgentDeclaration(name="payer"), model=TestModel(), tools=[pay], root=Path.cwd())
+        waiting = agent.thread("t").waiting
+        agent.run_sync(None if waiting else "pay", thread="t", approvals=dict.fromkeys(waiting, True) or None)
+    """
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", textwrap.dedent(program)], cwd=tmp_path, check=False)
+    assert (tmp_path / "paid").read_text() == "x"
+    thread = Thread.open(tmp_path / ".lev/threads/payer/t.jsonl")
+    assert (thread.waiting, list(thread.answers.values())) == ([], [True])
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], cwd=tmp_path, check=True)
+    assert (tmp_path / "paid").read_text() == "x"
+
+
+def test_two_begin_one_thread(tmp_path: Path) -> None:
+    """Of a thread that is not there yet one run has it alone, too."""
+    first, second = (Thread.open(tmp_path / "new" / "t.jsonl") for _ in range(2))
+    with first.held(), pytest.raises(ThreadBusy), second.held():
+        raise AssertionError("two have it")
+
+
 def test_half_a_character_is_told() -> None:
     """A lone surrogate, as a shell in another encoding gives it, is no crash."""
     with pytest.raises(LevError, match="half a character"):
@@ -205,6 +280,33 @@ def test_a_long_run_keeps_its_taint(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = Agent(declared(), model=answers(calls("browse"), "Read."), tools=[browse]).run_sync("Go.", thread=thread)
     assert thread.labels == {"untrusted"}
     assert len(answer.audit) == 6
+
+
+def test_an_approval_clears_one_call_and_a_new_thread_all() -> None:
+    """A person's yes holds for these arguments; the conversation that has read a page stays tainted by it."""
+
+    @tool(effects={"ingests_untrusted"})
+    def browse() -> str:
+        """Read a page."""
+        return "a page"
+
+    @tool(effects={"writes_external"})
+    def send(to: str) -> str:
+        """Send."""
+        return "sent"
+
+    replies = (calls("browse"), "Read.", calls("send", "c2", to="eve"), "Sent.", calls("send", "c3", to="eve"))
+    model = answers(*replies, calls("send", to="ada"), "Sent.")
+    agent = Agent(declared(), model=model, tools=[browse, send])
+    thread = Thread()
+    agent.run_sync("Read it.", thread=thread)
+    asked = agent.run_sync("Send it.", thread=thread)
+    assert "BASE-001" in asked.waiting[0].reason
+    assert agent.run_sync(thread=thread, approvals={"c2": True}).output == "Sent."
+    assert [one.id for one in agent.run_sync("Once more.", thread=thread).waiting] == ["c3"]
+    assert thread.labels == {"untrusted"}
+    clean = agent.run_sync("Send it.", thread=Thread())
+    assert "BASE-001" not in str([one.reason for one in clean.waiting])
 
 
 def test_a_thread_goes_on_in_another_process(tmp_path: Path) -> None:
@@ -340,3 +442,18 @@ def test_a_lens_is_asked_by_itself_and_through_the_gate() -> None:
     assert answer.output == "We refund."
     assert "advocate" in str(model.infos[1].instructions)
     assert len(answer.audit) == 8
+
+
+def test_a_failing_provider_is_told_without_its_words() -> None:
+    """The message has kind and status; what the provider said is at hand, and in no traceback."""
+
+    def fail(*_: Any) -> ModelResponse:
+        raise ModelHTTPError(429, "m", {"error": "you said swordfish, with sk-abcdefghijklmnop1234"})
+
+    agent = Agent(AgentDeclaration(name="helper"), model=FunctionModel(fail))
+    with pytest.raises(AgentFailed) as caught:
+        agent.run_sync("hi")
+    assert caught.value.message == "helper: ModelHTTPError, status 429"
+    assert caught.value.status == 429
+    assert "you said swordfish, with ***" in caught.value.said
+    assert "swordfish" not in "".join(traceback.format_exception(caught.value, limit=0))

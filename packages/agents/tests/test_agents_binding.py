@@ -32,7 +32,7 @@ from lev_os.agents.ceo_binding import (
 )
 from lev_os.core import LevError, canonical
 from lev_os.core.agents import AgentLimits
-from lev_os.memory import Scope
+from lev_os.memory import MemoryManager, Scope
 
 DESK = "acme_support/agents/desk"
 BILLING = "acme_support/agents/billing"
@@ -123,6 +123,21 @@ def test_an_agent_keeps_to_its_binding(tmp_path: Path) -> None:
     freed = bound_agent(forged, model=model, root=tmp_path)
     assert freed.links.tools == ()
     assert freed.declared.limits == desk.declared.limits
+
+
+def test_without_a_scope_there_is_no_memory(tmp_path: Path) -> None:
+    """Not even one that is handed over open; with a scope the agent recalls within it."""
+    whole = bind(Agent.from_package(DESK), "s1")
+
+    async def main() -> None:
+        async with MemoryManager.open(f"sqlite:///{tmp_path / 'm.db'}", embedder=None) as memory:
+            for scope, names in ((None, set()), (ADA, {"remember", "recall"})):
+                model = talks("Hello.")
+                bound = msgspec.structs.replace(whole, scope=scope, tools=(), personalities=())
+                await bound_agent(bound, model=model, root=tmp_path, memory=memory).run("hi")
+                assert {tool.name for tool in model.infos[0].function_tools} == names
+
+    asyncio.run(main())
 
 
 def test_another_constitution_is_noticed() -> None:
@@ -241,9 +256,7 @@ def test_a_hand_off_is_taken_up_elsewhere(tmp_path: Path) -> None:
 
 def test_a_packet_cannot_give_rights(tmp_path: Path) -> None:
     """A forged binding with every tool and no limits leaves the receiver with its own; another tenant is refused."""
-    forged = HandOff(
-        binding=binding(tools=("a/tools/rm",), scope=None, constitution={}, limits=AgentLimits()), to=DESK, why=""
-    )
+    forged = HandOff(binding=binding(tools=("a/tools/rm",), constitution={}, limits=AgentLimits()), to=DESK, why="")
     with Session.take_up(tmp_path / "a.jsonl", forged, binding()) as taken:
         assert taken.binding.tools == ()
         assert taken.binding.limits == AgentLimits(asks=10, tokens=1000)
@@ -253,6 +266,19 @@ def test_a_packet_cannot_give_rights(tmp_path: Path) -> None:
     with pytest.raises(LevError, match="tenant is not"):
         Session.take_up(tmp_path / "b.jsonl", other, binding())
     assert not (tmp_path / "b.jsonl").exists() or not (tmp_path / "b.jsonl").read_bytes()
+
+
+def test_a_packet_without_a_memory_reads_none(tmp_path: Path) -> None:
+    """The receiver's memory is another's; it comes in when somebody says so, and that is on record."""
+    packet = HandOff(binding=binding(scope=None), to=DESK, why="")
+    with Session.take_up(tmp_path / "a.jsonl", packet, binding()) as taken:
+        assert taken.binding.scope is None
+        assert taken.hand_off(DESK, why="on").binding.scope is None
+    with Session.take_up(tmp_path / "b.jsonl", packet, binding()) as taken:
+        taken.switch(msgspec.structs.replace(taken.binding, scope=ADA), why="Ada agreed")
+        assert (taken.binding.scope, taken.entries[-1].why) == (ADA, "Ada agreed")
+    with Session.take_up(tmp_path / "c.jsonl", HandOff(binding=binding(), to=DESK, why=""), binding(scope=None)) as own:
+        assert own.binding.scope is None
 
 
 def test_a_full_disk_is_told_and_the_log_goes_on(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,12 @@ from agent_doubles import NO_SECRET, answers, talks
 from lev_os.agents import Agent, capabilities
 from lev_os.agents.serving import application
 from lev_os.agents.serving.a2a import thread_of
+from lev_os.agents.serving.tasks import KeptTasks
 from lev_os.core import LevError
 from lev_os.core.listening import Listen
 from lev_os.core.listening.guarding import guarded
 from lev_os.core.listening.serving import names_of
+from lev_os.core.llm_runtime import open_model
 from pydantic_ai import Tool
 from pydantic_ai.exceptions import ModelHTTPError
 from pydantic_ai.messages import ModelResponse, ToolCallPart
@@ -38,7 +40,7 @@ def desk(model: Any, root: Path, **options: Any) -> Agent:
 @contextmanager
 def served(**agents: Agent) -> Iterator[str]:
     """The agents on a port of loopback, behind the guard; gives the address."""
-    config = uvicorn.Config(_later, port=0, log_level="warning", lifespan="off")
+    config = uvicorn.Config(_later, port=0, log_level="warning", lifespan="on")
     server = uvicorn.Server(config)
     place = config.bind_socket()
     place.listen()  # who connects before the server runs then only waits
@@ -138,8 +140,10 @@ def test_odd_options_of_a_stream_are_left_aside(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [ModelHTTPError(400, "m", {"failed": "swordfish"}), ValueError("swordfish")])
-def test_what_is_said_of_a_failure_stays_here(tmp_path: Path, error: Exception) -> None:
-    """It may quote an answer that no gate has seen."""
+def test_what_is_said_of_a_failure_stays_here(
+    tmp_path: Path, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may quote an answer that no gate has seen; the log has what kind of failure it was."""
     from a2a.types.a2a_pb2 import TaskState
 
     def fail(*_: Any) -> ModelResponse:
@@ -160,6 +164,22 @@ def test_what_is_said_of_a_failure_stays_here(tmp_path: Path, error: Exception) 
     for told in (response.text, stream.text, str(events)):
         assert "the model failed" in told
         assert "swordfish" not in told
+    if isinstance(error, ModelHTTPError):
+        assert "desk: ModelHTTPError, status 400" in caplog.text
+        assert "swordfish" not in caplog.text
+
+
+def test_a_failure_of_a_client_of_ours_stays_here_too(tmp_path: Path) -> None:
+    """A model that was opened by Leviathan speaks of its failures in the same way."""
+
+    def fail(*_: Any) -> ModelResponse:
+        raise ModelHTTPError(400, "m", {"failed": "swordfish"})
+
+    with served(desk=desk(open_model(FunctionModel(fail)), tmp_path)) as address:
+        response = post(address, ask("Where?"))
+    assert response.status_code == 500
+    assert "swordfish" not in response.text
+    assert "the model failed" in response.text
 
 
 def test_the_door(tmp_path: Path) -> None:
@@ -241,22 +261,27 @@ def test_by_the_openai_client(tmp_path: Path) -> None:
 # -- A2A ---------------------------------------------------------------------------------------------------------
 
 
-async def _asked(address: str, name: str, *texts: str) -> list[Any]:
-    """What the SDK's client gets for messages in one context."""
+@asynccontextmanager
+async def a2a_client(address: str, name: str, token: str = TOKEN) -> AsyncIterator[tuple[Any, Any]]:
+    """The SDK's client of an agent, and the agent's card."""
     import httpx
     from a2a.client import A2ACardResolver, ClientConfig, ClientFactory
+
+    async with httpx.AsyncClient(headers={"authorization": f"Bearer {token}"}) as http:
+        card = await A2ACardResolver(http, f"{address}/a2a/{name}").get_agent_card()
+        yield ClientFactory(ClientConfig(httpx_client=http, streaming=True)).create(card), card
+
+
+async def _asked(address: str, name: str, *texts: str, context: str | None = None, **more: Any) -> list[Any]:
+    """What the SDK's client gets for messages in one context."""
     from a2a.helpers import new_text_message
     from a2a.types.a2a_pb2 import Role, SendMessageRequest
 
-    headers = {"authorization": f"Bearer {TOKEN}"}
-    async with httpx.AsyncClient(headers=headers) as http:
-        card = await A2ACardResolver(http, f"{address}/a2a/{name}").get_agent_card()
-        client = ClientFactory(ClientConfig(httpx_client=http, streaming=True)).create(card)
+    async with a2a_client(address, name) as (client, card):
         found: list[Any] = [card]
-        context = None
         for text in texts:
             message = new_text_message(text, context_id=context, role=Role.ROLE_USER)
-            async for event in client.send_message(SendMessageRequest(message=message)):
+            async for event in client.send_message(SendMessageRequest(message=message, **more)):
                 found.append(event)
                 if event.HasField("task"):
                     context = event.task.context_id
@@ -298,6 +323,113 @@ def test_denied_and_waiting_over_a2a(tmp_path: Path) -> None:
     assert "swordfish" not in str(denied)
     assert _states(waits)[-1] == TaskState.TASK_STATE_INPUT_REQUIRED
     assert "waits for a person" in str(waits)
+
+
+async def _kept(address: str, task: str, name: str = "desk", tenant: str = "") -> Any:
+    """A task as the SDK's client gets it, and the ids of all that it is shown."""
+    from a2a.types.a2a_pb2 import GetTaskRequest, ListTasksRequest
+
+    async with a2a_client(address, name) as (client, _):
+        listed = await client.list_tasks(ListTasksRequest(tenant=tenant, include_artifacts=True))
+        return await client.get_task(GetTaskRequest(id=task, tenant=tenant)), [found.id for found in listed.tasks]
+
+
+def test_a_task_outlives_its_server(tmp_path: Path) -> None:
+    """Another server on the same project knows it, with its answer, and goes on with its context."""
+    from a2a.types.a2a_pb2 import TaskState
+
+    with served(desk=desk(talks("Hello Ada."), tmp_path)) as address:
+        _, *events = asyncio.run(_asked(address, "desk", "I am Ada."))
+    (task,) = [event.task for event in events if event.HasField("task")]
+    model = talks("You are Ada.")
+    with served(desk=desk(model, tmp_path)) as address:
+        kept, listed = asyncio.run(_kept(address, task.id))
+        _, *more = asyncio.run(_asked(address, "desk", "Who am I?", context=task.context_id))
+    assert kept.status.state == TaskState.TASK_STATE_COMPLETED
+    assert [part.text for artifact in kept.artifacts for part in artifact.parts] == ["Hello Ada."]
+    assert listed == [task.id]
+    assert _text(more) == "You are Ada."
+    assert "I am Ada." in str(model.requests[0])
+
+
+def test_a_task_that_waits_outlives_its_server(tmp_path: Path) -> None:
+    """What a person is asked about waits on, and the next message of its task is an answer in it."""
+    from a2a.types.a2a_pb2 import Message, Part, Role, SendMessageRequest, TaskState
+
+    async def again(address: str, task: Any) -> list[Any]:
+        message = Message(
+            message_id="m2", task_id=task.id, context_id=task.context_id, role=Role.ROLE_USER, parts=[Part(text="And?")]
+        )
+        async with a2a_client(address, "desk") as (client, _):
+            return [event async for event in client.send_message(SendMessageRequest(message=message))]
+
+    with served(desk=asking(tmp_path)) as address:
+        _, *events = asyncio.run(_asked(address, "desk", "Launch."))
+    (task,) = [event.task for event in events if event.HasField("task")]
+    with served(desk=asking(tmp_path)) as address:
+        kept, _ = asyncio.run(_kept(address, task.id))
+        assert kept.status.state == TaskState.TASK_STATE_INPUT_REQUIRED
+        said = asyncio.run(again(address, task))
+    assert {event.status_update.task_id for event in said if event.HasField("status_update")} == {task.id}
+
+
+def test_tasks_and_contexts_of_another_tenant_are_not_there(tmp_path: Path) -> None:
+    """Neither by id, nor in lists, nor by going on with their context, before and after a restart."""
+    from a2a.client.errors import A2AClientError
+    from a2a.types.a2a_pb2 import CancelTaskRequest
+    from a2a.utils.errors import A2AError
+
+    model = talks("Hello Ada.", "I do not know you.")
+    with served(desk=desk(model, tmp_path)) as address:
+        _, *events = asyncio.run(_asked(address, "desk", "I am Ada.", tenant="acme"))
+        (task,) = [event.task for event in events if event.HasField("task")]
+        asyncio.run(_asked(address, "desk", "Who am I?", context=task.context_id, tenant="other"))
+    assert "Ada" not in str(model.requests[1])
+
+    async def cancelled(address: str) -> None:
+        async with a2a_client(address, "desk") as (client, _):
+            await client.cancel_task(CancelTaskRequest(id=task.id, tenant="other"))
+
+    with served(desk=desk(talks("no"), tmp_path)) as address:
+        assert asyncio.run(_kept(address, task.id, tenant="acme"))[1] == [task.id]
+        for tenant in ("other", ""):
+            with pytest.raises((A2AClientError, A2AError), match="not found"):
+                asyncio.run(_kept(address, task.id, tenant=tenant))
+        with pytest.raises((A2AClientError, A2AError), match="not found"):
+            asyncio.run(cancelled(address))
+
+
+def test_what_was_under_way_when_a_server_died_has_failed(tmp_path: Path) -> None:
+    """It says so, once no other server is at work on these tasks; what had ended stays as it is."""
+    from a2a.server.context import ServerCallContext
+    from a2a.types.a2a_pb2 import Task, TaskState, TaskStatus
+
+    async def state(kept: KeptTasks, name: str) -> Any:
+        found = await kept.get(name, ServerCallContext())
+        return None if found is None else found.status
+
+    def task(name: str, state: Any) -> Task:
+        return Task(id=name, context_id="c", status=TaskStatus(state=state))
+
+    with closing(KeptTasks(tmp_path / "a2a.sqlite")) as first:
+        for name, kind in (("at work", TaskState.TASK_STATE_WORKING), ("over", TaskState.TASK_STATE_COMPLETED)):
+            asyncio.run(first.save(task(name, kind), ServerCallContext()))
+        with closing(KeptTasks(tmp_path / "a2a.sqlite")) as second:
+            assert asyncio.run(state(second, "at work")).state == TaskState.TASK_STATE_WORKING
+    with closing(KeptTasks(tmp_path / "a2a.sqlite")) as third:
+        failed = asyncio.run(state(third, "at work"))
+        assert failed.state == TaskState.TASK_STATE_FAILED
+        assert "send the message again" in failed.message.parts[0].text
+        assert asyncio.run(state(third, "over")).state == TaskState.TASK_STATE_COMPLETED
+    assert (tmp_path / "a2a.sqlite").stat().st_mode & 0o077 == 0
+
+
+def test_a_file_of_tasks_that_is_none(tmp_path: Path) -> None:
+    """Says which file, and what to do; it is left as it is."""
+    (tmp_path / "a2a.sqlite").write_text("hello " * 1000)
+    with pytest.raises(LevError, match=r"a2a\.sqlite cannot be used"):
+        KeptTasks(tmp_path / "a2a.sqlite")
+    assert (tmp_path / "a2a.sqlite").read_text() == "hello " * 1000
 
 
 def test_large_and_empty_messages_over_a2a(tmp_path: Path) -> None:

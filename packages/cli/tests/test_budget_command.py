@@ -67,6 +67,44 @@ def test_what_was_there_before(lev: Callable[..., Any], shop: Path) -> None:
     assert lev("budget", "--base", "--output=x").code == 2
 
 
+def changes(said: Any, kind: str, name: str) -> list[tuple[str, str]]:
+    return [(change["what"], change["name"]) for change in figures(said)[kind, name]["changes"]]
+
+
+def test_what_is_not_as_it_was_though_it_weighs_the_same(lev: Callable[..., Any], shop: Path) -> None:
+    """Other words of the same number, other places: the part is named, and what is as it was says so."""
+    (shop / "contexts/index.md").write_text("# Shop\n\nTop.\n")
+    (shop / "contexts/tea.md").write_text("# Tea\n\n" + "leaf " * 10)
+    said = lev("budget", "--base", "HEAD", "--json")
+    index = figures(said)["context", "shop/contexts/index"]
+    assert index["value"] == index["before"]
+    assert changes(said, "context", "shop/contexts/index") == [("changed", "# Shop")]
+    assert changes(said, "bundle", "shop") == [("changed", "shop/contexts/index")]
+    assert changes(said, "context", "shop/contexts/tea") == []
+    told = lev("budget", "--base", "HEAD").out
+    assert next(line for line in told.splitlines() if "contexts/index " in line).endswith("other text")
+    assert next(line for line in told.splitlines() if "contexts/tea " in line).endswith("as it was")
+    assert "       changed  # Shop" in told
+
+
+def test_the_order_of_sections(lev: Callable[..., Any], shop: Path) -> None:
+    """One that has another place is named; new ones and gone ones too."""
+    sections = [f"## {name}\n\nLeaf {name}.\n\n" for name in "ABCD"]
+    (shop / "contexts/tea.md").write_text("".join(sections))
+    subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qam", "y"], cwd=shop, check=True)
+    (shop / "contexts/tea.md").write_text("".join([sections[3], *sections[:3]]))
+    said = lev("budget", "--base", "HEAD", "--json")
+    assert (
+        figures(said)["context", "shop/contexts/tea"]["value"]
+        == figures(said)["context", "shop/contexts/tea"]["before"]
+    )
+    assert changes(said, "context", "shop/contexts/tea") == [("moved", "## D")]
+    (shop / "contexts/tea.md").write_text("".join([sections[1], sections[0], sections[3], "## E\n\nLeaf.\n"]))
+    said = lev("budget", "--base", "HEAD", "--json")
+    told = changes(said, "context", "shop/contexts/tea")
+    assert told == [("new", "## E"), ("moved", "## A"), ("gone", "## C")]
+
+
 def test_a_wheel_and_a_twin(lev: Callable[..., Any], shop: Path, tmp_path: Path) -> None:
     """The newest wheel in `dist/` counts, or the one that is given; files that are none are told."""
     wheel = tmp_path / "shop-1-py3-none-any.whl"

@@ -100,6 +100,46 @@ def test_into_several_packages_or_none(lev: Lev, tmp_path: Path) -> None:
     assert lev("export", "--to", "skills", "--in-package", *given).code == 0
 
 
+@pytest.fixture
+def flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with two packages at its root, as the current folder."""
+    root = tmp_path / "acme"
+    for name in ("shop", "till"):
+        (root / name).mkdir(parents=True)
+        (root / name / "__init__.py").touch()
+        (root / name / "note.md").write_text("---\ndescription: A note.\n---\nPay in cash.\n")
+        (root / name / "lev.toml").write_text('format = 1\n[exports]\n"./contexts/note" = { llm = "./note.md" }\n')
+    (root / "pyproject.toml").write_text('[project]\nname = "acme"\nversion = "1"\n')
+    monkeypatch.chdir(root)
+    return root
+
+
+def test_several_packages_beside_each_other(lev: Lev, flat: Path) -> None:
+    """Nothing is written to the folders they are imported from, which have the names of theirs."""
+    before = set(flat.rglob("*"))
+    said = lev("export", "--to", "npm", "agent-plugin", "skills", "--json")
+    assert said.code == 0
+    assert said.json["out"] == [str(flat / "dist/npm"), str(flat / "dist/agent-plugin"), str(flat)]
+    assert (flat / "dist/npm/shop/package.json").is_file()
+    assert (flat / "dist/agent-plugin/till/plugin.json").is_file()
+    assert (flat / ".agents/skills/shop/SKILL.md").is_file()
+    made = {path.relative_to(flat).parts[0] for path in set(flat.rglob("*")) - before}
+    assert made == {"dist", ".agents", ".claude", "lev-export.lock"}
+    assert lev("export", "--to", "npm", "agent-plugin", "skills", "--check").code == 0
+
+
+def test_no_export_lies_where_a_package_is_imported_from(lev: Lev, flat: Path) -> None:
+    """Also not when it is told to; nothing is written then."""
+    before = {path: path.stat().st_mtime_ns for path in flat.rglob("*")}
+    said = lev("export", "--to", "skills", "mcp-server", "--out", ".")
+    assert said.code == 2
+    assert "where shop is imported from" in said.err
+    assert "--out" in said.err
+    assert {path: path.stat().st_mtime_ns for path in flat.rglob("*")} == before
+    assert lev("export", "--to", "mcp-server", "--out", ".", "--package", "shop").code == 0
+    assert (flat / "server.json").is_file()
+
+
 def test_what_is_lost_is_told(lev: Lev) -> None:
     """On stderr, and in the JSON."""
     said = lev("export", "--to", "openai-tools", "--out", "o", "--package", "acme_support", "--json")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +48,22 @@ def node_tool(name: str) -> Path:
     return NODE / ".bin" / name
 
 
+def newer_node() -> Path:
+    """Node 24, beside which `.ci/run` has the one on the path."""
+    own = ROOT / ".tools/node24/node_modules/.bin/node"
+    if own.exists():
+        return own
+    found = shutil.which("node")
+    if found is None or int(run([found, "--version"], ROOT).stdout[1:].partition(".")[0]) < 22:
+        pytest.skip("needs Node 22 or newer; .ci/run installs 24 in .tools/node24")
+    return Path(found)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder."""
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
 @pytest.fixture
 def exported(tmp_path: Path) -> Path:
     """The example as every target writes it, a folder each."""
@@ -54,6 +74,15 @@ def exported(tmp_path: Path) -> Path:
     both = {name: target_named(name).render([package]) for name in ("skills", "agents-md")}
     write(tmp_path / "repository", both)
     return tmp_path
+
+
+def copied(folder: Path, more: str = "") -> Path:
+    """The example's project outside of the workspace, with more lines in its pyproject.toml."""
+    source = folder / "acme_support"
+    shutil.copytree(ROOT / "examples" / "acme_support", source, ignore=shutil.ignore_patterns("__pycache__"))
+    file = source / "pyproject.toml"
+    file.write_text(file.read_text("utf-8").partition("[tool.uv.sources]")[0] + more, encoding="utf-8")
+    return source
 
 
 def schema(path: str) -> Any:
@@ -119,6 +148,60 @@ def test_mcpb(exported: Path) -> None:
     assert (unpacked / program["entry_point"]).is_file()
 
 
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """A folder as a web site; its address."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.node
+def test_skills_installs_from_the_well_known_index(exported: Path) -> None:
+    """The `skills` program finds the index of a site, verifies the digest and installs the skill, byte for byte."""
+    program = node_tool("skills").resolve()
+    project = exported / "project"
+    project.mkdir()
+    alone = {"HOME": str(exported / "home"), "DISABLE_TELEMETRY": "1", "CI": "1", "NO_COLOR": "1"}
+    with served(exported / "well-known") as site:
+        command = [newer_node(), program, "add", site, "--yes", "--agent", "claude-code", "--copy"]
+        done = subprocess.run(
+            list(map(str, command)), cwd=project, env=os.environ | alone, capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert files(project / ".claude/skills/acme-support") == files(exported / "skills/.claude/skills/acme-support")
+
+
+def test_llms_txt(exported: Path) -> None:
+    """The format's reference parser reads title, summary and sections, and fetches every text; a validator agrees."""
+    audit = python_tool("llms-txt-audit")
+    file = exported / "llms-txt" / "llms.txt"
+    run([audit, file, "--require-optional", "--strict", "--fail-on-warning"], exported)
+    code = (
+        "import json, sys\n"
+        "from urllib.parse import urljoin\n"
+        "from llms_txt import parse_llms_file\n"
+        "from llms_txt.core import get_doc_content\n"
+        "read = parse_llms_file(open(sys.argv[1]).read())\n"
+        "def fetched(links): return {link.url: get_doc_content(urljoin(sys.argv[2], link.url)) for link in links}\n"
+        "links = {title: fetched(links) for title, links in read.sections.items()}\n"
+        "print(json.dumps([read.title, read.summary, links]))\n"
+    )
+    with served(exported / "llms-txt") as site:
+        said = run([PYTHON / "python", "-c", code, file, site], exported).stdout
+    title, summary, links = json.loads(said)
+    assert (title, summary) == ("acme_support", load_package("acme_support").manifest.description)
+    assert list(links) == ["Contexts", "Flows", "Optional"]
+    for path, text in (item for section in links.values() for item in section.items()):
+        assert text == (exported / "llms-txt" / path).read_text("utf-8")
+
+
 @pytest.mark.parametrize(
     ("target", "of"),
     [
@@ -147,11 +230,8 @@ def test_library_skills_finds_them_in_the_wheel(tmp_path: Path) -> None:
     """Exported into the package, built by uv, installed, and discovered."""
     tool = python_tool("library-skills")
     uv = shutil.which("uv") or str(ROOT / ".tools" / "uv" / "bin" / "uv")
-    source = tmp_path / "acme_support"
-    shutil.copytree(ROOT / "examples" / "acme_support", source, ignore=shutil.ignore_patterns("__pycache__"))
-    file = source / "pyproject.toml"
-    file.write_text(file.read_text("utf-8").partition("[tool.uv.sources]")[0], encoding="utf-8")
-    package = load_package(source / "src" / "acme_support")
+    source = copied(tmp_path)
+    package = load_package(source)
     write(package.root, {"skills": IN_PACKAGE.render([package])})
     quiet = {"UV_PYTHON_DOWNLOADS": "never"}
     os.environ.update(quiet)
@@ -172,23 +252,31 @@ def test_library_skills_finds_them_in_the_wheel(tmp_path: Path) -> None:
 
 
 @pytest.mark.node
-def test_intent_finds_and_loads_them(exported: Path) -> None:
-    """TanStack's tool, in a project with an npm package that carries the skills."""
-    intent = node_tool("intent")
-    project = exported / "npm"
-    package = project / "node_modules" / "acme-support"
-    shutil.copytree(exported / "agent-plugin" / "skills", package / "skills")
-    about = {"name": "acme-support", "version": "0.1.0", "repository": "https://github.com/example/acme-support"}
-    (package / "package.json").write_text(json.dumps(about))
-    use = {"name": "app", "version": "1.0.0", "dependencies": {"acme-support": "0.1.0"}}
-    (project / "package.json").write_text(json.dumps({**use, "intent": {"skills": ["acme-support"]}}))
-    assert "all passed" in run([intent, "validate", package / "skills"], project).stdout
+def test_what_npm_installed_is_discovered(exported: Path) -> None:
+    """By TanStack Intent and library-skills, in a project with the twin: exported, packed and installed by npm."""
+    intent, library_skills = node_tool("intent"), python_tool("library-skills")
+    package = load_package(copied(exported, '[project.urls]\nRepository = "https://github.com/example/acme"\n'))
+    write(exported / "twin", {"npm": target_named("npm").render([package])})
+    [packed] = json.loads(run(["npm", "pack", "--json", "--pack-destination", exported], exported / "twin").stdout)
+    project = exported / "consumer"
+    project.mkdir()
+    use = {"name": "app", "version": "1.0.0", "private": True, "intent": {"skills": ["acme-support"]}}
+    (project / "package.json").write_text(json.dumps(use))
+    install = ["npm", "install", "--no-audit", "--no-fund", "--offline", exported / packed["filename"]]
+    run(install, project)
+    installed = project / "node_modules" / "acme-support"
+    assert not installed.is_symlink()
+    assert "all passed" in run([intent, "validate", installed / "skills"], project).stdout
     # Its output is cut off in a pipe when it is long, so it goes to a file.
     with open(project / "out.json", "wb") as out:
         subprocess.run([intent, "list", "--json"], cwd=project, stdout=out, check=True)
     listed = json.loads((project / "out.json").read_text("utf-8"))
     assert [skill["use"] for skill in listed["skills"]] == ["acme-support#acme-support"]
     assert "# Acme support" in run([intent, "load", "acme-support#acme-support"], project).stdout
+    assert files(installed / "skills/acme-support") == files(exported / "skills/.claude/skills/acme-support")
+    [skill] = json.loads(run([library_skills, "scan", "--json"], project).stdout)["skills"]
+    assert (skill["name"], skill["package"], skill["version"]) == ("acme-support", "acme-support", "0.1.0")
+    assert files(Path(skill["path"])) == files(installed / "skills/acme-support")
 
 
 def test_lev_check_has_no_error_to_report(exported: Path) -> None:

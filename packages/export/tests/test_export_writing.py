@@ -397,7 +397,7 @@ def test_an_ordinary_signal_waits_until_all_is_in_its_place(tmp_path: Path) -> N
 
 def test_an_interrupted_command_leaves_nothing_to_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C just when the files are about to change their places comes after that."""
-    monkeypatch.setattr(committing, "_sync", lambda folder: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(committing, "sync_folder", lambda folder: signal.raise_signal(signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path, files(a="1"))
     assert tree(tmp_path) == {"a": b"1"}

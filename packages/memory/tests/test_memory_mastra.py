@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,7 +19,8 @@ from lev_os.core import LevError
 from lev_os.memory import Filter, MemoryManager, Record, Scope, StoreProblem
 from lev_os.memory.backends.mastra import naming
 from lev_os.memory.conformance.suite import *  # noqa: F403  # the tests and their fixtures
-from mastra_server import AGENT, TOKEN, serving
+from lev_os.memory.sync import SyncMemory
+from mastra_server import AGENT, TOKEN, running, serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.node]
 MAY = datetime(2026, 5, 7, tzinfo=UTC)
@@ -187,6 +190,77 @@ def test_a_server_that_goes_away_and_comes_back(tmp_path: Path, scope: Scope) ->
         memory.put([Record(text="coffee")], scope=scope)
         assert [record.text for record in memory.query(scope=scope).records] == ["tea", "coffee"]
         opened.__exit__(None, None, None)
+
+
+KILLED = """
+import sys
+from lev_os.memory import MemoryManager, Record, Scope
+url, tenant = sys.argv[1:]
+scope = Scope(tenant=tenant, user="ada")
+with MemoryManager.open_sync(url, embedder=None) as memory:
+    for i in range(100_000):
+        ids = memory.put([Record(text=f"tea {i} {n}", session=f"s{n}") for n in range(3)], scope=scope)
+        ids.append(memory.supersede(ids[0], Record(text=f"coffee {i}"), scope=scope))
+        memory.retract(ids[1], scope=scope)
+        print(*ids, flush=True)
+"""
+
+
+def acknowledged_are_there(memory: SyncMemory, scope: Scope, acknowledged: list[str]) -> None:
+    """Whole calls only, in the state that was acknowledged, and nothing that does not fit."""
+    log = memory.changes(scope=scope, limit=100_000)
+    puts = [change.id for change in log if change.op == "put"]
+    assert [id for line in acknowledged for id in line.split()] == puts[: 4 * len(acknowledged)]
+    assert len(puts) - 4 * len(acknowledged) in {0, 3, 4}
+    for line in acknowledged:
+        old, gone, kept, new = (memory.get(id, scope=scope) for id in line.split())
+        assert old is not None
+        assert gone is not None
+        assert kept is not None
+        assert new is not None
+        assert (old.superseded_by, gone.expired_at is None, kept.version, new.version) == (new.id, False, 1, 1)
+    assert memory.problems == []
+
+
+@pytest.mark.parametrize("lines", [1, 4, 9])
+def test_a_killed_process_loses_nothing_acknowledged(server: str, scope: Scope, lines: int) -> None:
+    """Killed in the middle of a call of several requests: all of it is there, or nothing of it; others go on."""
+    process = subprocess.Popen([sys.executable, "-c", KILLED, server, scope.tenant], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    acknowledged = [process.stdout.readline() for _ in range(lines)]
+    process.kill()
+    acknowledged += [line for line in process.stdout if line.endswith("\n")]
+    process.wait()
+    process.stdout.close()
+    with MemoryManager.open_sync(server, embedder=None) as memory:
+        acknowledged_are_there(memory, scope, acknowledged)
+        (after,) = memory.put([Record(text="after")], scope=scope)
+    with MemoryManager.open_sync(server, embedder=None) as memory:
+        assert memory.changes(scope=scope, limit=100_000)[-1].id == after
+
+
+@pytest.mark.parametrize("lines", [2, 7])
+def test_a_killed_server_loses_nothing_acknowledged(tmp_path: Path, scope: Scope, lines: int) -> None:
+    """The same when Mastra is killed; whoever had the memory open goes on when it is back."""
+    with running(tmp_path / "memory.db") as first, MemoryManager.open_sync(first.url, embedder=None) as opened:
+        assert opened.stats(scope=scope).records == 0
+        process = subprocess.Popen(
+            [sys.executable, "-c", KILLED, first.url, scope.tenant],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert process.stdout is not None
+        acknowledged = [process.stdout.readline() for _ in range(lines)]
+        first.process.kill()
+        said, errors = process.communicate(timeout=60)
+        acknowledged += said.splitlines(keepends=True)
+        assert "StoreProblem" in errors
+        first.process.wait()
+        with running(tmp_path / "memory.db", port=int(first.url.rpartition(":")[2])) as second:
+            acknowledged_are_there(opened, scope, acknowledged)
+            opened.put([Record(text="after")], scope=scope)
+            log = opened.changes(scope=scope, limit=100_000)
+            with MemoryManager.open_sync(second.url, embedder=None) as memory:
+                assert memory.changes(scope=scope, limit=100_000) == log
 
 
 def test_a_wrong_token_or_agent_is_refused(server: str) -> None:

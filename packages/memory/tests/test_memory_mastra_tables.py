@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from lev_os.memory import MemoryManager, Record, Scope
+from lev_os.memory import MemoryManager, Record, Scope, Unsupported
 from lev_os.memory.backends.mastra import naming
 from lev_os.memory.backends.mastra.jsonb import decode_jsonb
 from mastra_server import AGENT, TOKEN, serving
@@ -52,6 +52,15 @@ def both_ways(tables: str, database: Path | str) -> None:
     with MemoryManager.open_sync(tables, embedder=None) as memory:
         assert list(memory.export(scope=Scope(tenant="acme"))) == after
         assert [record.text for record in memory.query(scope=ADA).records][2:] == ["Thanks.", "over the server"]
+
+
+def test_it_says_why_it_erases_nothing(tmp_path: Path) -> None:
+    """And nothing is deleted by halves."""
+    with MemoryManager.open_sync(f"mastra+sqlite:///{tmp_path}/a.db", embedder=None) as memory:
+        (id,) = memory.put([Record(text="tea")], scope=ADA)
+        with pytest.raises(Unsupported, match=r"free pages"):
+            memory.erase(id, scope=ADA)
+        assert memory.get(id, scope=ADA) is not None
 
 
 @pytest.mark.slow

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import random
+import shutil
+import subprocess
+import tempfile
+import time
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +21,7 @@ from lev_os.core.errors import LevError
 from lev_os.memory import Filter, MemoryManager, Record, Scope, StoreProblem
 from lev_os.memory.backends.postgres import rows, schema, server, source
 from lev_os.memory.backends.sqlite import vectors
+from lev_os.memory.sync import SyncMemory
 
 from .conftest import postgres_server
 
@@ -233,6 +239,71 @@ def test_an_erasure_waits_for_those_who_read(database: str, ada: Scope, monkeypa
         with pytest.raises(StoreProblem, match="read by another program"):
             memory.erase(id, scope=ada)
         assert memory.get(id, scope=ada) is None
+
+
+@contextlib.contextmanager
+def small_disk(megabytes: int) -> Iterator[Path]:
+    """A disk of its own of so many megabytes; skips where none can be mounted."""
+    place = tempfile.mkdtemp(prefix="lev-disk-")
+    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=777", "tmpfs", place]
+    try:
+        mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+        if mounted.returncode:
+            pytest.skip(f"needs to mount a small disk, as root can: {mounted.stderr.strip()}")
+        try:
+            yield Path(place)
+        finally:
+            subprocess.run(["umount", "--lazy", place], check=True)
+    finally:
+        Path(place).rmdir()
+
+
+def fill(memory: SyncMemory, scope: Scope, rng: random.Random) -> tuple[list[str], StoreProblem]:
+    """Put records that cannot be compressed until one is refused: the ids, and how it was refused."""
+    ids: list[str] = []
+    for _ in range(1_000):
+        try:
+            ids += memory.put([Record(text=f"tea {rng.randbytes(200_000).hex()}")], scope=scope)
+        except StoreProblem as problem:
+            return ids, problem
+    raise AssertionError("the disk has room without end")
+
+
+@pytest.mark.parametrize("place", ["tables", "log"])
+def test_a_full_disk(ada: Scope, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the tables, or of the server's own log: refused with the way out; with room again the same memory goes on."""
+    monkeypatch.setattr(server, "_PATIENCE", 3.0)
+    rng = random.Random(3)
+    with small_disk(12 if place == "tables" else 150) as disk, contextlib.ExitStack() as stack:
+        tables = disk if place == "tables" else Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        running = stack.enter_context(postgres_server(disk if place == "log" else None))
+        shutil.chown(tables, Path(running.pgdata).stat().st_uid)
+        with psycopg.connect(running.get_uri(), autocommit=True) as db:
+            db.execute(f"CREATE TABLESPACE small LOCATION '{tables}'".encode())
+            db.execute(b"CREATE DATABASE small TABLESPACE small")
+        ballast = disk / "ballast"
+        with MemoryManager.open_sync(running.get_uri(database="small"), embedder=None) as memory:
+            (kept,) = memory.put([Record(text="tea")], scope=ada)
+            ballast.write_bytes(bytes(shutil.disk_usage(disk).free - 1_500_000))
+            ids, problem = fill(memory, ada, rng)
+            if place == "tables":
+                assert problem.help == "make room on its disk; nothing was changed"
+                assert problem.retryable
+                assert [hit.record.id for hit in memory.search("tea", scope=ada, k=1)] == [kept]
+            else:  # whether its last words were heard before it ended
+                assert any(words in str(problem) for words in ("cannot be written", "does not answer"))
+            ballast.unlink()
+            until = time.monotonic() + 60
+            while True:  # a server whose log was full has ended
+                with contextlib.suppress(StoreProblem, subprocess.SubprocessError):
+                    running.ensure_postgres_running()
+                    (after,) = memory.put([Record(text="tea, after it")], scope=ada)
+                    break
+                assert time.monotonic() < until
+                time.sleep(0.2)
+            found = [record.id for record in memory.query(scope=ada, limit=10_000).records]
+            assert found == [kept, *ids, after]
+            assert {hit.record.id for hit in memory.search("tea", scope=ada, k=10_000)} == {*found}
 
 
 def test_a_database_that_goes_away_and_comes_back(ada: Scope, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,15 +12,16 @@ import textwrap
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from lev_os.core.bidirectional import read_journal, replay
 from lev_os.core.packaging import specifiers
 from lev_os.workflow.database import Database, open_database
-from lev_os.workflow.runs import RunState, list_states
+from lev_os.workflow.runs import RunState, export, list_states
 
 TOOLS = '''
     """Tools that write down every call, and die where a test wants it."""
@@ -39,7 +40,7 @@ TOOLS = '''
 
 
     def write(ctx, what):
-        """One line for each call; a plan says at which call of a run, and on which side of it, the process dies."""
+        """One line for each call; a plan says at which call of a run the process dies, or stands still after it."""
         plan, lines = FOLDER / f"{ctx.run}.plan", FOLDER / f"{ctx.run}.ledger"
         with LOCK:
             number = (lines.read_text().count("\\n") if lines.exists() else 0) + 1
@@ -52,6 +53,12 @@ TOOLS = '''
             if wanted == f"{number} after":
                 plan.unlink()
                 os.kill(os.getpid(), signal.SIGKILL)
+        if wanted == f"{number} held":
+            held = FOLDER / f"{ctx.run}.held.{os.getpid()}"
+            held.touch()
+            plan.unlink()
+            while held.exists():
+                time.sleep(0.05)
 
 
     @tool(effects={"writes_local"}, idempotent=True)
@@ -198,11 +205,16 @@ class Desk:
     def database(self) -> Database:
         return open_database(self.url)
 
-    def worker(self, *options: str, name: str | None = None, **env: str) -> subprocess.Popen[str]:
-        """Start `lev worker` as a process of its own, and wait until it takes runs."""
+    def worker(
+        self, *options: str, name: str | None = None, inside: Sequence[str] = (), url: str | None = None, **env: str
+    ) -> subprocess.Popen[str]:
+        """Start `lev worker` as a process of its own, and wait until it takes runs.
+
+        `inside` is the command that another host is reached by, `url` the address of the database seen from there.
+        """
         named = [] if name is None else ["--name", name]
         process = subprocess.Popen(
-            [sys.executable, "-m", "lev_os.cli", "worker", "--database", self.url, *named, *options],
+            [*inside, sys.executable, "-m", "lev_os.cli", "worker", "--database", url or self.url, *named, *options],
             cwd=self.root,
             env={**os.environ, **self.env, **env},
             stderr=subprocess.PIPE,
@@ -235,15 +247,44 @@ class Desk:
             text=True,
         )
 
-    def plan(self, run: str, call: int, side: str) -> None:
-        """The worker dies at this call of a run, `before` or `after` it has been written down."""
-        (self.root / f"{run}.plan").write_text(f"{call} {side}")
+    def plan(self, run: str, call: int, what: str) -> None:
+        """The worker dies at this call of a run, `before` or `after` it has been written down, or is `held` there."""
+        (self.root / f"{run}.plan").write_text(f"{call} {what}")
+
+    def held(self, run: str, *besides: int) -> int:
+        """Wait until a call of the run is held, and say in which process, `besides` those where one is held already."""
+        deadline = time.monotonic() + 600
+        while True:
+            for file in self.root.glob(f"{run}.held.*"):
+                if (process := int(file.suffix[1:])) not in besides:
+                    return process
+            assert time.monotonic() < deadline, f"{run} did not come to its call"
+            time.sleep(0.05)
+
+    def go_on(self, run: str, process: int) -> None:
+        """Let the call that is held there return."""
+        (self.root / f"{run}.held.{process}").unlink()
 
     def ledger(self, run: str) -> list[tuple[str, str]]:
         """The calls of a run as they happened: key and what was written down."""
+        return [(key, what) for key, what, _ in self.calls(run)]
+
+    def calls(self, run: str) -> list[tuple[str, str, int]]:
+        """The ledger with the process of each call."""
         path = self.root / f"{run}.ledger"
         lines = path.read_text().splitlines() if path.exists() else []
-        return [(key, what) for key, what, _ in map(json.loads, lines)]
+        return [(key, what, process) for key, what, process in map(json.loads, lines)]
+
+    def recorded(self, run: str) -> Counter[tuple[str, str, str]]:
+        """What the journal of a run says that came of its effects, whatever the order in which it came."""
+        path = self.root / f"{run}.jsonl"
+        export(self.database, run, path)
+        assert not replay(path).divergences
+        entries = read_journal(path)
+        places: dict[Any, str] = {entry.key: entry.body["path"] for entry in entries if entry.type == "effect"}
+        return Counter(
+            (entry.type, places[entry.key], str(entry.body)) for entry in entries if entry.type in ("result", "failure")
+        )
 
     def states(self, **filters: Any) -> dict[str, RunState]:
         """Every run by its name."""
@@ -263,8 +304,9 @@ class Desk:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
             process.wait()
-            if process.stderr is not None:
-                process.stderr.close()
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
         self.database.close()
 
 

@@ -9,10 +9,8 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from lev_os.core.bidirectional import read_journal, replay
 from lev_os.workflow import send, start
 from lev_os.workflow.client import NotSent
-from lev_os.workflow.runs import export
 
 from .conftest import Desk, go, over
 
@@ -38,18 +36,6 @@ class Supervisor(threading.Thread):
             while process.poll() is None and not self.over.is_set():
                 time.sleep(0.05)
             self.deaths += process.poll() is not None
-
-
-def recorded(desk: Desk, run: str) -> Counter[tuple[str, str, str]]:
-    """What the journal of a run says that came of its effects, whatever the order in which it came."""
-    path = desk.root / f"{run}.jsonl"
-    export(desk.database, run, path)
-    assert not replay(path).divergences
-    entries = read_journal(path)
-    places: dict[Any, str] = {entry.key: entry.body["path"] for entry in entries if entry.type == "effect"}
-    return Counter(
-        (entry.type, places[entry.key], str(entry.body)) for entry in entries if entry.type in ("result", "failure")
-    )
 
 
 @pytest.mark.parametrize("url", ["sqlite", "postgres"], indirect=True)
@@ -80,13 +66,13 @@ def test_killed_at_every_effect_a_run_ends_as_the_one_that_nobody_killed(desk: D
     supervisor.join()
 
     assert supervisor.deaths == 2 * CALLS
-    expected = recorded(desk, "calm")
+    expected = desk.recorded("calm")
     keys = {key for key, _ in desk.ledger("calm")}
     assert len(keys) == CALLS - 1, "two attempts of one call have one key"
     for run in runs[1:]:
         assert states[run].status == "done", states[run]
         assert states[run].output == states["calm"].output
-        assert recorded(desk, run) == expected, run
+        assert desk.recorded(run) == expected, run
         calls = Counter(desk.ledger(run))
         twice = {what: times for (_, what), times in calls.items() if times > 1 and what != "bread"}
         # A kill after a call repeats it, and with it what its branch beside had under way.

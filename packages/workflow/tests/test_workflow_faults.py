@@ -17,6 +17,7 @@ from lev_os.core.bidirectional import replay
 from lev_os.core.errors import LevError
 from lev_os.workflow import cancel, fork, result, resume, send, start
 from lev_os.workflow.client import NotSent
+from lev_os.workflow.database import NoDatabase, open_database
 from lev_os.workflow.runs import RunState, dead_letters, delete, export
 
 from .conftest import Desk, go, over
@@ -276,6 +277,45 @@ def test_a_full_disk(desk: Desk, tmp_path: Path) -> None:
         subprocess.run(["umount", str(disk)], check=True)
 
 
+def test_a_power_cut_takes_the_end_of_an_sqlite_file_at_most(desk: Desk) -> None:
+    """With whatever is left of the write-ahead log, every run that is still known ends as it would have.
+
+    A log of which the last commits are lost is a prefix, perhaps with zeros behind it: that much SQLite promises.
+    """
+    worker = desk.worker()
+    whole = begin(desk, "three", n=1)
+    assert ended(desk, whole).output == {"last": "C"}
+    run = begin(desk, "slowly", seconds=0.2, times=list(range(10)))
+    desk.until(lambda states: len(desk.ledger(run)) >= 5)
+    worker.kill()
+    worker.wait()
+    keys = {key for key, _ in desk.ledger(run)}
+    path = Path(desk.url.removeprefix("sqlite:///"))
+    data, log = path.read_bytes(), path.with_name(f"{path.name}-wal").read_bytes()
+    steps, known = [], 0
+    for part, zeros in ((1.0, 0), (0.99, 4096), (0.97, 0), (0.9, 5000), (0.5, 0)):
+        folder = desk.root / f"cut-{part}"
+        folder.mkdir()
+        (folder / path.name).write_bytes(data)
+        (folder / f"{path.name}-wal").write_bytes(log[: int(len(log) * part)] + bytes(zeros))
+        (desk.root / f"{run}.ledger").unlink(missing_ok=True)
+        cut = Desk(desk.root, f"sqlite:///{folder / path.name}")
+        try:
+            cut.worker()
+            states = cut.until(lambda states: all(state.is_over for state in states.values()))
+            if run in states:
+                known += 1
+                assert states[run].output == {"done": True}
+                steps.append(len(cut.ledger(run)))
+                assert len({key for key, _ in cut.ledger(run)} | keys) == 10, "the same keys as before"
+            if whole in states:
+                assert states[whole].output == {"last": "C"}
+        finally:
+            cut.close()
+    assert known >= 2
+    assert steps == sorted(steps), "the less is left, the more is done again"
+
+
 @pytest.mark.parametrize("url", ["postgres"], indirect=True)
 def test_a_database_that_cuts_every_connection(desk: Desk) -> None:
     """Connections that are cut in the middle of runs are made again; every run ends, and no call is recorded twice."""
@@ -301,7 +341,10 @@ def test_a_database_that_cuts_every_connection(desk: Desk) -> None:
 
 def test_an_address_that_leads_nowhere(desk: Desk) -> None:
     """Each command says what is wrong with the database, and what to do."""
+    (desk.root / "text").write_text("no database, though long enough to be one\n" * 100)
     for url, told in (
+        (f"sqlite:///{desk.root / 'text'}", "cannot be used"),
+        (f"sqlite:///{desk.root / 'mistyped'}", "there is no database"),
         ("postgresql://nobody@localhost:1/x", "cannot be reached"),
         ("mysql://x/y", "PostgreSQL or SQLite"),
         ("nonsense", "not the address"),
@@ -315,3 +358,6 @@ def test_an_address_that_leads_nowhere(desk: Desk) -> None:
         assert said.returncode == 2
         assert told in said.stderr
         assert "Traceback" not in said.stderr
+    assert not (desk.root / "mistyped").exists()
+    with pytest.raises(NoDatabase, match="cannot be made"):
+        open_database(f"sqlite:///{desk.root / 'text' / 'runs'}")

@@ -103,6 +103,16 @@ def test_a_cut_at_every_byte_of_the_last_line(tmp_path: Path) -> None:
         assert path.read_bytes() == whole
 
 
+def test_zeros_from_anywhere_in_the_last_line_on(tmp_path: Path) -> None:
+    """What a power cut may leave of a write: the file is as long as it was to be, and its end was never written."""
+    path = tmp_path / "j.jsonl"
+    whole = written(path, 3)
+    last = whole.rstrip(b"\n").rfind(b"\n") + 1
+    for cut in range(last, len(whole)):
+        path.write_bytes(whole[:cut] + bytes(len(whole) - cut))
+        assert len(read_journal(path)) == 2
+
+
 @settings(deadline=None, max_examples=300)
 @given(data=st.data())
 def test_a_flipped_bit_is_found_wherever_it_is(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:

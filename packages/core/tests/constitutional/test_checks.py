@@ -58,6 +58,14 @@ class TestRegex:
         """Two harmless values do not make a forbidden one."""
         assert ruling("regex", "(?s)hu.sh", {"tool": SEND, "args": {"a": "hu", "b": "sh"}}) == "allow"
 
+    @pytest.mark.parametrize("padding", [0, 240, 246, 247, 248, 249, 250, 260, 5_000])
+    def test_says_the_same_of_a_text_of_any_length_however_often_it_is_asked(self, padding: int) -> None:
+        """What was found in short texts is remembered, for each pattern by itself."""
+        clean, bad = ({"tool": SEND, "args": {"text": "." * padding + end}} for end in ("done", "hush"))
+        for _ in range(2):
+            assert [ruling("regex", "hush", action) for action in (clean, bad)] == ["allow", "deny"]
+            assert [ruling("regex", "done", action) for action in (clean, bad)] == ["deny", "allow"]
+
     def test_evidence_says_where_and_never_what(self) -> None:
         """What was found may be a secret: only its place goes to the audit trail, in characters."""
         verdict = judge("regex", "s3cr3t", {"tool": SEND, "args": {"note": "été s3cr3t"}})

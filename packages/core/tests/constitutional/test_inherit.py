@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from lev_os.core.constitutional import BASELINE, Constitution, Gate, run_tests
 from lev_os.core.constitutional.fixtures import replay
-from lev_os.core.constitutional.model import RULINGS
+from lev_os.core.constitutional.model import RULINGS, Verdict
 from lev_os.core.constitutional.sources import Source
 from lev_os.core.errors import InvalidInput, LevError
 from lev_os.core.packaging import load_package
@@ -258,7 +258,16 @@ def families(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
     return parent, {**other, **kept, "checks": checks}
 
 
+def strictness(verdict: Verdict) -> int:
+    """What a person has approved is let out and stays in the findings: no less than a warning."""
+    return RULINGS.index("warn" if verdict.ruling == "allow" and verdict.findings else verdict.ruling)
+
+
+RULE: dict[str, Any] = {**PARENT, "checks": [{"forbid_tool": ["send"]}], "on_violation": "warn"}
+
+
 @given(families(), st.lists(ACTIONS, min_size=1, max_size=6))
+@example((RULE, {**RULE, "on_violation": "escalate"}), [{"tool": {"name": "send"}, "args": {}, "approved": True}])
 @settings(max_examples=150, deadline=None)
 def test_an_accepted_child_is_never_laxer(
     family: tuple[dict[str, Any], dict[str, Any]], actions: list[dict[str, Any]]
@@ -271,7 +280,7 @@ def test_an_accepted_child_is_never_laxer(
         assume(False)
     gates = [Gate(made) for made in (Constitution.parse(text(parent, name="parent")), tightened)]
     for action in actions:
-        before, after = (RULINGS.index(replay(gate, action)[1].ruling) for gate in gates)
+        before, after = (strictness(replay(gate, action)[1]) for gate in gates)
         assert after >= before, action
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -216,6 +217,55 @@ def test_an_error_that_repeats_a_key_is_redacted(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(ModelUnavailable) as caught:
         asyncio.run(open_model(FunctionModel(fail)).ask(request()))
     assert "bad key ***, ***, ***" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (http(400, "you said: swordfish"), "ModelHTTPError, status 400"),
+        (exceptions.UnexpectedModelBehavior("no JSON: swordfish", "swordfish"), "UnexpectedModelBehavior"),
+        (
+            exceptions.ModelAPIError("m", "swordfish", provider_error_type="invalid_request_error"),
+            "ModelAPIError, invalid_request_error",
+        ),
+        (exceptions.ModelAPIError("m", "swordfish", provider_error_code="sk-swordfish"), "ModelAPIError"),
+        (
+            exceptions.FallbackExceptionGroup("all of swordfish failed", [http(401, "swordfish")]),
+            "FallbackExceptionGroup: ModelHTTPError, status 401",
+        ),
+    ],
+)
+def test_a_provider_s_words_stay_out_of_messages(error: Exception, shown: str) -> None:
+    """They may repeat a prompt or an answer; kind, status and code are said, and the words are in `said`."""
+
+    def fail(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        raise error
+
+    with pytest.raises(ModelUnavailable) as caught:
+        asyncio.run(open_model(FunctionModel(fail)).ask(request()))
+    assert caught.value.message.endswith(f": {shown}")
+    assert "swordfish" not in "".join(traceback.format_exception(caught.value, limit=0))
+    assert "swordfish" in caught.value.said
+
+
+@pytest.mark.parametrize(
+    ("error", "help"),
+    [
+        (http(401), "key"),
+        (http(404), "name"),
+        (exceptions.ModelConnectionError("m", "no route"), "network"),
+        (exceptions.ModelRateLimitError("m", "slow down"), "wait"),
+    ],
+)
+def test_what_to_do_about_a_failure_is_said(error: Exception, help: str) -> None:
+    """Where the kind or the status tells it."""
+
+    def fail(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
+        raise error
+
+    with pytest.raises(ModelUnavailable) as caught:
+        asyncio.run(open_model(FunctionModel(fail)).ask(request()))
+    assert help in str(caught.value.help)
 
 
 @pytest.mark.parametrize(

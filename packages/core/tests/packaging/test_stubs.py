@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import subprocess
 import sys
@@ -132,6 +133,40 @@ def test_a_type_checker_believes_the_stubs(shop: Path, tmp_path: Path) -> None:
     found = [line for line in done.stdout.splitlines() if "error:" in line]
     assert [line for line in found if not line.startswith("bad.py")] == [], done.stdout + done.stderr
     assert {int(line.split(":")[1]) for line in found} == {2, 6, 7, 8, 9, 10, 11}
+
+
+TOOLS = """
+"./tools/give-back" = { python = "shop.paying:refund" }
+"./tools/weigh" = { python = "shop.tools:weigh" }
+"./tools/class" = { python = "shop.paying:refund" }
+"""
+
+
+def test_tools_by_the_names_they_are_exported_under(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the package's `tools`, whatever module they are defined in: the functions themselves, so with their types."""
+    (shop / "lev.toml").write_text(MANIFEST + TOOLS)
+    (shop / "paying.py").write_text("def refund(order: str, cents: int) -> bool:\n    return cents > 0\n")
+    (shop / "tools.py").write_text(EXPOSE)
+    stubs = {path.name: stub.text for path, stub in stubs_of(load_package(shop)).items()}
+    assert stubs["tools.pyi"].endswith(
+        '\nfrom shop.paying import refund as give_back\n\n__all__ = [\n    "give_back",\n]\n'
+    )
+    monkeypatch.syspath_prepend(shop.parent)
+    name = f"shop_{shop.parent.name}"  # another name than the other tests' package
+    shop.rename(shop.parent / name)
+    for file in (shop.parent / name / "lev.toml",):
+        file.write_text(file.read_text().replace("shop.", f"{name}."))
+    tools = importlib.import_module(f"{name}.tools")
+    assert list(tools.__all__) == ["class", "give_back"]
+    assert tools.give_back("A-1", cents=5) is True
+    assert tools.give_back is importlib.import_module(f"{name}.paying").refund
+
+
+def test_a_module_with_names_of_its_own_has_no_stub(shop: Path) -> None:
+    """Type checkers would see nothing of it but the stub; nor has one that is not Python."""
+    for more in ("def other() -> None: ...\n", "def\n"):
+        (shop / "flows" / "__init__.py").write_text(f"{EXPOSE}\n\n{more}")
+        assert list(texts(shop)) == ["contexts"]
 
 
 def test_only_what_expose_gives(shop: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +95,18 @@ def hidden() -> None: ...
 }
 
 
-def made(project: Path, **options: Any) -> Built:
+def write(project: Path, files: Mapping[str, str]) -> Path:
+    """A project of these files."""
+    for path, text in files.items():
+        file = project / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    return project
+
+
+def made(project: Path, *, package: str = "shop", **options: Any) -> Built:
     """One build of the package, by the interpreter of the tests."""
-    return build(project / "src" / "shop", "shop", **{"python": sys.executable, "tell": said.append, **options})
+    return build(project / "src" / package, package, **{"python": sys.executable, "tell": said.append, **options})
 
 
 def looked_at(project: Path, **options: Any) -> list[str]:

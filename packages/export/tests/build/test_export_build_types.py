@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from build_support import made
+from build_support import EXPOSE, FILES, UV, made, write
 from lev_os.export.build.distributions import find_uv
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -19,6 +19,7 @@ from lev_os.core import Context, ToolContext
 from shop.contexts import tone
 from shop.flows import triage
 from shop.tools import find, refund
+from till.tools import give_back
 
 async def main() -> None:
     output = await triage(message="x", priority="high")
@@ -26,12 +27,13 @@ async def main() -> None:
     text: str = tone.text
     paid: bool = refund("A-1", cents=5)
     prices = [order.price + 1.0 for order in find("x").values()]
-    print(category, text, paid, prices, Context, ToolContext)
+    print(category, text, paid or give_back("A-1", cents=5), prices, Context, ToolContext)
 """
 BAD = """
 from shop.contexts import tome
 from shop.flows import triage
 from shop.tools import find, refund, hidden
+from till.tools import give_back, refund as by_its_own_name
 
 async def main() -> None:
     await triage(message=5)
@@ -40,26 +42,29 @@ async def main() -> None:
     (await triage(message="x"))["kategory"]
     refund("A-1", cents="5")
     find()
+    give_back("A-1", cents="5")
 """
-WRONG = {2, 4, 7, 8, 9, 10, 11, 12}
+WRONG = {2, 4, 5, 8, 9, 10, 11, 12, 13, 14}
+TILL = {
+    "pyproject.toml": UV.replace("acme-shop", "acme-till").replace("shop", "till"),
+    "src/till/__init__.py": "",
+    "src/till/lev.toml": 'format = 1\n[exports]\n"./tools/give-back" = { python = "till.paying:refund" }\n',
+    "src/till/paying.py": FILES["src/shop/tools/paying.py"],
+    "src/till/tools/__init__.py": EXPOSE,
+}
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with the wheel, and the two programs beside it."""
-    from build_support import FILES
-
+    """An environment with the wheels, and the two programs beside it."""
     folder = tmp_path_factory.mktemp("typed")
-    project = folder / "project"
-    for path, text in FILES.items():
-        file = project / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    wheel = made(project, lazy=["shop.tools"]).distributions[0]
+    shop = made(write(folder / "shop", FILES), lazy=["shop.tools"])
+    till = made(write(folder / "till", TILL), package="till")
     uv = find_uv()
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(folder / "env")], check=True)
     python = folder / "env" / "bin" / "python"
-    subprocess.run([uv, "pip", "install", "--quiet", "--no-deps", "--python", str(python), str(wheel)], check=True)
+    wheels = [str(built.distributions[0]) for built in (shop, till)]
+    subprocess.run([uv, "pip", "install", "--quiet", "--no-deps", "--python", str(python), *wheels], check=True)
     links = next(folder.glob("env/lib/python3*/site-packages")) / "links.pth"
     links.write_text(f"{ROOT / 'packages/core/src'}\n")  # core as it is here, not as it was published
     (folder / "good.py").write_text(GOOD)
@@ -103,8 +108,9 @@ def test_the_installed_package_runs(site: Path) -> None:
     """What is typed is there: the flow, the context and the tools of the lazy module."""
     code = (
         "import asyncio; from shop.flows import triage; from shop.contexts import tone; from shop.tools import find\n"
-        "print(asyncio.run(triage(message='x')), tone.text.strip(), find('x'))"
+        "from till.tools import give_back\n"
+        "print(asyncio.run(triage(message='x')), tone.text.strip(), find('x'), give_back('A-1', 5))"
     )
     done = subprocess.run([str(site / "env/bin/python"), "-c", f"import sys; sys.path += {sys.path!r}\n{code}"],
                           cwd=site, capture_output=True, text=True, check=False)  # fmt: skip
-    assert done.stdout.strip() == "{'category': 'other'} Be brief. {}", done.stderr
+    assert done.stdout.strip() == "{'category': 'other'} Be brief. {} True", done.stderr

@@ -90,7 +90,10 @@ def test_every_target_is_there(make_package: MakePackage) -> None:
     made = rendered(make_package(TOML, FILES))
     targets = re.findall(r'"(\./(?:dist|llm)/[^"]+)"', made.files["package.json"].decode())
     assert {target.removeprefix("./") for target in targets} <= set(made.files)
-    assert all(path.startswith(("dist/", "llm/", "skills/", "package.json", "README.md")) for path in made.files)
+    assert all(
+        path.startswith(("dist/", "llm/", "skills/", ".agents/skills/", "package.json", "README.md"))
+        for path in made.files
+    )
 
 
 def test_the_same_again(make_package: MakePackage) -> None:

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -44,22 +45,37 @@ def _install() -> None:
         stamp.write_text("\n".join(_PACKAGES), encoding="utf-8")
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that runs: the URL of its memory, token included."""
+
+    url: str
+    process: subprocess.Popen[str]
+
+
 @contextlib.contextmanager
 def serving(database: Path | str, *, port: int = 0) -> Iterator[str]:
     """A server with its memory in a LibSQL file or at PostgreSQL's URL; the URL of that memory, token included."""
+    with running(database, port=port) as server:
+        yield server.url
+
+
+@contextlib.contextmanager
+def running(database: Path | str, *, port: int = 0) -> Iterator[Server]:
+    """The same with its process."""
     script = install() / f"server-{os.getpid()}.mjs"  # Node looks for packages from where the script lies
     shutil.copyfile(_SCRIPT, script)
     where = database if isinstance(database, str) else f"file:{database}"
     env = {**os.environ, "MASTRA_DB_URL": where, "MASTRA_TOKEN": TOKEN, "PORT": str(port)}
     try:
-        with started(["node", str(script)], env | {"MASTRA_TELEMETRY_DISABLED": "1"}) as said:
-            yield f"mastra+http://{TOKEN}@127.0.0.1:{said.split()[-1]}"
+        with started(["node", str(script)], env | {"MASTRA_TELEMETRY_DISABLED": "1"}) as (said, process):
+            yield Server(f"mastra+http://{TOKEN}@127.0.0.1:{said.split()[-1]}", process)
     finally:
         script.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def started(command: Sequence[str], env: dict[str, str]) -> Iterator[str]:
+def started(command: Sequence[str], env: dict[str, str]) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """A program that says `ready …` once; it is ended afterwards."""
     process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout is not None
@@ -71,7 +87,7 @@ def started(command: Sequence[str], env: dict[str, str]) -> Iterator[str]:
                 break
         else:
             pytest.fail(f"the server did not start: {said[-600:]}")
-        yield line
+        yield line, process
     finally:
         process.terminate()
         try:

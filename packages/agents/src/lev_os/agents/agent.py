@@ -17,13 +17,14 @@ from lev_os.core import LevError
 from lev_os.core.agents import AgentDeclaration, AgentLinks
 from lev_os.core.bidirectional.places import project_root, runs_folder
 from lev_os.core.constitutional import Gate
+from lev_os.core.llm_runtime.failing import help_for, redacted, summary
 from lev_os.core.packaging import Package, find
 from lev_os.core.packaging.deps import deps_of
 from lev_os.core.packaging.for_llm import parsed
 from lev_os.memory import MemoryManager
 from pydantic_ai import DeferredToolRequests, DeferredToolResults, StructuredDict, UsageLimits
 from pydantic_ai.capabilities import AbstractCapability
-from pydantic_ai.exceptions import AgentRunError, UsageLimitExceeded, UserError
+from pydantic_ai.exceptions import AgentRunError, FallbackExceptionGroup, UsageLimitExceeded, UserError
 from pydantic_ai.messages import (
     FunctionToolCallEvent,
     FunctionToolResultEvent,
@@ -44,7 +45,7 @@ from .events import AgentEvent, Answer, Called, Finished, Returned, Said, ToAsk
 from .gating import wire
 from .gating.run import labels_of
 from .models import agent_model
-from .threads import Thread, is_unicode
+from .threads import Thread, is_unicode, threads_folder
 from .toolsets import FlowToolset, PackageToolset, World
 
 Approve = Callable[[ToAsk], bool | Awaitable[bool]]
@@ -124,7 +125,16 @@ class Agent:
 
     def thread(self, name: str) -> Thread:
         """A conversation of this agent, by its name, on disk in `.lev/threads` of the project."""
-        return Thread.named(name, self.declared.specifier or self.name, self._root)
+        return Thread.named(name, self._kept_as, self._root)
+
+    @property
+    def threads(self) -> Path:
+        """The folder of this agent's conversations, with whatever else belongs to them."""
+        return threads_folder(self._kept_as, self._root)
+
+    @property
+    def _kept_as(self) -> str:
+        return self.declared.specifier or self.name
 
     # -- running ---------------------------------------------------------------------------------------------
 
@@ -182,11 +192,14 @@ class Agent:
         usage = RunUsage()
         with talk.held(), self._guarded():
             _check_turn(prompt, approvals, talk.waiting)
+            talk.settle()
             async with AsyncExitStack() as stack:
                 alive = await self._alive(stack)
                 while True:
                     result: AgentRunResult[Any] | None = None
                     SEEN.remember(talk.messages, talk.labels)
+                    if given is not None:
+                        talk.answer({name: bool(said) for name, said in given.approvals.items()})
                     options: dict[str, Any] = {
                         "message_history": talk.messages or None,
                         "deferred_tool_results": given,
@@ -296,8 +309,14 @@ class Agent:
             raise LimitReached(f"{self.name} took longer than {seconds:g} s", help="raise limits.time") from error
         except UserError as error:
             raise LevError(f"{self.name} cannot run as it is made: {error}") from error
-        except AgentRunError as error:
-            raise AgentFailed(f"{self.name}: {error}") from error
+        except (AgentRunError, FallbackExceptionGroup) as error:
+            # Not `from error`: its words would be in every traceback.
+            raise AgentFailed(
+                f"{self.name}: {summary(error)}",
+                help=help_for(error),
+                status=getattr(error, "status_code", None),
+                said=redacted(str(error)),
+            ) from None
 
 
 def _check_turn(prompt: str | None, approvals: Mapping[str, bool] | None, waiting: Sequence[str]) -> None:

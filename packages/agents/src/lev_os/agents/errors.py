@@ -40,6 +40,15 @@ class LimitReached(LevError):
 
 
 class AgentFailed(LevError):
-    """A run could not be carried to its end: the model misbehaved, or could not be reached."""
+    """A run could not be carried to its end: the model misbehaved, or could not be reached.
+
+    `status` is the provider's HTTP status, if there was one. `said` is what the provider, or Pydantic AI of the model's
+    answer, said of it, without keys: it may repeat a prompt or an answer, and has passed no gate.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, *, help: str | None = None, status: int | None = None, said: str = "") -> None:
+        super().__init__(message, help=help)
+        self.status = status
+        self.said = said

@@ -2,18 +2,17 @@
 
 A thread on disk is a file of JSON lines that is only appended to, one line a run:
 `{"run": …, "at": …, "labels": […], "messages": […]}`. A torn last line, of a process that was killed, is left out and
-cut off by the next run; any other damage is refused with its place. One run at a time goes on with a thread, so that
-what a person has approved once happens once.
+cut off by the next run; any other damage is refused with its place. What a person has approved happens once at most:
+one run at a time goes on with a thread, and the answer is on the disk (`"answers": {id: true}`) before the call.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +20,31 @@ import msgspec
 from lev_os.core import InvalidInput, LevError, Problem, canonical
 from lev_os.core.bidirectional.places import project_root
 from lev_os.core.errors import Location
+from lev_os.core.locks import lock
+from lev_os.core.writing import make_folder, sync_folder
 from pydantic import ValidationError
-from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelRequest, ModelResponse, ToolReturnPart
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelMessagesTypeAdapter,
+    ModelRequest,
+    ModelResponse,
+    ToolCallPart,
+    ToolReturnPart,
+)
 
+_BEGUN = "A person approved this call and it was begun; what came of it is not known. Do not repeat it unasked."
+_REFUSED = "A person refused this call."
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 def is_unicode(text: str) -> bool:
     """Whether a text has UTF-8: lone surrogates, of JSON escapes or of arguments in another encoding, have none."""
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def threads_folder(agent: str, root: Path | None = None) -> Path:
+    """Where the conversations of an agent are kept on disk: `.lev/threads/AGENT` of the project."""
+    return (root or project_root()) / ".lev" / "threads" / agent.replace("/", ".")
 
 
 class ThreadBusy(LevError):
@@ -44,6 +59,8 @@ class Thread:
     def __init__(self) -> None:
         self.messages: list[ModelMessage] = []
         self.labels: frozenset[str] = frozenset()
+        self.answers: dict[str, bool] = {}
+        """What a person has said of calls that have no result yet, by their ids."""
         self.path: Path | None = None
         self._torn: int | None = None
         """Where a torn last line begins."""
@@ -56,8 +73,7 @@ class Thread:
         """The thread `.lev/threads/AGENT/NAME.jsonl` of the project; raises `LevError` for a bad name."""
         if not _NAME.fullmatch(name):
             raise LevError(f"{name!r} is no name of a thread", help="letters, digits, `.`, `_` and `-`")
-        folder = (root or project_root()) / ".lev" / "threads" / agent.replace("/", ".")
-        return cls.open(folder / f"{name}.jsonl")
+        return cls.open(threads_folder(agent, root) / f"{name}.jsonl")
 
     @classmethod
     def open(cls, path: Path | str) -> Thread:
@@ -83,31 +99,47 @@ class Thread:
 
     def add(self, run: str, messages: Sequence[ModelMessage], labels: frozenset[str]) -> None:
         """What a run has added. On disk before it returns; raises `LevError` when it cannot be written."""
-        if self.path is not None and messages:
-            line = canonical.encode(
-                {
-                    "run": run,
-                    "at": time.time(),
-                    "labels": sorted(labels),
-                    "messages": ModelMessagesTypeAdapter.dump_python(list(messages), mode="json"),
-                }
-            )
-            self._append(line + b"\n")
-        self.messages += messages
+        if messages:
+            dumped = ModelMessagesTypeAdapter.dump_python(list(messages), mode="json")
+            self._write({"run": run, "labels": sorted(labels), "messages": dumped})
+        self._extend(messages)
         self.labels |= labels
+
+    def answer(self, answers: Mapping[str, bool]) -> None:
+        """What a person says of calls that wait, before any of them is carried out. On disk before it returns."""
+        self._write({"run": "", "labels": [], "messages": [], "answers": dict(answers)})
+        self.answers |= answers
+
+    def settle(self) -> None:
+        """Close calls that were answered and whose run then ended without their results: nobody knows them by now."""
+        left = [call for name, call in self._open_calls().items() if name in self.answers]
+        if left:
+            parts = [
+                ToolReturnPart(
+                    call.tool_name,
+                    _BEGUN if self.answers[call.tool_call_id] else _REFUSED,
+                    call.tool_call_id,
+                    outcome="interrupted" if self.answers[call.tool_call_id] else "denied",
+                )
+                for call in left
+            ]
+            self.add("", [ModelRequest(parts=parts)], frozenset())
 
     @property
     def waiting(self) -> list[str]:
-        """The ids of tool calls at the end that have no result yet: of those that a person is asked about."""
-        open_calls: dict[str, None] = {}
+        """The ids of tool calls at the end that have no result yet, and that a person is asked about."""
+        return [name for name in self._open_calls() if name not in self.answers]
+
+    def _open_calls(self) -> dict[str, ToolCallPart]:
+        open_calls: dict[str, ToolCallPart] = {}
         for message in self.messages:
             if isinstance(message, ModelResponse):
-                open_calls.update(dict.fromkeys(call.tool_call_id for call in message.tool_calls))
+                open_calls.update({call.tool_call_id: call for call in message.tool_calls})
             elif isinstance(message, ModelRequest):
                 for part in message.parts:
                     if isinstance(part, ToolReturnPart):
                         open_calls.pop(part.tool_call_id, None)
-        return list(open_calls)
+        return open_calls
 
     def _reload(self) -> None:
         assert self.path is not None
@@ -117,7 +149,7 @@ class Thread:
             return
         except OSError as error:
             raise LevError(f"cannot read the thread {self.path}: {error.strerror}") from None
-        self.messages, self.labels, self._read = [], frozenset(), len(data)
+        self.messages, self.labels, self.answers, self._read = [], frozenset(), {}, len(data)
         *lines, last = data.split(b"\n")
         self._torn = len(data) - len(last) if last else None
         for number, line in enumerate(lines, 1):
@@ -129,17 +161,30 @@ class Thread:
             record: Any = canonical.decode(line)
             messages = ModelMessagesTypeAdapter.validate_python(record["messages"])
             labels = frozenset(map(str, record["labels"]))
-        except (msgspec.DecodeError, ValidationError, KeyError, TypeError, RecursionError) as error:
+            answers = {str(name): bool(said) for name, said in record.get("answers", {}).items()}
+        except (msgspec.DecodeError, ValidationError, KeyError, TypeError, AttributeError, RecursionError) as error:
             at = Location(None if self.path is None else str(self.path), number)
             message = f"this line of the thread cannot be read: {str(error).splitlines()[0]}"
             raise InvalidInput([Problem("THR101", message, at, "move the file away to begin a new thread")]) from None
-        self.messages += messages
+        self._extend(messages)
         self.labels |= labels
+        self.answers |= answers
 
-    def _append(self, data: bytes) -> None:
+    def _extend(self, messages: Sequence[ModelMessage]) -> None:
+        self.messages += messages
+        for message in messages:
+            if isinstance(message, ModelRequest):
+                for part in message.parts:
+                    if isinstance(part, ToolReturnPart):  # models give a later call the same id
+                        self.answers.pop(part.tool_call_id, None)
+
+    def _write(self, record: dict[str, Any]) -> None:
+        if self.path is not None:
+            self._append_line(canonical.encode({"at": time.time(), **record}) + b"\n")
+
+    def _append_line(self, data: bytes) -> None:
         assert self.path is not None
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             with os.fdopen(descriptor, "ab") as file:
                 if self._torn is not None:
@@ -147,13 +192,15 @@ class Thread:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+                if not self._read:
+                    sync_folder(self.path.parent)
                 self._torn, self._read = None, os.fstat(file.fileno()).st_size
         except OSError as error:
             raise LevError(f"the thread {self.path} cannot be written: {error.strerror}") from None
 
 
 class _Lock:
-    """An exclusive lock on the file of a thread, and the file's size; of none that is not there yet."""
+    """An exclusive lock on the file of a thread, which is made when it is not there yet, and the file's size."""
 
     def __init__(self, path: Path | None) -> None:
         self.size: int | None = None
@@ -161,10 +208,9 @@ class _Lock:
         if path is None:
             return
         try:
-            self._descriptor = os.open(path, os.O_RDONLY)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return
+            make_folder(path.parent)
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            lock(self._descriptor)
         except BlockingIOError:
             self.close()
             raise ThreadBusy(

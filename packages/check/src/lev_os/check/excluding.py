@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from lev_os.core.gitignore import Ignored, patterns_of
+
 from .configuration import Configuration
 from .diagnostics import Diagnostic
-from .gitignore import Ignored, patterns_of
 
 
 def excluded(configuration: Configuration) -> Ignored | None:

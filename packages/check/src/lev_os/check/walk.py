@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .gitignore import NAME, Ignored, ignored_in
+from lev_os.core.gitignore import NAME, Ignored, ignored_in
+
 from .kinds import kind_of, kind_of_named
 
 MANIFEST = "lev.toml"

@@ -51,6 +51,15 @@ def database_of(url: str | None) -> Database | None:
     """The database that is meant; None when nobody means one, and runs are the journals of this project."""
     if not url and not os.environ.get("LEV_DATABASE_URL"):
         return None
+    return existing(url)
+
+
+def existing(url: str | None) -> Database:
+    """The same for a command that looks for runs: a file that is not there is a mistyped name, and is not made."""
+    given = url or os.environ.get("LEV_DATABASE_URL") or ""
+    name = given.removeprefix("sqlite:///")
+    if name != given and name and not Path(name).exists():
+        raise UsageProblem(f"there is no database {given}", help="`lev worker` and `lev run --durable` make one")
     return needed(url)
 
 

@@ -109,7 +109,31 @@ def _places(wish: Wish) -> Iterator[tuple[Path, dict[str, Rendered]]]:
             yield package.root, {IN_PACKAGE.name: IN_PACKAGE.render([package])}
         return
     targets = [target_named(name) for name in wish.targets]
-    yield wish.out or project_root(), {target.name: target.render(packages) for target in targets}
+    places: dict[Path, dict[str, Rendered]] = {}
+    for target in targets:
+        base = wish.out or project_root()
+        if wish.out is None and target.apart and len(packages) > 1:  # beside the sources, a folder may be a package's
+            base = base / "dist" / target.name
+        rendered = target.render(packages)
+        _refuse_sources(base, rendered, packages)
+        places.setdefault(base, {})[target.name] = rendered
+    yield from places.items()
+
+
+def _refuse_sources(base: Path, rendered: Rendered, packages: Sequence[Package]) -> None:
+    """Raise `LevError` when files would lie in the folder that a package is imported from."""
+    from lev_os.core.errors import LevError
+
+    for package in packages:
+        try:
+            sources = package.root.resolve().relative_to(base.resolve()).as_posix()
+        except ValueError:
+            continue
+        if any(path.startswith(f"{sources}/") for path in rendered.files):
+            raise LevError(
+                f"files would lie in {base / sources}, where {package.name} is imported from",
+                help="name another folder with --out, such as --out dist/export",
+            )
 
 
 def _permitted(places: Sequence[tuple[Path, dict[str, Rendered]]], wish: Wish) -> None:
@@ -138,7 +162,7 @@ def _as_json(plans: Sequence[Plan], lost: Sequence[tuple[str, Lost]], wish: Wish
         return [_shown(plan, change.path, plans) for plan, change in changes if change.action in actions]
 
     return {
-        "out": [str(plan.base) for plan in plans] if wish.in_package else str(plans[0].base),
+        "out": [str(plan.base) for plan in plans] if wish.in_package or len(plans) > 1 else str(plans[0].base),
         "targets": list(wish.targets),
         "written": not (wish.check or wish.dry_run),
         "files": named("create", "update"),

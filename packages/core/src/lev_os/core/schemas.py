@@ -318,6 +318,8 @@ class _Coercers(_Parts):
 
         def coerce(value: Any) -> Any:
             if type(value) is dict and properties:
+                if properties.keys() <= value.keys():
+                    return _changed(value, properties.items())
                 return _changed(value, [entry for entry in properties.items() if entry[0] in value])
             if type(value) is list and item is not None:
                 return _changed(value, [(index, item) for index in range(len(value))])

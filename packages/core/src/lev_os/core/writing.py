@@ -7,6 +7,7 @@ import glob
 import os
 import secrets
 import stat
+import sys
 import time
 from pathlib import Path
 
@@ -36,6 +37,27 @@ def replace(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Make a folder with those above it, so that a power cut takes none: a name is kept by its parent's own sync."""
+    if folder.is_dir():
+        return
+    if folder.parent != folder:
+        make_folder(folder.parent)
+    folder.mkdir(mode=mode, exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on disk. Windows opens no folder, and has no need to."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _remove_left_behind(real: Path) -> None:

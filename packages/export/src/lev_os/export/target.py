@@ -53,11 +53,15 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One kind of host. `description` is a line for `lev export --list`."""
+    """One kind of host. `description` is a line for `lev export --list`.
+
+    `apart`: several packages get a folder each, named like the package; one lies in the output folder itself.
+    """
 
     name: str
     description: str
     render: Callable[[Sequence[Package]], Rendered]
+    apart: bool = False
 
 
 TARGETS: Mapping[str, str] = {

@@ -5,6 +5,7 @@ Only what can be answered is: a message with an `id` and a `method`. What remain
 
 from __future__ import annotations
 
+import json
 from contextvars import Context
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,8 @@ class Refusing:
 
 def refused(error: ValidationError) -> wire.JSONRPCError | None:
     """The reply to a message that was no JSON-RPC, by what was wrong with it; None when it cannot be answered."""
+    if (reply := _unread(error)) is not None:
+        return reply
     message = next((found["input"] for found in error.errors() if _is_request(found["input"])), None)
     if message is None:
         return None
@@ -74,6 +77,33 @@ def refused(error: ValidationError) -> wire.JSONRPCError | None:
     else:
         code, text = wire.INVALID_REQUEST, f"not a request of JSON-RPC 2.0: {', '.join(wrong)}"
     return wire.JSONRPCError(jsonrpc="2.0", id=message["id"], error=wire.ErrorData(code=code, message=text))
+
+
+def _unread(error: ValidationError) -> wire.JSONRPCError | None:
+    """The reply to a request that is JSON to other readers and not to the SDK's, as `"\\ud800"` is and what is nested
+    too deep; None for a line that is no JSON to any, and for what is no request."""
+    (found, *others) = error.errors()
+    if others or found["type"] != "json_invalid":
+        return None
+    try:
+        message = json.loads(found["input"])
+    except (ValueError, RecursionError):
+        return None
+    if not _is_request(message):
+        return None
+    text = f"the message cannot be read: {found['ctx']['error']}"
+    if not _is_unicode(message):
+        text = "the message holds half a character (a lone surrogate): send whole characters"
+    number = message["id"] if _is_unicode(message["id"]) else None
+    return wire.JSONRPCError(jsonrpc="2.0", id=number, error=wire.ErrorData(code=wire.PARSE_ERROR, message=text))
+
+
+def _is_unicode(value: Any) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_request(value: Any) -> bool:

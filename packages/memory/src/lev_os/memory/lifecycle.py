@@ -122,10 +122,21 @@ def is_visible(record: Record, moment: Moment) -> bool:
     forgotten = record.forgotten_at
     if record.expired_at is not None or (forgotten is not None and forgotten <= known):
         return False
+    at = moment.as_of or known
+    return has_begun(record, moment) and (record.valid_to is None or record.valid_to > at)
+
+
+def has_begun(record: Record, moment: Moment) -> bool:
+    """Whether a record is true yet at a moment. A plan (`prospective`) stands from when it was recorded on.
+
+    Without `as_of`, what was recorded without a later date has begun, even if another clock that is ahead recorded it.
+    """
+    plan, recorded = record.type == "prospective", record.recorded_at
     if moment.as_of is None:
-        return record.valid_to is None or record.valid_to > known
+        known = moment.known_at or moment.now
+        return plan or record.valid_from is None or record.valid_from <= max(known, recorded or known)
     begins = record.begins
-    return (begins is None or begins <= moment.as_of) and (record.valid_to is None or record.valid_to > moment.as_of)
+    return begins is None or begins <= moment.as_of or (plan and recorded is not None and recorded <= moment.as_of)
 
 
 def matches(record: Record, where: Filter) -> bool:

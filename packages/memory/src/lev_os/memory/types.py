@@ -55,7 +55,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing remembered. The fields up to `sequence` are its content; memory fills the rest and ignores it in `put`.
 
     `data` is any JSON. `subject` and `predicate` are a fact's key: one current value at a time. `valid_from` and
-    `valid_to` say when it is true (from the moment of recording, when not given; the end is exclusive). `sources` are
+    `valid_to` say when it is true (from the moment of recording, when not given; the end is exclusive); before that it
+    is not found, unless it is `prospective`: then `valid_from` is the day that is planned for. `sources` are
     ids of records or anything else that names where it comes from. `trust`, `confidence` and `importance` lie between
     0 and 1; `trust` is lowered to the least of the records among the sources. After `ttl` seconds it is no longer
     found. `role` says who speaks (`user`, `assistant`, or a name); `sequence` orders a session.
@@ -139,7 +140,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """Which records are meant; every field that is set must hold. Empty `types` stands for all.
 
     `since` and `until` bound when a record begins (`until` is exclusive). `retired` also lets records through that are
-    retracted, no longer true, or past their `ttl`.
+    retracted, no longer or not yet true, or past their `ttl`.
     """
 
     types: tuple[MemoryType, ...] = ()

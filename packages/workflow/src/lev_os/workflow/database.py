@@ -30,6 +30,14 @@ VARIABLE = "LEV_DATABASE_URL"
 _POOL = 20
 _MIGRATING = 7_106_532_318_041
 """The key of PostgreSQL's advisory lock under which tables are made."""
+# A machine that vanishes says no goodbye. Without these each side would believe for hours that the other is there: a
+# worker would wait for an answer, and the server would keep the locks of a worker that is gone.
+_NOTICING = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+_NOTICING_THERE = """
+    select set_config('tcp_keepalives_idle', '5', false), set_config('tcp_keepalives_interval', '2', false),
+        set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '10000', false),
+        set_config('idle_in_transaction_session_timeout', '60000', false)
+"""
 
 
 class NoDatabase(LevError):
@@ -113,6 +121,11 @@ class Database:
             raise NoDatabase(
                 f"{shown(url)} cannot be reached: {_first_line(error)}", help="is it running, and is the address right?"
             ) from None
+        except sa.exc.DatabaseError as error:
+            self.engine.dispose()
+            raise NoDatabase(
+                f"{shown(url)} cannot be used: {_first_line(error)}", help="is it a database, and of these runs?"
+            ) from None
 
     @property
     def is_sqlite(self) -> bool:
@@ -176,20 +189,36 @@ def _engine(url: str) -> sa.Engine:
         raise NoDatabase(
             f"{shown(url)}: runs are kept in PostgreSQL or SQLite", help="postgresql://… or sqlite:///FILE"
         )
-    return sa.create_engine(
-        parsed.set(drivername="postgresql+psycopg"),
+    return _postgres(parsed)
+
+
+def _postgres(url: sa.URL) -> sa.Engine:
+    ours = {"connect_timeout": 10, "application_name": APPLICATION, **_NOTICING}
+    engine = sa.create_engine(
+        url.set(drivername="postgresql+psycopg"),
         pool_size=_POOL,
         max_overflow=0,
         pool_timeout=30,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 10, "application_name": APPLICATION},
+        connect_args={name: value for name, value in ours.items() if name not in url.query},
     )
+
+    @event.listens_for(engine, "connect")
+    def settings(connection: Any, _record: object) -> None:
+        connection.autocommit = True
+        connection.execute(_NOTICING_THERE)
+        connection.autocommit = False
+
+    return engine
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:
     if not url.database or url.database == ":memory:":
         raise NoDatabase("runs in memory would not outlive their process", help="sqlite:///FILE")
-    Path(url.database).absolute().parent.mkdir(parents=True, exist_ok=True)
+    try:
+        Path(url.database).absolute().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NoDatabase(f"{url} cannot be made: {error.strerror}", help="name a file in a folder of yours") from None
     engine = sa.create_engine(url, pool_size=_POOL, max_overflow=0, pool_timeout=60)
 
     @event.listens_for(engine, "connect")

@@ -32,7 +32,7 @@ def bind(agent: Agent, session: str, *, scope: Scope | None = None, bound_by: st
 
 def bound_agent(binding: Binding, **options: Any) -> Agent:
     """The agent of a binding, with no more than the binding allows; `options` are those of `Agent` but
-    `scope`, which is the binding's.
+    `scope`, which is the binding's. A `memory` is left aside when the binding has none.
 
     Raises `LevError` when there is no such agent, or when its package's constitution is another one by now.
     """
@@ -59,5 +59,7 @@ def bound_agent(binding: Binding, **options: Any) -> Agent:
         limits=allowed.limits,
         memory=declared.memory if binding.scope is not None else None,
     )
-    scope = {} if binding.scope is None else {k: v for k, v in msgspec.to_builtins(binding.scope).items() if v}
+    if binding.scope is None:
+        return Agent(narrowed, **{**options, "memory": None})
+    scope = {k: v for k, v in msgspec.to_builtins(binding.scope).items() if v}
     return Agent(narrowed, scope=scope, **options)

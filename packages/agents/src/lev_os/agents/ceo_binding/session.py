@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 from lev_os.core import LevError, canonical
+from lev_os.core.locks import lock
+from lev_os.core.writing import make_folder, sync_folder
 
 from .binding import Binding
 from .handoff import FileRef, HandOff, MemoryRef
@@ -75,13 +76,15 @@ class Session:
     def take_up(cls, path: Path | str, packet: HandOff, own: Binding) -> Session:
         """Begin a session from a hand-off: bound to `own`, narrowed by the packet's binding.
 
-        `own` is what the receiver would give such a session itself; the packet can only take away from it.
+        `own` is what the receiver would give such a session itself; the packet can only take away from it. A packet
+        whose session had no memory begins one without: the receiver's own comes in by an explicit `switch` alone.
         """
         theirs = packet.binding
-        binding = own.narrowed(
+        remembers = own.scope is not None and theirs.scope is not None
+        binding = msgspec.structs.replace(own, scope=own.scope if remembers else None).narrowed(
             bound_by="handoff",
             tools=theirs.tools,
-            scope=theirs.scope if own.scope is not None else None,
+            scope=theirs.scope if remembers else None,
             constitution=theirs.constitution,
             limits=theirs.limits,
             personalities=theirs.personalities,
@@ -171,7 +174,7 @@ class Session:
     @classmethod
     def _opened(cls, path: Path) -> Session:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         except OSError as error:
             raise LevError(f"{path}: the session cannot be opened: {error.strerror}") from error
@@ -192,6 +195,8 @@ class Session:
             while rest:  # a disk that becomes full takes a part first
                 rest = rest[os.write(self._descriptor, rest) :]
             os.fsync(self._descriptor)
+            if end == 0:
+                sync_folder(self.path.parent)
         except OSError as error:
             if end is not None:
                 with contextlib.suppress(OSError):  # what is left is a torn line at worst
@@ -216,7 +221,7 @@ def _with(
 
 def _lock(path: Path, descriptor: int) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(descriptor)
     except OSError:
         raise SessionBusy(f"{path}: another process has this session open", help="wait for it, or end it") from None
 

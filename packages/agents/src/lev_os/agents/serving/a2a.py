@@ -1,13 +1,15 @@
 """An agent as an A2A server: its card, and JSON-RPC by the SDK of the protocol (`lev-os-agents[a2a]`).
 
-A context of the protocol is a thread of the agent, kept like any other; a task is one answer in it. The other side is
-an agent, so it approves nothing: a task that needs a person stays open, and says how it is approved.
+A context of the protocol is a thread of the agent, kept like any other; a task is one answer in it, kept beside the
+threads. The other side is an agent, so it approves nothing: a task that needs a person stays open, and says how it is
+approved.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from a2a.helpers import new_task_from_user_message, new_text_part
@@ -15,7 +17,7 @@ from a2a.server.agent_execution import AgentExecutor, RequestContext
 from a2a.server.events import EventQueue
 from a2a.server.request_handlers import DefaultRequestHandler
 from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes
-from a2a.server.tasks import InMemoryTaskStore, TaskUpdater
+from a2a.server.tasks import TaskUpdater
 from a2a.types.a2a_pb2 import (
     AgentCapabilities,
     AgentCard,
@@ -31,6 +33,7 @@ from lev_os.core import LevError
 from ..errors import Denied
 from ..events import Answer, Finished, Said
 from .openai import told, waits
+from .tasks import KeptTasks
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -40,13 +43,19 @@ if TYPE_CHECKING:
 PROTOCOL = "1.0"
 
 
-def a2a_routes(agents: Mapping[str, Agent], address: str) -> list[BaseRoute]:
-    """An A2A server for each agent at `/a2a/NAME`, its card below that; the card of the only one at the root too."""
+def a2a_routes(agents: Mapping[str, Agent], address: str, closing: AsyncExitStack) -> list[BaseRoute]:
+    """An A2A server for each agent at `/a2a/NAME`, its card below that; the card of the only one at the root too.
+
+    What is to be done when the server ends goes into `closing`.
+    """
     routes: list[BaseRoute] = []
     for name, agent in agents.items():
         place = f"/a2a/{name}"
         card = card_of(name, agent, f"{address}{place}")
-        handler = DefaultRequestHandler(_Executor(agent), InMemoryTaskStore(), card)
+        tasks = KeptTasks(agent.threads / "a2a.sqlite")
+        handler = DefaultRequestHandler(_Executor(agent), tasks, card)
+        closing.callback(tasks.close)
+        closing.push_async_callback(handler.aclose)
         routes += create_agent_card_routes(card, card_url=f"{place}/.well-known/agent-card.json")
         routes += create_jsonrpc_routes(handler, place)
         if len(agents) == 1:
@@ -101,14 +110,15 @@ class _Executor(AgentExecutor):
             return
         await updater.start_work()
         try:
-            answer = await self._answered(prompt, task.context_id, updater)
+            thread = thread_of(task.context_id, context.tenant)
+            answer = await self._answered(prompt, thread, updater)
         except Denied as error:
             await updater.reject(updater.new_agent_message([new_text_part(error.message)]))
         except Exception as error:  # the SDK would tell the other side what it says, whatever it is
             await updater.failed(updater.new_agent_message([new_text_part(told(error))]))
         else:
             if answer.waiting:
-                said = "\n".join([*waits(answer.waiting), f"The thread is `{thread_of(task.context_id)}`."])
+                said = "\n".join([*waits(answer.waiting), f"The thread is `{thread}`."])
                 await updater.requires_input(updater.new_agent_message([new_text_part(said)]))
             else:
                 await updater.complete()
@@ -118,11 +128,11 @@ class _Executor(AgentExecutor):
         if context.task_id is not None and context.context_id is not None:
             await TaskUpdater(event_queue, context.task_id, context.context_id).cancel()
 
-    async def _answered(self, prompt: str, context: str, updater: TaskUpdater) -> Answer[Any]:
+    async def _answered(self, prompt: str, thread: str, updater: TaskUpdater) -> Answer[Any]:
         """Run the agent; its text becomes one artifact, in pieces."""
         begun = False
         artifact = "answer"
-        async for event in self._agent.stream(prompt, thread=thread_of(context)):
+        async for event in self._agent.stream(prompt, thread=thread):
             if isinstance(event, Said):
                 await updater.add_artifact([new_text_part(event.text)], artifact, append=begun and not event.again)
                 begun = True
@@ -133,9 +143,10 @@ class _Executor(AgentExecutor):
         raise AssertionError("a run ends with its answer")
 
 
-def thread_of(context: str) -> str:
-    """The name of the thread that keeps a context; the other side chooses contexts, and paths are not for it."""
-    return f"a2a-{hashlib.sha256(context.encode('utf-8', 'replace')).hexdigest()[:24]}"
+def thread_of(context: str, tenant: str = "") -> str:
+    """The name of the thread that keeps a tenant's context; the other side chooses both, and paths are not for it."""
+    called = f"{len(tenant)}:{tenant}{context}" if tenant else context
+    return f"a2a-{hashlib.sha256(called.encode('utf-8', 'replace')).hexdigest()[:24]}"
 
 
 def _part(output: Any) -> Any:

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lev_os.core import LevError
+from lev_os.core.llm_runtime import ModelError
 
 from ..errors import AgentFailed, Denied, LimitReached
 from ..events import Answer, Finished, Said
@@ -220,9 +221,8 @@ def _problem(error: Exception) -> dict[str, Any]:
 
 
 def told(error: Exception) -> str:
-    """What the other side hears of an error. What a provider says of a failure, which may quote an answer of the model,
-    has passed no gate: it is logged here."""
-    if isinstance(error, LevError) and not isinstance(error, AgentFailed):
+    """What the other side hears of an error. How a model failed is logged here, without the words of its provider."""
+    if isinstance(error, LevError) and not isinstance(error, AgentFailed | ModelError):
         return str(error)
     _log.warning("%s", error, exc_info=not isinstance(error, LevError))
     return "the model failed or misbehaved; the server's log says how"

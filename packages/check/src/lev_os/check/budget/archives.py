@@ -34,8 +34,7 @@ def wheel_measure(wheel: Path, limit: int | None) -> Measure:
         size = wheel.stat().st_size / 1000
     except (OSError, zipfile.BadZipFile, ValueError) as error:
         raise LevError(f"{wheel} is not a wheel that can be read: {error}", help="build it with `lev build`") from None
-    sized = tuple(sorted(parts, key=lambda part: (-part.value, part.name)))
-    return Measure("wheel-kb", wheel.name, round(size, 1), limit, parts=lambda: sized)
+    return Measure("wheel-kb", wheel.name, round(size, 1), limit, pieces=lambda: tuple(parts))
 
 
 def twin_measure(twin: Path, limit: int | None) -> Measure:
@@ -54,5 +53,4 @@ def twin_measure(twin: Path, limit: int | None) -> Measure:
             size, note = twin.stat().st_size / 1000, "its parts are not compressed"
     except (OSError, tarfile.TarError, EOFError, zlib.error) as error:
         raise LevError(f"{twin} is not an npm package that can be read: {error}") from None
-    sized = tuple(sorted(parts, key=lambda part: (-part.value, part.name)))
-    return Measure("twin-kb", twin.name, round(size, 1), limit, note=note, parts=lambda: sized)
+    return Measure("twin-kb", twin.name, round(size, 1), limit, note=note, pieces=lambda: tuple(parts))

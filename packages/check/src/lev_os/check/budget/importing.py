@@ -35,7 +35,7 @@ def import_measure(package: Package, limit: int | None, python: str | None) -> M
     taken = [float(json.loads(_said(command, package).stdout.splitlines()[-1])) for _ in range(_ROUNDS + 1)]
     value = round(median(taken[1:]), 1)
     note = "depends on the machine" if limit is not None and value > limit else ""
-    return Measure("import-ms", package.name, value, limit, note=note, parts=lambda: _modules(package, python))
+    return Measure("import-ms", package.name, value, limit, note=note, pieces=lambda: _modules(package, python))
 
 
 def _modules(package: Package, python: str | None) -> tuple[Part, ...]:

@@ -78,12 +78,10 @@ class Rows:
         self.close()
 
     def _lock(self) -> None:
+        from lev_os.core.locks import lock
+
         try:
-            import fcntl
-        except ImportError:  # Windows: two batches into one file are the user's care
-            return
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(self._file)
         except OSError:
             raise UsageProblem(
                 f"another `lev run` is writing {self.path}", help="wait for it, or give --out another name"

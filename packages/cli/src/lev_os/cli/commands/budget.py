@@ -20,7 +20,7 @@ _SHOWN = 8
 
 @click.command("budget")
 @click.argument("names", nargs=-1, metavar="[PACKAGE | PATH]...")
-@click.option("--base", metavar="REF", help="Put the tokens of this git commit, branch or tag beside.")
+@click.option("--base", metavar="REF", help="Beside: a git commit, branch or tag; name what is not as it was.")
 @click.option("--why", is_flag=True, help="Name what the figures are made of, the biggest first.")
 @click.option("--wheel", type=click.Path(path_type=Path), help="The wheel (default: the newest in dist/).")
 @click.option("--twin", type=click.Path(path_type=Path), help="The npm twin: its folder, or what `npm pack` made.")
@@ -119,6 +119,10 @@ def _print(measures: list[Measure], base: str | None, why: bool) -> None:
     ]
     for one, line in zip(measures, columns(rows), strict=True):
         print_line(click.style(line, fg="red") if one.fails else line)
+        for change in one.changes[:_SHOWN]:
+            print_line(f"    {change.what:>10}  {change.name}")
+        if len(one.changes) > _SHOWN:
+            print_line(f"    and {len(one.changes) - _SHOWN:,} more")
         for part in one.parts()[:_SHOWN] if why else ():
             print_line(f"    {part.value:>10,.1f}  {part.name}")
 
@@ -128,7 +132,11 @@ def _change(one: Measure, base: str | None) -> str:
         return ""
     if one.before is None:
         return "new"
-    return "gone" if one.note == "gone" else f"{one.value - one.before:+,.0f}"
+    if one.note == "gone":
+        return "gone"
+    if one.value != one.before:
+        return f"{one.value - one.before:+,.0f}"
+    return "other text" if one.changes else "as it was"
 
 
 def _state(one: Measure) -> str:

@@ -21,7 +21,7 @@ def now() -> float:
 
 
 class Flights:
-    """What is being carried out. `arrived` holds what came back, in order: values and failures."""
+    """What is being carried out by the running loop. `arrived` holds what came back, in order: values and failures."""
 
     def __init__(self) -> None:
         self.arrived: deque[tuple[Effect, Any]] = deque()
@@ -29,6 +29,7 @@ class Flights:
         self._leaving: set[asyncio.Task[Any]] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._waiter: asyncio.Future[None] | None = None
+        self._loop = asyncio.get_running_loop()
 
     def __bool__(self) -> bool:
         return bool(self._tasks)
@@ -41,12 +42,12 @@ class Flights:
         if left <= 0:
             self.arrived.append((effect, _timed_out(effect)))
             return False
-        self._timers[effect.token] = asyncio.get_running_loop().call_later(left, self._time_out, effect)
+        self._timers[effect.token] = self._loop.call_later(left, self._time_out, effect)
         return True
 
     def launch(self, effect: Effect, work: Callable[[], Awaitable[Any]]) -> None:
         """Carry out an effect."""
-        self._tasks[effect.token] = asyncio.get_running_loop().create_task(self._fly(effect, work))
+        self._tasks[effect.token] = self._loop.create_task(self._fly(effect, work))
 
     def drop(self, token: str) -> None:
         """Stop an effect that is not wanted any more, if it is in flight."""
@@ -64,7 +65,7 @@ class Flights:
 
     async def change(self) -> None:
         """Wait until something arrives, or `wake` is called; what came before does not count."""
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = self._loop.create_future()
         try:
             await self._waiter
         finally:

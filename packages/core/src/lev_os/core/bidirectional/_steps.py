@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
-
-import msgspec
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .. import canonical
 from ..flowmind import expressions
@@ -31,12 +29,12 @@ from ..flowmind.model import (
     While,
 )
 from ..flowmind.walk import bodies, walk
-from ..schemas import UNTRUSTED, Schema
-from ..tools import tool_labels
-from ._answers import UNCERTAIN, Accept, accept_judgement, fitted, is_file_reference
+from ..schemas import Schema
+from ._answers import UNCERTAIN, accept_judgement, fitted
 from ._asking import Conversation
 from ._meter import Meter
 from ._perform import Frame, Host, Performer, Wanted
+from ._prepared import callee, schema_of, untrusted_inputs
 from ._scope import CLEAN, Labels, Scope
 from ._tasks import Fork, StepFailed, Strand
 from .effects import Decision, Failure
@@ -44,7 +42,6 @@ from .effects import Decision, Failure
 if TYPE_CHECKING:
     from ..constitutional.gate import GateSession
     from ..flowmind.link import LinkedFlow
-    from ..tools import ToolCard
 
 MAX_ITEMS = 10_000
 
@@ -75,7 +72,7 @@ class Interpreter:
         scope = Scope(control=control)
         size = len(canonical.encode(arguments))
         frame.meter.grown(size, scope.bind("input", arguments, CLEAN, size), "input")
-        untrusted = _untrusted(frame.linked)
+        untrusted = untrusted_inputs(frame.linked)
         if untrusted or labels:
             for name in (*tree.input_schema.get("properties", {}), *labels):
                 marks = labels.get(name, CLEAN)
@@ -172,7 +169,7 @@ class Interpreter:
         taint: dict[str, Labels] = {}
         if scope.control or not scope.clean:
             taint = self._taint({f"args.{name}": step.with_[name] for name in arguments}, scope)
-        tool = _tool(frame.linked, step.tool)
+        tool = callee(frame.linked, step.tool)
         card = tool.card
         value = yield from self._performer.perform(
             self._host.guarded(frame, card),
@@ -436,47 +433,6 @@ _STEPS: Mapping[type, Callable[[Interpreter, Any, Frame, Scope], Strand | tuple[
     Set: Interpreter._set,
     Return: Interpreter._return,
 }
-
-
-def schema_of(linked: LinkedFlow, side: Literal["input", "output"]) -> Schema:
-    """The compiled schema of what a flow takes or gives; anything fits an output that none was written for."""
-    schema: Schema | None = linked.memo.get(side)
-    if schema is None:
-        tree = linked.tree
-        source = tree.input_schema if side == "input" else tree.output_schema
-        schema = linked.memo[side] = Schema.of({} if source is None else source)
-    return schema
-
-
-def _untrusted(linked: LinkedFlow) -> frozenset[str]:
-    """The inputs whose content comes from outside."""
-    names: frozenset[str] | None = linked.memo.get("untrusted")
-    if names is None:
-        fields = linked.tree.input_schema.get("properties", {}).items()
-        names = frozenset(name for name, field in fields if isinstance(field, Mapping) and field.get(UNTRUSTED))
-        linked.memo["untrusted"] = names
-    return names
-
-
-class _Tool(msgspec.Struct, frozen=True, eq=False):
-    """A tool of a flow, with what a call of it needs each time."""
-
-    card: ToolCard
-    accept: Accept
-    labels: Labels
-
-
-def _tool(linked: LinkedFlow, reference: str) -> _Tool:
-    tool: _Tool | None = linked.memo.get(("tool", reference))
-    if tool is None:
-        card = linked.tools[reference]
-        schema = None if card.output_schema is None else Schema.of(card.output_schema)
-
-        def accept(value: Any) -> tuple[Sequence[str], Any]:
-            return ((), value) if schema is None or is_file_reference(value) else fitted(schema, value)
-
-        tool = linked.memo["tool", reference] = _Tool(card, accept, tool_labels(card))
-    return tool
 
 
 def _accept(schema: Schema | None, value: Any) -> tuple[Sequence[str], Any]:

@@ -30,6 +30,7 @@ from .effects import Effect, Failure, FailureKind, Outcome, Record, Step
 from .events import EffectFinished, EffectStarted, Event, RunResult, VerdictGiven
 from .executor import Executor
 from .journal import Journal, JournalUnwritable
+from .machine import Machine
 from .places import files_folder, new_run
 from .replaying import rebuild, started
 from .resuming import current_version, linked_flow, refuse_changed_cards
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from ..flowmind.link import LinkedFlow
     from ..llm_runtime import Judge, ModelClient
     from ..packaging import Package
-    from .machine import Machine
 
 
 class World(TypedDict, total=False):
@@ -106,15 +106,13 @@ class Run:
         killed process, but perhaps not a power cut. Raises `InvalidInput` for
         an input or a flow that does not fit, and `LevError` when there is a journal at the path already.
         """
-        from .machine import Machine
-
         if input is not None and not isinstance(input, Mapping):
             raise LevError(f"the input of a flow is an object, not {type(input).__name__}", help='for example {"x": 1}')
         linked, package = linked_flow(flow, world.get("tools"))
         if package is not None:
             world.setdefault("package", package)
         machine = Machine(linked, gate=gate, run=run or new_run(), secret=secret or randomness.token_bytes(32))
-        path = None if journal is None else Path(journal)
+        path = Path(journal) if isinstance(journal, str) else journal
         executor = Executor(linked, machine.run, folder=files_folder(path) if path else None, **world)
         step = machine.start(values.plain(dict(input or {}), executor.secrets), at=now(), taint=taint)
         file = Journal.create(path, fsync=fsync) if path else None
@@ -307,13 +305,11 @@ class Run:
             return
         careful = False
         for effect in effects:
-            if effect.kind == "wait":
-                careful = True
-            elif effect.kind == "tool" and self.executor.is_irreversible(effect):
+            if effect.kind == "wait" or (effect.kind == "tool" and self.executor.is_irreversible(effect)):
                 careful = True
                 self._careful.add(effect.key)
         for record in records:
-            if record.type == "outcome" or (record.type == "result" and record.key in self._careful):
+            if record.type == "outcome" or (record.type in ("result", "failure") and record.key in self._careful):
                 careful = True
         if records:
             self.journal.append(records, sync=careful)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..flowmind.link import LinkedFlow
     from ..llm_runtime import Judge, ModelClient
     from ..packaging import Package
+    from ..schemas import Schema
 
 Tool = Callable[..., Any]
 _ABSTAINED = {"label": None, "confidence": None, "calibrated": False, "evidence": None, "decided_by": "none"}
@@ -39,6 +40,38 @@ def cards(flow: LinkedFlow) -> dict[str, ToolCard]:
     for inner in flow.flows.values():
         found |= cards(inner)
     return found
+
+
+class _Tools(NamedTuple):
+    """What runs of one flow need of its tools: their cards, the secrets they declare, and their arguments' schemas."""
+
+    cards: Mapping[str, ToolCard]
+    secrets: frozenset[str]
+    takes: dict[str, Schema | None]
+    """By specifier, as far as called."""
+
+    @classmethod
+    def of(cls, flow: LinkedFlow | Mapping[str, ToolCard]) -> _Tools:
+        """Worked out once for a linked flow, whose runs share it."""
+        if isinstance(flow, Mapping):
+            return cls._read(flow)
+        tools: _Tools | None = flow.memo.get(cls)
+        if tools is None:
+            tools = flow.memo[cls] = cls._read(cards(flow))
+        return tools
+
+    @classmethod
+    def _read(cls, found: Mapping[str, ToolCard]) -> _Tools:
+        return cls(dict(found), frozenset(name for card in found.values() for name in card.declaration.secrets), {})
+
+    def problems(self, card: ToolCard, arguments: Mapping[str, Any]) -> tuple[str, ...]:
+        """What is wrong with the arguments of a call."""
+        if card.specifier not in self.takes:
+            from ..schemas import Schema
+
+            self.takes[card.specifier] = Schema.of(card.input_schema) if card.input_schema else None
+        schema = self.takes[card.specifier]
+        return () if schema is None else schema.problems(arguments)
 
 
 class Executor:
@@ -62,12 +95,12 @@ class Executor:
         judge: Judge | None = None,
         folder: Path | None = None,
     ) -> None:
-        self._cards = dict(flow) if isinstance(flow, Mapping) else cards(flow)
+        self._tools = _Tools.of(flow)
         self.run = run
         self.model = model
         self.judge = judge
         self.on_delta: Callable[[Effect, str], None] | None = None
-        self.secrets = values.Secrets(secrets, _declared_secrets(self._cards.values()))
+        self.secrets = values.Secrets(secrets, self._tools.secrets)
         self._package = package
         self._given = {reference: function for reference, function in (tools or {}).items() if callable(function)}
         self._deps = deps
@@ -82,7 +115,7 @@ class Executor:
 
     def is_irreversible(self, effect: Effect) -> bool:
         """Whether a tool effect cannot be undone, as far as anybody has declared."""
-        card = self._cards.get(effect.request["tool"])
+        card = self._tools.cards.get(effect.request["tool"])
         effects = None if card is None else card.declaration.effects
         return effects is None or "irreversible" in effects
 
@@ -128,10 +161,10 @@ class Executor:
     async def _tool(self, effect: Effect) -> Any:
         specifier: str = effect.request["tool"]
         given: Mapping[str, Any] = effect.request["arguments"]
-        card = self._cards.get(specifier)
+        card = self._tools.cards.get(specifier)
         if card is None:
             return Failure(kind="tool", message=f"this run has no tool {specifier}", retryable=False)
-        if problems := _problems(card, given):
+        if problems := self._tools.problems(card, given):
             text = f"{card.name} was called with arguments it does not take: " + "; ".join(problems)
             return Failure(kind="invalid", message=self.secrets.in_text(text), retryable=False)
         try:
@@ -245,14 +278,6 @@ class Executor:
         return msgspec.structs.replace(failure, message=self.secrets.in_text(failure.message))
 
 
-def _problems(card: ToolCard, arguments: Mapping[str, Any]) -> tuple[str, ...]:
-    if not card.input_schema:
-        return ()
-    from ..schemas import Schema
-
-    return tuple(Schema.of(card.input_schema).problems(arguments))
-
-
 def _misfits(card: ToolCard, data: bytes) -> tuple[str, ...]:
     """What is wrong with a result that the machine will only see a reference to."""
     if card.output_schema is None:
@@ -260,10 +285,6 @@ def _misfits(card: ToolCard, data: bytes) -> tuple[str, ...]:
     from ..schemas import Schema
 
     return tuple(Schema.of(card.output_schema).problems(canonical.decode(data)))
-
-
-def _declared_secrets(found: Iterable[ToolCard]) -> set[str]:
-    return {name for card in found for name in card.declaration.secrets}
 
 
 def _blocking(call: Callable[[], Any]) -> Any:

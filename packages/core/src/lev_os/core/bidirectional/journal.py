@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import os
 import time
@@ -22,6 +21,8 @@ from typing import Annotated, Any
 import msgspec
 
 from ..errors import LevError
+from ..locks import lock
+from ..writing import make_folder, sync_folder
 from ._bodies import refused
 from .effects import Record
 
@@ -115,7 +116,7 @@ class Journal:
             try:
                 descriptor = os.open(path, flags, 0o600)
             except FileNotFoundError:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(path.parent)
                 descriptor = os.open(path, flags, 0o600)
         except FileExistsError:
             raise LevError(
@@ -179,7 +180,7 @@ class Journal:
                     )
                 )
                 hexdigest = hashlib.sha256(line).hexdigest()
-                lines += (line[:-1], _OPEN_DIGEST, hexdigest.encode(), b'"}\n')
+                lines.append(b'%b%b%b"}\n' % (line[:-1], _OPEN_DIGEST, hexdigest.encode()))
                 prev = "sha256:" + hexdigest
                 seq += 1
             self._settled = False
@@ -205,7 +206,7 @@ class Journal:
         try:
             os.fsync(self._descriptor)
             if self._new:
-                _sync_folder(self.path.parent)
+                sync_folder(self.path.parent)
                 self._new = False
         except OSError as error:
             self._settled = False
@@ -252,7 +253,7 @@ def is_busy(path: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        lock(descriptor, shared=True)
     except OSError:
         return True
     finally:
@@ -294,7 +295,9 @@ def _entry(path: Path, number: int, line: bytes) -> Entry:
 
 
 def _refuse_unless_torn(path: Path, number: int, rest: bytes) -> None:
-    """A write that was cut leaves the beginning of a line; a whole line and more is damage at its line break."""
+    """A write that was cut leaves the beginning of a line, or zeros; a whole line and more is damage at its break."""
+    if rest.endswith(b"\0"):
+        return
     try:
         _entry(path, number, rest[:-1])
     except JournalDamaged:
@@ -310,7 +313,7 @@ def _lines(descriptor: int) -> Iterator[bytes]:
 
 def _lock(path: Path, descriptor: int) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(descriptor)
     except OSError:
         raise JournalBusy(
             f"{path}: this run is being written by another process", help="wait for it, or stop it, then try again"
@@ -324,11 +327,3 @@ def _unwritable(path: Path, error: OSError) -> JournalUnwritable:
             help="make room, then resume the run",
         )
     return JournalUnwritable(f"{path}: the journal cannot be written: {error.strerror}")
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -33,8 +33,9 @@ from ..errors import InvalidInput, LevError, Location, Problem
 from ._answers import fitted
 from ._meter import MAX_VALUE_BYTES, Meter
 from ._perform import Frame, Host, bare
+from ._prepared import schema_of
 from ._scope import CLEAN
-from ._steps import Interpreter, schema_of
+from ._steps import Interpreter
 from ._tasks import Answer, RunEnded, Scheduler, StepFailed
 from .effects import Decision, Effect, EffectKind, Failure, FailureKind, Outcome, Reply, Status, Usage
 from .effects import Step as MachineStep

@@ -34,15 +34,18 @@ def spans_of(machine: Machine, executor: Executor) -> Spans | None:
 
 
 def _provider() -> TracerProvider | None:
-    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
-        return None
+    # Every run asks, and the environment is slow to ask: it is asked for what can still change the answer.
     # A provider can only have been set up by somebody who has imported the API.
     api = sys.modules.get("opentelemetry.trace")
     if api is not None:
         provider: TracerProvider = api.get_tracer_provider()
         if not isinstance(provider, (api.ProxyTracerProvider, api.NoOpTracerProvider)):
-            return provider if _is_heard(provider) else None
-    return _from_environment() if any(map(os.environ.get, _ENDPOINTS)) else None
+            return provider if _is_heard(provider) and not _is_disabled() else None
+    return _from_environment() if any(map(os.environ.get, _ENDPOINTS)) and not _is_disabled() else None
+
+
+def _is_disabled() -> bool:
+    return os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
 
 
 def _is_heard(provider: TracerProvider) -> bool:

@@ -17,6 +17,7 @@ import msgspec
 
 from .. import canonical
 from ..errors import LevError
+from ..writing import make_folder, sync_folder
 
 MAX_INLINE_BYTES = 1 << 20
 """A larger result becomes a reference to a file: `{"$file": path, "bytes": n, "digest": …}`."""
@@ -34,7 +35,7 @@ class Secrets:
     """The values that must not be seen: those given, and those that tools declare, from the environment."""
 
     def __init__(self, given: Mapping[str, str] | None = None, declared: Iterable[str] = ()) -> None:
-        values = {name: os.environ[name] for name in declared if name in os.environ}
+        values = {name: os.environ[name] for name in declared if name in os.environ} if declared else {}
         values.update(given or {})
         self._values = values
         # The longest first, or a secret that holds another would be left in pieces.
@@ -121,7 +122,7 @@ def bound(data: bytes, secrets: Secrets, folder: Path | None) -> Any:
 def _write_once(path: Path, data: bytes) -> None:
     if path.exists():
         return
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent, mode=0o700)
     descriptor, name = tempfile.mkstemp(dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -129,6 +130,7 @@ def _write_once(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(name, path)
+        sync_folder(path.parent)
     except BaseException:
         os.unlink(name)
         raise

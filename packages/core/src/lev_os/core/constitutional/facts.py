@@ -80,10 +80,14 @@ class Facts:
     def names(self) -> frozenset[str]:
         """What the called tool is known by: its specifier and its name."""
         if self._names is None:
-            card, name = self.action.tool, self.action.request.get("name")
-            known = [tool_name(self.action), name if isinstance(name, str) else "", "" if card is None else card.name]
-            self._names = frozenset(known) - {""}
+            self._names = frozenset(self.known_as) - {""}
         return self._names
+
+    @property
+    def known_as(self) -> tuple[str, str, str]:
+        """The called tool's specifier, its name in the request, and its name by its card; each may be ""."""
+        card, name = self.action.tool, self.action.request.get("name")
+        return tool_name(self.action), name if isinstance(name, str) else "", "" if card is None else card.name
 
     def same(self, paths: tuple[str, ...]) -> str:
         """One name for the values at these paths; actions that agree in all of them share it."""

@@ -51,7 +51,7 @@ class Gate:
         self._pinned: Mapping[str, Any] | None = None
         rules = compile_rules(self.constitutions, mode)
         self._watching = watching(rules)
-        self._tools: dict[tuple[str, frozenset[str], frozenset[str]], _OfTool] = {}
+        self._tools: dict[tuple[str, frozenset[str], str, str, str], _OfTool] = {}
         self._index: dict[tuple[str, str], Applicable | None] = {
             (phase, kind): applicable(rules, phase, kind) for phase, kinds in _KINDS.items() for kind in kinds
         }
@@ -73,13 +73,15 @@ class Gate:
 
         Most checks are about tools with other effects or names: leaving them out is most of the gate's speed.
         """
-        phase, effects, names = facts.action.phase, facts.effects, facts.names
-        found = self._tools.get((phase, effects, names))
+        phase, effects = facts.action.phase, facts.effects
+        tool = phase, effects, *facts.known_as
+        found = self._tools.get(tool)
         if found is None:
             if len(self._tools) >= _MAX_TOOLS:
                 self._tools.clear()
+            names = facts.names
             here = self._index[phase, "tool"]
-            found = self._tools[phase, effects, names] = _OfTool(
+            found = self._tools[tool] = _OfTool(
                 None if here is None else here.of_tool(effects, names),
                 tuple(check for check in self._watching if check.concerns(effects, names)),
             )

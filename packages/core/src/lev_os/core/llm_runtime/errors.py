@@ -6,13 +6,17 @@ from ..errors import LevError
 
 
 class ModelError(LevError):
-    """A model gave no answer."""
+    """A model gave no answer.
+
+    `said` is what the provider said of it, without keys. It may repeat a prompt or an answer, and has passed no gate.
+    """
 
     exit_code = 3
 
-    def __init__(self, message: str, *, help: str | None = None, retryable: bool = False) -> None:
+    def __init__(self, message: str, *, help: str | None = None, retryable: bool = False, said: str = "") -> None:
         super().__init__(message, help=help)
         self.retryable = retryable
+        self.said = said
 
 
 class ModelUnavailable(ModelError):

@@ -6,27 +6,24 @@ is first opened; they cost seconds.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from .. import canonical
 from . import prompts
 from .client import OnDelta, Request, Result
-from .errors import WAYS_TO_A_MODEL, ModelError, ModelRefused, ModelUnavailable, NoModel
+from .errors import WAYS_TO_A_MODEL, ModelRefused, ModelUnavailable, NoModel
+from .failing import fail, redacted
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelResponse
     from pydantic_ai.models import Model, ModelRequestParameters
 
 _OUTPUT_TOOL = "final_answer"
-_RETRYABLE_STATUS = frozenset({408, 409, 425, 429, *range(500, 600)})
-_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
-_SECRET = re.compile(r"\b(?:sk|pk|rk|xox[abp]|gh[pousr]|AIza)[-_A-Za-z0-9]{12,}|\bBearer\s+\S+")
 
 
 def open_pydantic(name: str) -> PydanticModel:
@@ -41,11 +38,11 @@ def open_pydantic(name: str) -> PydanticModel:
     except ImportError as error:
         provider = name.split(":", 1)[0]
         raise NoModel(
-            f"`{name}` cannot be opened: {_redact(str(error))}",
+            f"`{name}` cannot be opened: {redacted(str(error))}",
             help=f"pip install 'pydantic-ai-slim[{provider}]' installs the SDK of {provider}",
         ) from None
     except (UserError, ValueError) as error:
-        raise NoModel(f"`{name}` cannot be opened: {_redact(str(error))}", help=WAYS_TO_A_MODEL) from None
+        raise NoModel(f"`{name}` cannot be opened: {redacted(str(error))}", help=WAYS_TO_A_MODEL) from None
 
 
 class PydanticModel:
@@ -69,7 +66,7 @@ class PydanticModel:
 
                 response = await model_request(self.model, messages, model_request_parameters=parameters)
         except Exception as error:
-            _fail(error, self.name)
+            fail(error, self.name)
         _check_finish(response, self.name)
         return {**wire.result(response), "usage": _usage(response), "decided_by": self.name}
 
@@ -249,30 +246,3 @@ def _check_finish(response: ModelResponse, name: str) -> None:
         raise ModelUnavailable(f"{name} ran into its output limit in the middle of its answer", retryable=True)
     if response.finish_reason == "error":
         raise ModelUnavailable(f"{name} broke off in the middle of its answer", retryable=True)
-
-
-def _fail(error: Exception, name: str) -> NoReturn:
-    from pydantic_ai import exceptions as known
-
-    if isinstance(error, ModelError):
-        raise error
-    text = f"{name}: {_redact(str(error))}"
-    if isinstance(error, known.ContentFilterError):
-        raise ModelRefused(text) from None
-    if isinstance(error, known.ModelAuthenticationError):
-        raise ModelUnavailable(text, help="check the provider's key in your environment") from None
-    if isinstance(error, known.ModelHTTPError):
-        raise ModelUnavailable(text, retryable=error.status_code in _RETRYABLE_STATUS) from None
-    if isinstance(error, known.ModelRequestRejectedError | known.ModelQuotaExceededError | known.UserError):
-        raise ModelUnavailable(text) from None
-    if isinstance(error, known.AgentRunError | OSError | TimeoutError | ExceptionGroup):
-        raise ModelUnavailable(text, retryable=True) from None
-    raise ModelUnavailable(f"{name}: {type(error).__name__}: {_redact(str(error))}", retryable=True) from None
-
-
-def _redact(text: str) -> str:
-    """Provider errors sometimes repeat the key they refuse."""
-    for name, value in os.environ.items():
-        if len(value) >= 8 and _SECRET_NAME.search(name):
-            text = text.replace(value, "***")
-    return _SECRET.sub("***", text)

@@ -10,6 +10,7 @@ from typing import Any
 from .. import canonical
 from .embedding import WAYS_TO_AN_EMBEDDER
 from .errors import ModelUnavailable, NoModel
+from .failing import redacted, summary
 
 _MAX_CHARACTERS = 20_000
 _BATCH = 256
@@ -42,7 +43,8 @@ class RemoteEmbedder:
             found = asyncio.run(self._ask([text[:_MAX_CHARACTERS] for text in texts]))
             vectors = np.asarray(found, dtype=np.float32)
         except Exception as error:  # each provider and transport has errors of its own
-            raise ModelUnavailable(f"the embedder {self.name} failed: {error}", retryable=True) from None
+            message = f"the embedder {self.name} failed: {summary(error)}"
+            raise ModelUnavailable(message, retryable=True, said=redacted(str(error))) from None
         if vectors.ndim != 2 or len(vectors) != len(texts) or not np.isfinite(vectors).all():
             message = f"the embedder {self.name} gave no vector of finite numbers for each of {len(texts)} texts"
             raise ModelUnavailable(message, retryable=True)

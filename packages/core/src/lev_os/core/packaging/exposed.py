@@ -1,4 +1,4 @@
-"""Contexts and flows as Python names: `from acme_support.contexts import executive`.
+"""Contexts, flows and tools as Python names: `from acme_support.contexts import executive`.
 
 `acme_support/contexts/__init__.py` holds one line,
 `from lev_os.core import expose; __getattr__, __dir__, __all__ = expose(__name__)`.
@@ -19,16 +19,38 @@ from .manifest import FILE_NAME
 from .package import Package
 
 CONDITION = "llm-first"
+_TOOLS = "./tools/"
 
 
 def expose(module: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], Sequence[str]]:
-    """`__getattr__`, `__dir__` and `__all__` for a module whose names are files of its package's export map.
+    """`__getattr__`, `__dir__` and `__all__` for a module whose names are those of its package's export map.
 
     Hyphens become underscores; contexts are `Context`, flows `Flow` (an async callable), resolved for `llm-first`.
+    In the package's own `tools` module, the tools that are defined elsewhere are their functions.
     Nothing is read until a name is asked for. Raises `LevError` when no `lev.toml` lies above the module.
     """
     names = _Names(module)
     return names.get, names.listing, names
+
+
+def exposed_exports(package: Package, module: str) -> dict[str, Export]:
+    """What `expose` gives in a module of a package, by its names. Raises `InvalidInput` for a broken manifest."""
+    found: dict[str, Export] = {}
+    for export in package.exports():
+        if "python" not in export.conditions:
+            continue
+        home, _, name = (package.target(export.subpath, "python").object or "").partition(":")
+        if home == module:
+            if name and CONDITION in export.conditions:
+                found[name] = export
+        elif module == tools_module(package) and export.subpath.startswith(_TOOLS) and export.kind == "tool":
+            found[export.subpath.removeprefix(_TOOLS).replace("-", "_")] = export
+    return found
+
+
+def tools_module(package: Package) -> str:
+    """Where `expose` gives the package's tools by the names they are exported under."""
+    return f"{package.name}.tools"
 
 
 class _Names(Sequence[str]):
@@ -40,14 +62,7 @@ class _Names(Sequence[str]):
 
     @cached_property
     def _exports(self) -> dict[str, Export]:
-        package = _package_around(self._module)
-        found: dict[str, Export] = {}
-        for export in package.exports():
-            if CONDITION in export.conditions and "python" in export.conditions:
-                module, _, name = (package.target(export.subpath, "python").object or "").partition(":")
-                if module == self._module and name:
-                    found[name] = export
-        return found
+        return exposed_exports(_package_around(self._module), self._module)
 
     def get(self, name: str) -> Any:
         """The module's `__getattr__`."""
@@ -60,7 +75,7 @@ class _Names(Sequence[str]):
             raise AttributeError(
                 f"module {self._module!r} has no attribute {name!r}: it exposes {', '.join(self) or 'nothing'}"
             )
-        value = self._values[name] = parsed(export, CONDITION)
+        value = self._values[name] = export.from_python() if export.kind == "tool" else parsed(export, CONDITION)
         return value
 
     def listing(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""The `.pyi` files of what `expose` gives: contexts, and flows as functions with real parameters and results."""
+"""The `.pyi` files of what `expose` gives: contexts, flows as functions with real parameters and results, and tools."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LevError
+from ._expand import module_of
 from ._type_text import TypeNames, camel, is_name
-from .exposed import CONDITION
+from .exposed import CONDITION, exposed_exports, tools_module
 from .for_llm import parsed
 
 if TYPE_CHECKING:
@@ -39,15 +40,18 @@ def stubs_of(package: Package) -> dict[Path, Stub]:
 
     Raises `InvalidInput` for a broken manifest.
     """
-    modules: dict[Path, dict[str, Export]] = {}
+    homes = {tools_module(package)}
     for export in package.exports():
-        if CONDITION not in export.conditions or "python" not in export.conditions:
-            continue
-        module, _, name = (package.target(export.subpath, "python").object or "").partition(":")
-        file = _file_of(package, module)
-        if file is not None and name.isidentifier():
-            modules.setdefault(file.with_suffix(".pyi"), {})[name] = export
-    return {path: _stub(exports) for path, exports in sorted(modules.items())}
+        if CONDITION in export.conditions and "python" in export.conditions:
+            homes.add((package.target(export.subpath, "python").object or "").partition(":")[0])
+    stubs: dict[Path, Stub] = {}
+    for home in sorted(homes):
+        file = _file_of(package, home)
+        names = {} if file is None else exposed_exports(package, home)
+        exports = {name: export for name, export in names.items() if is_name(name)}
+        if file is not None and exports:
+            stubs[file.with_suffix(".pyi")] = _stub(exports)
+    return dict(sorted(stubs.items()))
 
 
 def write_stub(path: Path, text: str) -> bool:
@@ -76,23 +80,37 @@ def write_stub(path: Path, text: str) -> bool:
 
 
 def _file_of(package: Package, module: str) -> Path | None:
-    """The file of a module of the package that calls `expose`; None for any other."""
+    """The file of a module of the package that calls `expose`; None for any other, and for one that has more to offer.
+
+    A type checker sees nothing of a module that has a stub but the stub.
+    """
     if module != package.name and not module.startswith(package.name + "."):
         return None
     base = package.root.joinpath(*module.removeprefix(package.name).strip(".").split("."))
     for file in (base / "__init__.py", base.with_suffix(".py")):
         try:
-            return file if "expose(__name__)" in file.read_text(encoding="utf-8", errors="replace") else None
+            if "expose(__name__)" not in file.read_text(encoding="utf-8", errors="replace"):
+                return None
+            read = module_of(package, module)
         except OSError:
             continue
+        except LevError:
+            return None
+        own = {*read.definitions, *read.imports} - {"expose"}
+        return None if any(not name.startswith("_") for name in own) else file
     return None
 
 
 def _stub(exports: Mapping[str, Export]) -> Stub:
     names = TypeNames(set(exports))
     body: list[str] = []
+    tools: list[str] = []
     complete = True
     for name, export in sorted(exports.items()):
+        if export.kind == "tool":
+            home, _, function = (export.package.target(export.subpath, "python").object or "").partition(":")
+            tools.append(f"from {home} import {function} as {name}")
+            continue
         if export.kind == "flow":
             try:
                 body += _flow(name, parsed(export, CONDITION).tree, names)
@@ -102,6 +120,9 @@ def _stub(exports: Mapping[str, Export]) -> Stub:
         known = export.kind in {"context", "personality", "skill"}
         body.append(f"{name}: {'Context' if known else 'Any'}")
     text = "\n".join(["", *(f"{definition}\n" for definition in names.classes.values()), *body])
+    if tools:  # a name that is imported as another one is public where `__all__` says so
+        listed = "".join(f'    "{name}",\n' for name in sorted(exports))
+        text = "\n".join([*tools, "", f"__all__ = [\n{listed}]", text.rstrip("\n")])
     lines = [HEAD, UNTOUCHED, "", *_imports(text)]
     return Stub("\n".join(lines) + "\n" + text.rstrip("\n") + "\n", complete)
 

@@ -13,14 +13,14 @@ from lev_os.core.contexts.source import MAX_BYTES, read
 from lev_os.core.errors import InvalidInput, LevError
 
 from .model import Text
-from .walking import files_below, printable
+from .walking import printable, texts_below
 
 _CONTROL = bytes(byte for byte in range(32) if byte not in b"\t\n\r") + b"\x7f"
 _MOST = 50_000
 
 
 def read_folder(path: Path) -> Iterator[Text]:
-    """Every text below a folder, or the one file, sorted by name; hidden folders and files are left out.
+    """Every text below a folder, or the one file, sorted by name; what is hidden or ignored by git is left out.
 
     A specifier is the path as it was given, with the file's own below it; of an absolute path, its last part. Raises
     `LevError` for more than 50,000 files; a file that cannot be read has a `fault`.
@@ -30,7 +30,7 @@ def read_folder(path: Path) -> Iterator[Text]:
         yield read_file(str(path), name, resolver(name, (name,)))
         return
     prefix = "" if name == "." else f"{name}/"
-    found = sorted((prefix + name, file) for name, file in files_below(str(path)))
+    found = sorted((prefix + name, file) for name, file in texts_below(str(path)))
     if len(found) > _MOST:
         raise LevError(f"{path} holds more than {_MOST:,} texts", help="name the folders in it that matter")
     names = frozenset(specifier for specifier, _ in found)

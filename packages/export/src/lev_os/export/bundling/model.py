@@ -40,7 +40,33 @@ class Text:
     @cached_property
     def passages(self) -> Sequence[Passage]:
         """The text in pieces that end where a heading begins."""
+        if self._is_rst:
+            from .restructured_text import titles
+
+            return passages(self.text, titles(self.text))
         return passages(self.text)
+
+    def heading(self, k: int) -> str:
+        """The heading of a passage that has one."""
+        passage = self.passages[k]
+        if self._is_rst:
+            from .restructured_text import heading_at
+
+            return heading_at(self.text, passage.start)
+        return f"{'#' * passage.level} {passage.title}"
+
+    def is_heading(self, piece: str) -> bool:
+        """Whether nothing stands in a piece of the text but its heading."""
+        if self._is_rst:
+            from .restructured_text import heading_at, titles
+
+            found = next(titles(piece), None)
+            return found is not None and heading_at(piece, found[0]) == piece.strip()
+        return all(line.startswith("#") for line in piece.split("\n") if line.strip())
+
+    @property
+    def _is_rst(self) -> bool:
+        return self.specifier.endswith(".rst")
 
 
 @dataclass(frozen=True, slots=True)

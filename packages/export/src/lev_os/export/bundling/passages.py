@@ -1,9 +1,9 @@
-"""A Markdown text as passages: each begins with a heading outside code, or where a long section is divided."""
+"""A text as passages: each begins with a heading, or where a long section is divided. Markdown, unless told."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 LONG = 8000
@@ -27,13 +27,15 @@ class Passage(NamedTuple):
     above: tuple[int, ...]
 
 
-def passages(text: str) -> tuple[Passage, ...]:
-    """Every passage of a text, in order; together they are the whole text. At least one."""
+def passages(text: str, headings: Iterable[tuple[int, int, str]] | None = None) -> tuple[Passage, ...]:
+    """Every passage of a text, in order; together they are the whole text. At least one.
+
+    `headings` are those of a text that is no Markdown: where they begin, their level from 1 and their title.
+    """
     found: list[Passage] = []
     open_headings: list[tuple[int, int]] = []  # level and passage
-    places = [place for place in _headings(text) if place[0] > 0]
-    first = _HEADING.match(text)
-    starts = [(0, len(first[1]), first[2] or "") if first else (0, 0, ""), *places]
+    places = [*(_headings(text) if headings is None else headings)]
+    starts = places if places and places[0][0] == 0 else [(0, 0, ""), *places]
     for (start, level, title), end in zip(starts, [*(place[0] for place in starts[1:]), len(text)], strict=True):
         while level and open_headings and open_headings[-1][0] >= level:
             open_headings.pop()
@@ -67,6 +69,8 @@ def paragraphs(text: str) -> Iterator[tuple[int, int]]:
 
 def _headings(text: str) -> Iterator[tuple[int, int, str]]:
     """Where headings begin (ATX, at the left edge, outside fences), their level and title."""
+    if first := _HEADING.match(text):
+        yield 0, len(first[1]), first[2] or ""
     at = text.find("\n#")
     if at < 0:
         return

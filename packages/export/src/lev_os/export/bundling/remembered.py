@@ -15,7 +15,7 @@ import msgspec
 from lev_os.core.caches import cache_folder, replace_cache
 
 from .model import Bundle, Format
-from .walking import files_below, printable
+from .walking import printable, texts_below
 
 _COARSE = 2_000_000_000
 """Nanoseconds in which a file may change again and keep its time, on the coarsest file systems."""
@@ -71,7 +71,7 @@ def _states(paths: Sequence[str]) -> dict[str, State]:
     """Every text with its time of change, size and place on the disk."""
     states: dict[str, State] = {}
     for path in paths:
-        files = [file for _, file in files_below(path)] if os.path.isdir(path) else [path]
+        files = [file for _, file in texts_below(path)] if os.path.isdir(path) else [path]
         for file in files:
             status = os.stat(file)
             states[printable(file)] = (max(status.st_mtime_ns, status.st_ctime_ns), status.st_size, status.st_ino)

@@ -37,9 +37,8 @@ class Repeated:
             kept.append(paragraph)
             if keep and len(key) >= LEAST:
                 self._seen.setdefault(key, text.specifier)
-        if others and all(line.startswith("#") for part in kept for line in part.split("\n") if line.strip()):
-            kept = []
-        return "".join(kept), tuple(others)
+        left = "".join(kept)
+        return "" if others and text.is_heading(left) else left, tuple(others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +70,7 @@ def render_part(text: Text, chosen: Collection[int], form: Format, repeated: Rep
             blocks.append(GAP)
         for above in passage.above:
             if above not in shown and above not in chosen:
-                level, title = text.passages[above].level, text.passages[above].title
-                blocks.append(f"{'#' * level} {title}\n\n")
+                blocks.append(f"{text.heading(above)}\n\n")
                 shown.add(above)
         blocks.append(f"{_linked(text, piece).strip(chr(10))}\n\n")
         before = k

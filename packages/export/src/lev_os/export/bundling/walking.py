@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 from lev_os.core.errors import LevError
+from lev_os.core.gitignore import NAME, Ignored, ignored_in
 
 SUFFIXES = (".md", ".markdown", ".mdx", ".rst", ".txt")
 """The files of a folder that are read; a file that is named itself may be any text."""
@@ -19,22 +20,40 @@ def printable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def files_below(folder: str, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+def texts_below(folder: str) -> Iterator[tuple[str, str]]:
+    """As `files_below` of a folder that somebody works in: what git ignores there is left out.
+
+    The folder itself is read though git ignores it. The paths are real ones.
+    """
+    real = os.path.realpath(folder)
+    return files_below(real, ignored=ignored_in(real))
+
+
+def files_below(
+    folder: str, prefix: str = "", depth: int = 0, ignored: Ignored | None = None
+) -> Iterator[tuple[str, str]]:
     """Every text below a folder: its name, as `a/b.md`, and its path. Hidden files and folders are left out.
 
-    Links to folders are not followed. Raises `LevError` for a folder that cannot be listed.
+    Links to folders are not followed. `ignored` are the patterns above the folder; without it, as in a package that is
+    installed, no `.gitignore` is looked at. Raises `LevError` for a folder that cannot be listed.
     """
     try:
         with os.scandir(folder) as entries:
             listed = list(entries)
     except OSError as error:
         raise LevError(f"{folder} cannot be read: {error.strerror}") from None
+    if ignored is not None and any(entry.name == NAME for entry in listed):
+        ignored = ignored.inside(folder)
     for entry in listed:
         name = entry.name
         if name.startswith(".") or name in _SKIPPED:
             continue
-        if name.endswith(SUFFIXES):
-            if entry.is_file():
-                yield prefix + name, entry.path
-        elif depth < _DEEPEST and entry.is_dir(follow_symlinks=False):
-            yield from files_below(entry.path, f"{prefix}{name}/", depth + 1)
+        text = name.endswith(SUFFIXES)
+        if not (entry.is_file() if text else depth < _DEEPEST and entry.is_dir(follow_symlinks=False)):
+            continue
+        if ignored is not None and ignored(entry.path, folder=not text):
+            continue
+        if text:
+            yield prefix + name, entry.path
+        else:
+            yield from files_below(entry.path, f"{prefix}{name}/", depth + 1, ignored)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from lev_os.core import Flow
+from lev_os.core.contexts.frontmatter import Frontmatter
 from lev_os.core.errors import InvalidInput, LevError
 from lev_os.core.flowmind.build import ask, return_
 
-from .taken import Head, Taken
+from .taken import Head, Taken, files_named, head_of
 
-__all__ = ["Prompt", "object_of", "take"]
+__all__ = ["Prompt", "messages_of", "object_of", "read_prompts", "take"]
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -31,6 +33,42 @@ class Prompt:
     """Schemas of the input's fields."""
     optional: frozenset[str] = frozenset()
     output: Mapping[str, Any] | None = None
+
+
+def read_prompts(
+    path: Path,
+    suffix: str,
+    known: frozenset[str],
+    prompt: Callable[[str, Frontmatter], Prompt],
+    *,
+    parts: str | None = None,
+) -> Taken:
+    """Every prompt at or below `path`: what `prompt` makes of a file's name without its suffix, and of what is in it.
+
+    `known` are the keys of a head that are taken; files that begin with `parts` are parts of others, and are not.
+    """
+    root = path if path.is_dir() else path.parent
+    taken = Taken(root.resolve().name)
+    for file in files_named(root, f"*{suffix}") if path.is_dir() else [path]:
+        where = file.relative_to(root).as_posix()
+        if parts is not None and file.name.startswith(parts):
+            taken.note(where, "not taken: it is a part of other prompts")
+            continue
+        head = head_of(file, taken, where)
+        if head is None:
+            continue
+        for key in head.data:
+            if key not in known:
+                taken.note(where, f"`{key}` is not taken: who answers is decided where a flow runs")
+        take(prompt(file.name.removesuffix(suffix), head), taken, where)
+    return taken
+
+
+def messages_of(body: str, role: re.Pattern[str]) -> list[tuple[str, str]]:
+    """Roles and texts of a body in which `role` finds where another one speaks; the user does at first."""
+    first, *rest = role.split(body)
+    pairs = [("user", first), *zip(rest[::2], rest[1::2], strict=True)]
+    return [(name, text) for name, text in pairs if text.strip()]
 
 
 def take(prompt: Prompt, taken: Taken, where: str) -> None:

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ._prompts import Prompt, object_of, take
-from .taken import Taken, files_named, head_of
+from lev_os.core.contexts.frontmatter import Frontmatter
+
+from ._prompts import Prompt, messages_of, object_of, read_prompts
+from .taken import Taken
 
 __all__ = ["picoschema", "read"]
 
@@ -26,38 +28,21 @@ _FIELD = re.compile(r"([^(?]+)(\?)?(?:\((\w+)(?:,\s*(.*))?\))?")
 
 def read(path: Path) -> Taken:
     """Every prompt at or below `path`."""
-    root = path if path.is_dir() else path.parent
-    taken = Taken(root.resolve().name)
-    for file in files_named(root, "*.prompt") if path.is_dir() else [path]:
-        where = file.relative_to(root).as_posix()
-        if file.name.startswith("_"):
-            taken.note(where, "not taken: it is a part of other prompts")
-            continue
-        head = head_of(file, taken, where)
-        if head is None:
-            continue
-        for key in head.data:
-            if key not in _KNOWN:
-                taken.note(where, f"`{key}` is not taken: who answers is decided where a flow runs")
-        fields, optional = _input(head.data.get("input"))
-        prompt = Prompt(
-            str(head.data.get("name") or file.name.removesuffix(".prompt")),
-            str(head.data.get("description") or ""),
-            _messages(_COMMENT.sub("", head.body)),
-            _VARIABLE,
-            _UNKNOWN,
-            fields,
-            optional,
-            _output(head.data.get("output")),
-        )
-        take(prompt, taken, where)
-    return taken
+    return read_prompts(path, ".prompt", _KNOWN, _prompt, parts="_")
 
 
-def _messages(body: str) -> list[tuple[str, str]]:
-    first, *rest = _ROLE.split(body)
-    messages = [("user", first)] if first.strip() else []
-    return [*messages, *((role, text) for role, text in zip(rest[::2], rest[1::2], strict=True) if text.strip())]
+def _prompt(name: str, head: Frontmatter) -> Prompt:
+    fields, optional = _input(head.data.get("input"))
+    return Prompt(
+        str(head.data.get("name") or name),
+        str(head.data.get("description") or ""),
+        messages_of(_COMMENT.sub("", head.body), _ROLE),
+        _VARIABLE,
+        _UNKNOWN,
+        fields,
+        optional,
+        _output(head.data.get("output")),
+    )
 
 
 def _input(value: Any) -> tuple[dict[str, Any], frozenset[str]]:

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ._prompts import Prompt, object_of, take
-from .taken import Taken, files_named, head_of
+from lev_os.core.contexts.frontmatter import Frontmatter
+
+from ._prompts import Prompt, messages_of, object_of, read_prompts
+from .taken import Taken
 
 __all__ = ["read"]
 
@@ -26,36 +28,21 @@ _PYTHON = {bool: "boolean", int: "integer", float: "number", str: "string", list
 
 def read(path: Path) -> Taken:
     """Every prompt at or below `path`."""
-    root = path if path.is_dir() else path.parent
-    taken = Taken(root.resolve().name)
-    for file in files_named(root, "*.prompty") if path.is_dir() else [path]:
-        where = file.relative_to(root).as_posix()
-        head = head_of(file, taken, where)
-        if head is None:
-            continue
-        for key in head.data:
-            if key not in _KNOWN:
-                taken.note(where, f"`{key}` is not taken: who answers is decided where a flow runs")
-        fields = dict(_fields(head.data.get("sample"), sample=True)) | dict(_fields(head.data.get("inputs")))
-        outputs = dict(_fields(head.data.get("outputs")))
-        prompt = Prompt(
-            file.name.removesuffix(".prompty"),
-            str(head.data.get("description") or head.data.get("name") or ""),
-            _messages(head.body),
-            _VARIABLE,
-            _UNKNOWN,
-            fields,
-            output=object_of(outputs) if outputs else None,
-        )
-        take(prompt, taken, where)
-    return taken
+    return read_prompts(path, ".prompty", _KNOWN, _prompt)
 
 
-def _messages(body: str) -> list[tuple[str, str]]:
-    first, *rest = _ROLE.split(body)
-    messages = [("user", first)] if first.strip() else []
-    pairs = zip(rest[::2], rest[1::2], strict=True)
-    return [*messages, *((role.lower().replace("developer", "system"), text) for role, text in pairs if text.strip())]
+def _prompt(name: str, head: Frontmatter) -> Prompt:
+    fields = dict(_fields(head.data.get("sample"), sample=True)) | dict(_fields(head.data.get("inputs")))
+    outputs = dict(_fields(head.data.get("outputs")))
+    return Prompt(
+        name,
+        str(head.data.get("description") or head.data.get("name") or ""),
+        [(role.lower().replace("developer", "system"), text) for role, text in messages_of(head.body, _ROLE)],
+        _VARIABLE,
+        _UNKNOWN,
+        fields,
+        output=object_of(outputs) if outputs else None,
+    )
 
 
 def _fields(value: Any, *, sample: bool = False) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -11,4 +11,6 @@ from .twin import render
 
 __all__ = ["TARGET"]
 
-TARGET = Target("npm", "An npm package: ES modules, CommonJS and types of the contexts, flows and tools.", render)
+TARGET = Target(
+    "npm", "An npm package: ES modules, CommonJS and types of the contexts, flows and tools.", render, apart=True
+)

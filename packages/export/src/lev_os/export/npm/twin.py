@@ -58,7 +58,9 @@ def _twin(package: Package, beside: Sequence[Package]) -> Rendered:
     files |= index_files(names)
     whole = entry("dist/index", on_request=None, first=None, raw=_put(_root(package), paths, files))
     exports = {".": whole, **exports, "./package.json": "./package.json"}
-    skill = placed(skills_of([Parts(package)]), "skills").files  # where coding agents look in npm packages
+    skills = skills_of([Parts(package)])
+    # Where Intent and library-skills look in npm packages: each in another folder.
+    skill = {**placed(skills, "skills").files, **placed(skills, ".agents/skills").files}
     if len({path.casefold() for path in skill}) == len(skill):
         files |= skill
     else:
@@ -119,7 +121,7 @@ def _package_json(
             "*": {part.export.subpath.removeprefix("./"): [f"./{module}.d.cts"] for module, part in modules.items()}
         },
         "exports": exports,
-        "files": ["dist", "llm", "skills"],
+        "files": ["dist", "llm", "skills", ".agents"],
         "peerDependencies": needs,
         # The twin is data and needs none of them to be read: what is there must fit, nothing is fetched for it.
         "peerDependenciesMeta": {name: {"optional": True} for name in needs},

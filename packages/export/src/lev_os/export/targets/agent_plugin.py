@@ -60,4 +60,4 @@ def _manifest(parts: Parts, name: str) -> dict[str, Any]:
     )
 
 
-TARGET = Target("agent-plugin", "a plugin by Agent Plugins 1.0.0: plugin.json, skills/, mcp.json", _render)
+TARGET = Target("agent-plugin", "a plugin by Agent Plugins 1.0.0: plugin.json, skills/, mcp.json", _render, apart=True)

@@ -57,6 +57,8 @@ def _index(every: Sequence[Parts]) -> Iterator[str]:
         yield f"# {every[0].package.name}\n\n> {every[0].about.summary or every[0].package.name}\n"
     else:
         yield f"# Packages\n\n> Texts for language models of {', '.join(parts.package.name for parts in every)}.\n"
+    # The format's own parser takes a summary for one only when a paragraph follows it.
+    yield "\nLinks are relative to this file; llms-full.txt has all contexts in one.\n"
     for parts in every:
         of = "" if single else f" of {parts.package.name}"
         links = [(page.context.name, _place(parts, page.path), page.context.description) for page in _pages(parts)]

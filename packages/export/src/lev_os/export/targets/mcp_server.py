@@ -140,4 +140,4 @@ def _short(text: str) -> str:
     return text if len(text) <= _MOST else text[: _MOST - 1].rsplit(" ", 1)[0] + "…"
 
 
-TARGET = Target("mcp-server", "server.json for the MCP registry, and an .mcpb bundle", _render)
+TARGET = Target("mcp-server", "server.json for the MCP registry, and an .mcpb bundle", _render, apart=True)

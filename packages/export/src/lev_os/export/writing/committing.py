@@ -7,11 +7,11 @@ puts the old files back; one that was killed leaves the folder, and the next com
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import signal
 import stat
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,8 @@ from pathlib import Path
 import msgspec
 from lev_os.core.canonical import digest_bytes
 from lev_os.core.errors import LevError
+from lev_os.core.locks import contents, locked_folder
+from lev_os.core.writing import sync_folder
 
 __all__ = ["STAGING", "Operation", "commit", "interrupted", "recover"]
 
@@ -58,7 +60,7 @@ def commit(base: Path, operations: Sequence[Operation]) -> None:
             with _undisturbed():
                 os.replace(staging / _DRAFT, staging / _UNDO)  # from here on a killed command is undone
                 try:
-                    _sync(staging)
+                    sync_folder(staging)
                     _apply(base, staging, operations)
                 except BaseException:
                     _undo(base, staging)
@@ -88,35 +90,20 @@ def recover(base: Path) -> None:
 def _staging(base: Path) -> Iterator[Path]:
     """The folder for what is on the way, empty and ours alone."""
     staging = base / STAGING
-    staging.mkdir(exist_ok=True)
-    descriptor = os.open(staging, os.O_RDONLY)
-    try:
-        _lock(base, descriptor)
-    except LevError:
-        os.close(descriptor)
-        raise
-    try:
-        if (staging / _UNDO).exists():
-            _undo(base, staging)
-        _empty(staging)
-        yield staging
-        _empty(staging)
-        staging.rmdir()
-    except BaseException:
-        if not (staging / _UNDO).exists():
-            with contextlib.suppress(OSError):
-                _empty(staging)
-                staging.rmdir()
-        raise
-    finally:
-        os.close(descriptor)
-
-
-def _lock(base: Path, descriptor: int) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise LevError(f"another `lev export` is writing to {base}", help="wait for it, then try again") from None
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked_folder(staging))
+        except BlockingIOError:
+            raise LevError(f"another `lev export` is writing to {base}", help="wait for it, then try again") from None
+        try:
+            if (staging / _UNDO).exists():
+                _undo(base, staging)
+            _empty(staging)
+            yield staging
+        finally:
+            if not (staging / _UNDO).exists():
+                with contextlib.suppress(OSError):
+                    _empty(staging)
 
 
 def _stage(base: Path, staging: Path, operations: Sequence[Operation]) -> None:
@@ -172,6 +159,9 @@ def _undo(base: Path, staging: Path) -> None:
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
     """Signals wait for the few milliseconds in which files change their places."""
+    if sys.platform == "win32":  # no signal can wait there
+        yield
+        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
         yield
@@ -250,13 +240,5 @@ def _write(file: Path, data: bytes, mode: int) -> None:
 
 
 def _empty(folder: Path) -> None:
-    for entry in list(folder.iterdir()):
+    for entry in contents(folder):
         entry.unlink()
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -11,11 +11,13 @@ import msgspec
 from lev_os.core import tokens
 from lev_os.core.errors import LevError
 
+from ..lifecycle import is_visible
 from ..search.times import period_in
 from ..search.words import terms
-from ..types import ANY, Filter, Hit, MemoryType, Record, Scope, utc
+from ..types import ANY, Filter, Hit, MemoryType, Moment, Record, Scope, utc
 from .choosing import Candidate, Why, choose
 from .model import Assembly, Item, LeftOut, Plan, Reason, Receipt
+from .owners import Fact, Owners, marks_of, name_of
 from .rendering import QUOTED, heading_of, lines_of, render, section_of
 
 if TYPE_CHECKING:
@@ -59,13 +61,17 @@ async def assemble(
         only = msgspec.structs.replace(where, types=(kind,))
         some = await memory.search(text, scope=scope, k=_FEW, where=only, as_of=as_of, known_at=known_at, now=now)
         _add_behind(found, hits, some)
+    moment = Moment(now=now, as_of=as_of, known_at=known_at)
     for record in pinned.records:
-        found.setdefault(record.id, Hit(record, 0.0))
-    current, other = _current_facts(list(found.values()), plan, as_of or now)
+        if is_visible(record, moment):
+            found.setdefault(record.id, Hit(record, 0.0))
+    owners = Owners(memory, scope)
+    facts = await owners.facts(hit.record for hit in found.values())
+    current, other = _current_facts(list(found.values()), plan, facts)
     before: Mapping[str, Sequence[Record]] = {}
     if as_of is not None or period_in(text, now) or _PAST.search(text.casefold()):
-        before = await _earlier_values(memory, [hit.record for hit in current], scope, plan, as_of, known_at)
-    candidates = _candidates(current, before, plan)
+        before = await _earlier_values(memory, [hit.record for hit in current], owners, plan, as_of, known_at)
+    candidates = _candidates(current, before, marks_of(facts), plan)
     choice = choose(candidates, budget, plan)
     chosen, cut = _fit(list(choice.chosen), budget, plan)
     refused: dict[str, tuple[Reason, str | None]] = dict(choice.refused) | dict.fromkeys(cut, ("count", None))
@@ -124,45 +130,33 @@ def _add_behind(found: dict[str, Hit], hits: Sequence[Hit], some: Sequence[Hit])
         found.setdefault(hit.record.id, Hit(hit.record, last * min(hit.score / first, 1.0), hit.parts))
 
 
-def _current_facts(hits: Sequence[Hit], plan: Plan, at: datetime) -> tuple[list[Hit], list[tuple[Hit, Reason, str]]]:
+def _current_facts(
+    hits: Sequence[Hit], plan: Plan, facts: Mapping[str, Fact]
+) -> tuple[list[Hit], list[tuple[Hit, Reason, str]]]:
     """The hits with one value for each fact; and the others, each with the reason and the id of what stands instead.
 
-    It is the latest that has begun. What is not trusted takes no fact's place from what is.
+    It is the latest. What is not trusted takes no fact's place from what is.
     """
 
-    def rank(record: Record) -> tuple[bool, bool, tuple[float, float, str]]:
-        return _has_begun(record, at), record.trust >= plan.trusted, _moment_of(record)
+    def rank(record: Record) -> tuple[bool, tuple[float, float, str]]:
+        return record.trust >= plan.trusted, _moment_of(record)
 
-    best: dict[tuple[str, str], Hit] = {}
+    best: dict[Fact, Hit] = {}
     for hit in hits:
-        key = _fact_of(hit.record)
-        if key is not None and (key not in best or rank(hit.record) > rank(best[key].record)):
-            best[key] = hit
+        fact = facts.get(hit.record.id)
+        if fact is not None and (fact not in best or rank(hit.record) > rank(best[fact].record)):
+            best[fact] = hit
     current: list[Hit] = []
     other: list[tuple[Hit, Reason, str]] = []
     for hit in hits:
-        key = _fact_of(hit.record)
-        if key is None or best[key] is hit:
+        fact = facts.get(hit.record.id)
+        if fact is None or best[fact] is hit:
             current.append(hit)
             continue
-        instead = best[key].record
-        reason: Reason = "older value"
-        if not _has_begun(hit.record, at) and _has_begun(instead, at):
-            reason = "not yet true"
-        elif hit.record.trust < plan.trusted <= instead.trust:
-            reason = "less trusted"
-        other.append((hit, reason, instead.id))
+        instead = best[fact].record
+        doubtful = hit.record.trust < plan.trusted <= instead.trust
+        other.append((hit, "less trusted" if doubtful else "older value", instead.id))
     return current, other
-
-
-def _has_begun(record: Record, at: datetime) -> bool:
-    return record.begins is None or record.begins <= at
-
-
-def _fact_of(record: Record) -> tuple[str, str] | None:
-    if record.subject is None or record.predicate is None:
-        return None
-    return record.subject.casefold(), record.predicate.casefold()
 
 
 def _moment_of(record: Record) -> tuple[float, float, str]:
@@ -173,7 +167,7 @@ def _moment_of(record: Record) -> tuple[float, float, str]:
 async def _earlier_values(
     memory: MemoryManager,
     records: Sequence[Record],
-    scope: Scope,
+    owners: Owners,
     plan: Plan,
     as_of: datetime | None,
     known_at: datetime | None,
@@ -183,11 +177,12 @@ async def _earlier_values(
     Nothing that would be quoted stands beside what is trusted.
     """
     found: dict[str, Sequence[Record]] = {}
-    facts = [record for record in records if _fact_of(record) is not None][:_MOST_FACTS]
+    facts = [record for record in records if name_of(record) is not None][:_MOST_FACTS]
     for record in facts:
         least = plan.trusted if record.trust >= plan.trusted else plan.min_trust
         where = Filter(subject=record.subject, predicate=record.predicate, min_trust=least, retired=True)
-        page = await memory.query(where, scope=scope, known_at=known_at)
+        page = await memory.query(where, scope=await owners.around(record), known_at=known_at)
+        owner = await owners.of(record)
         old = [
             one
             for one in page.records
@@ -195,15 +190,21 @@ async def _earlier_values(
             and one.expired_at is None
             and one.id != record.id
             and (as_of is None or (one.begins is not None and one.begins <= as_of))
+            and await owners.of(one) == owner
         ]
         if old:
             found[record.id] = sorted(old, key=_moment_of, reverse=True)[:3]
     return found
 
 
-def _candidates(hits: Sequence[Hit], before: Mapping[str, Sequence[Record]], plan: Plan) -> list[Candidate]:
+def _candidates(
+    hits: Sequence[Hit], before: Mapping[str, Sequence[Record]], marks: Mapping[str, str], plan: Plan
+) -> list[Candidate]:
     placed = [(hit, section_of(hit.record, plan.trusted)) for hit in hits]
-    lines = [lines_of(hit.record, section, before.get(hit.record.id, ())) for hit, section in placed]
+    lines = [
+        lines_of(hit.record, section, before.get(hit.record.id, ()), marks.get(hit.record.id))
+        for hit, section in placed
+    ]
     headings = [heading_of(hit.record, section) for hit, section in placed]
     different = list(dict.fromkeys(headings))
     costs = dict(zip(different, tokens.count_many(different), strict=True))
@@ -217,6 +218,7 @@ def _candidates(hits: Sequence[Hit], before: Mapping[str, Sequence[Record]], pla
             heading=heading,
             heading_tokens=costs[heading] + (_FRAME_TOKENS if section == QUOTED else 1),
             words=frozenset(terms(hit.record.text)),
+            whose=marks.get(hit.record.id),
         )
         for (hit, section), own, heading, count in zip(placed, lines, headings, tokens.count_many(lines), strict=True)
     ]

@@ -18,7 +18,7 @@ Why = Literal["pinned", "floor", "value", "spill-over"]
 class Candidate:
     """A record, its lines in the context, and what they cost; its heading is shared and costs once.
 
-    `words` are what records are compared by.
+    `words` are what records are compared by, those alone that are the same one's.
     """
 
     record: Record
@@ -29,6 +29,7 @@ class Candidate:
     heading: str
     heading_tokens: int
     words: frozenset[str]
+    whose: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,8 @@ class _Spending:
         """The most words that it shares with a chosen one (Jaccard), and with which."""
         compared, most, twin = self._alike.get(one.record.id, (0, 0.0, None))
         for other, _ in self.chosen[compared:]:
+            if one.whose != other.whose:
+                continue
             union = len(one.words | other.words)
             shared = len(one.words & other.words) / union if union else float(one.lines == other.lines)
             if shared > most:

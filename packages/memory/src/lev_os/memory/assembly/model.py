@@ -11,9 +11,9 @@ from lev_os.core.errors import LevError
 
 from ..types import Contribution, MemoryType, Scope
 
-Reason = Literal["budget", "ceiling", "duplicate", "older value", "less trusted", "not yet true", "count"]
+Reason = Literal["budget", "ceiling", "duplicate", "older value", "less trusted", "count"]
 """Why a record was left out: no room; its type had its share; a chosen record says nearly the same; its fact has a
-newer value, or one that is trusted while this is not, or one that is true already; there was room by estimate only."""
+newer value, or one that is trusted while this is not; there was room by estimate only."""
 
 
 class Share(msgspec.Struct, frozen=True):

@@ -37,7 +37,7 @@ def heading_of(record: Record, section: str) -> str:
     return f"### {record.begins:%A}, {record.begins.day} {record.begins:%B %Y}{session}\n"
 
 
-def lines_of(record: Record, section: str, before: Sequence[Record] = ()) -> str:
+def lines_of(record: Record, section: str, before: Sequence[Record] = (), whose: str | None = None) -> str:
     """A record's own lines. `before` holds the values that a fact had earlier, the latest first."""
     who = speaker_of(record)
     said_by = "" if who is None or record.text.casefold().startswith(who) else f"{_line(who).title()}: "
@@ -45,7 +45,8 @@ def lines_of(record: Record, section: str, before: Sequence[Record] = ()) -> str
     text = _indented(record.text)
     ended = [(_indented(old.text), old.valid_to) for old in before if old.valid_to is not None]
     earlier = "".join(f" Previously: {value} (until {end:%Y-%m-%d})." for value, end in ended)
-    return f"- {said_by}{text}{when}{earlier}\n"
+    owner = "" if whose is None else f" [{whose}]"
+    return f"- {said_by}{text}{owner}{when}{earlier}\n"
 
 
 def render(chosen: Sequence[tuple[Record, str, str]]) -> str:

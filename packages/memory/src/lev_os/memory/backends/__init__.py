@@ -135,8 +135,10 @@ async def open_backend(url: str | Hybrid, embedder: str | None) -> MemoryBackend
 
 
 def require(backend: MemoryBackend, capability: Capability, what: str) -> None:
-    """Raise `Unsupported` when the backend cannot do `what`."""
+    """Raise `Unsupported` when the backend cannot do `what`, with the reason if its `lacks` has one."""
     if capability not in backend.capabilities:
         name = type(backend).__name__
+        why = getattr(backend, "lacks", {}).get(capability)
         help = "keep this memory in sqlite, which can do everything; `lev memory migrate` moves it"
-        raise Unsupported(f"{name} cannot {what} (capability `{capability}`)", help=help)
+        reason = "" if why is None else f": {why}"
+        raise Unsupported(f"{name} cannot {what} (capability `{capability}`){reason}", help=help)

@@ -182,6 +182,62 @@ def test_superseding_keeps_the_old_for_its_time(memory: SyncMemory, scope: Scope
         memory.supersede(old, Record(text="Ada drinks water"), scope=scope)
 
 
+def test_what_is_not_yet_true_is_not_found(memory: SyncMemory, scope: Scope, clock: Clock) -> None:
+    """What begins later is there, and found from then on or when asked about then; a plan is found at once."""
+    later = clock.now + 9 * DAY
+    fact = Record(type="semantic", text="Ada drinks coffee", valid_from=later)
+    plan = Record(type="prospective", text="Ada drinks with Bob", valid_from=later)
+    over = Record(type="prospective", text="Ada drinks alone", valid_from=clock.now - 2 * DAY, valid_to=clock.now)
+    ids = memory.put([fact, plan, over], scope=scope)
+    begins = later - timedelta(microseconds=1)
+    for moment, expected in (
+        ({}, [plan]),
+        ({"as_of": clock.now}, [plan]),
+        ({"known_at": clock.now}, [plan]),
+        ({"as_of": begins}, [plan]),
+        ({"as_of": later}, [fact, plan]),
+        ({"as_of": clock.now - DAY}, [over]),
+        ({"as_of": clock.now - 9 * DAY}, []),
+        ({"as_of": later, "known_at": clock.now - DAY}, []),
+    ):
+        wanted = sorted(record.text for record in expected)
+        assert sorted(texts(memory, scope, "Ada drinks", **moment)) == wanted, moment
+        assert sorted(record.text for record in memory.query(scope=scope, **moment).records) == wanted, moment  # type: ignore[arg-type]
+    assert memory.get(ids[0], scope=scope) is not None
+    assert sorted(texts(memory, scope, "Ada drinks", where=Filter(retired=True))) == sorted(
+        record.text for record in (fact, plan, over)
+    )
+    assert memory.stats(scope=scope).current == 1
+    clock.now = later
+    assert sorted(texts(memory, scope, "Ada drinks")) == [fact.text, plan.text]
+    assert memory.stats(scope=scope).current == 2
+
+
+def test_a_clock_that_lags_hides_nothing(memory_url: str, scope: Scope, clock: Clock) -> None:
+    """What another process, whose clock is ahead, recorded as true at its time is true here too."""
+    with MemoryManager.open_sync(memory_url, clock=clock) as memory:
+        memory.put([Record(text="tea", valid_from=clock.now)], scope=scope)
+        if "durable" not in memory.capabilities:
+            return
+    clock.now -= DAY
+    with MemoryManager.open_sync(memory_url, clock=clock) as memory:
+        assert memory.stats(scope=scope).current == 1
+        assert texts(memory, scope) == ["tea"]
+    with MemoryManager.open_sync(memory_url, clock=clock) as memory:
+        assert [record.text for record in memory.query(scope=scope).records] == ["tea"]
+
+
+def test_a_new_value_that_begins_later_waits(memory: SyncMemory, scope: Scope, clock: Clock) -> None:
+    """Until its day the superseded value is the current one, and the only one."""
+    (paris,) = memory.put([Record(type="semantic", text="Ada lives in Paris")], scope=scope)
+    moves = clock.now + 30 * DAY
+    memory.supersede(paris, Record(type="semantic", text="Ada lives in Rome", valid_from=moves), scope=scope)
+    for now, expected in ((clock.now, "Ada lives in Paris"), (moves, "Ada lives in Rome")):
+        clock.now = now
+        assert texts(memory, scope, "Ada lives") == [expected]
+        assert [record.text for record in memory.query(scope=scope).records] == [expected]
+
+
 def test_retracting_can_be_undone(memory: SyncMemory, scope: Scope, clock: Clock) -> None:
     """What is retracted is not found, but is there; what was known before remains answerable."""
     (id,) = memory.put([Record(text="tea")], scope=scope)
@@ -361,7 +417,11 @@ def test_search_query_and_get_see_the_same(memory: SyncMemory, scope: Scope, clo
         end = start + timedelta(days=rng.randrange(1, 20)) if rng.random() < 0.3 else None
         ttl = rng.choice([None, None, None, 100_000.0])
         record = Record(
-            text=f"tea {step}", valid_from=start if step % 2 else None, valid_to=end if step % 2 else None, ttl=ttl
+            type=rng.choice(["episodic", "prospective"]),
+            text=f"tea {step}",
+            valid_from=start if step % 2 else None,
+            valid_to=end if step % 2 else None,
+            ttl=ttl,
         )
         if len(ids) < 8 or rng.random() < 0.3:
             ids += memory.put([record], scope=scope)
@@ -387,7 +447,9 @@ def test_search_query_and_get_see_the_same(memory: SyncMemory, scope: Scope, clo
         ever = memory.query(Filter(retired=True), scope=scope, limit=1_000, known_at=known_at).records
         hits = memory.search("tea", scope=scope, k=1_000, where=Filter(retired=True), known_at=known_at)
         assert {hit.record.id: hit.record for hit in hits} == {record.id: record for record in ever}
-        if as_of or known_at:
+        if as_of is known_at is None:
+            assert memory.stats(scope=scope).current == len(queried)
+        else:
             got = {id: memory.get(id, scope=scope, as_of=as_of, known_at=known_at) for id in ids}
             assert {id: record for id, record in got.items() if record is not None} == queried
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .fields import terms_of
+from .fields import PLAN, terms_of
 from .source import Source
 
 NEVER = np.iinfo(np.int64).max
@@ -38,7 +38,11 @@ K = TypeVar("K")
 
 
 class Columns:
-    """Arrays indexed by doc; `n` docs are known. `ends` and `forgotten` hold the few docs that have such a time."""
+    """Arrays indexed by doc; `n` docs are known.
+
+    `ends` and `forgotten` hold the few docs that have such a time, `later` those that begin after they were recorded,
+    and `planned` when the plans among them were recorded.
+    """
 
     rows: Any
     types: Any
@@ -58,6 +62,8 @@ class Columns:
         self.cursor = 0
         self.ends: dict[int, int] = {}
         self.forgotten: dict[int, int] = {}
+        self.later: dict[int, int] = {}
+        self.planned: dict[int, int] = {}
         self.session_codes: dict[str, int] = {}
         self.trust_codes: dict[float, int] = {}
         self.speaker_codes: dict[str, int] = {}
@@ -165,6 +171,10 @@ class Columns:
             for times, value in ((self.ends, row[9]), (self.forgotten, row[11])):
                 if value is not None:
                     times[row[1]] = value
+            if row[8] > row[13]:
+                self.later[row[1]] = row[8]
+                if row[2] == PLAN:
+                    self.planned[row[1]] = row[13]
 
     def _refresh(self, row: Any) -> None:
         doc = row[1]
@@ -178,8 +188,8 @@ class Columns:
         code = int(self.sessions[doc])
         for name, (_, empty) in _ARRAYS.items():
             getattr(self, name)[doc] = empty
-        self.ends.pop(doc, None)
-        self.forgotten.pop(doc, None)
+        for times in (self.ends, self.forgotten, self.later, self.planned):
+            times.pop(doc, None)
         if code >= 0:
             await self._untangle(source, self._sessions[code])
 

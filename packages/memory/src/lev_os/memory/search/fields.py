@@ -18,6 +18,10 @@ COLUMNS = (
 is retracted or superseded; `begins` and `ends` are when it is true, `forgotten` when its `ttl` ends."""
 
 
+PLAN = MEMORY_TYPES.index("prospective")
+"""The number of the type whose `begins` is what is planned for, and no beginning."""
+
+
 def columns_of(
     record: Record, id: str, space: int, doc: int, digest: bytes, live: int, speaker: str | None, terms: int, at: int,
     content: bytes,

@@ -116,10 +116,14 @@ class Finder:
             mask, ends = await self._as_known(columns, mask.copy(), known, where)
         if not where.retired:
             at = known if moment.as_of is None else micros(moment.as_of)
+            if moment.as_of is None:
+                _close(mask, (doc for doc, start in columns.later.items() if start > at and doc not in columns.planned))
+            else:
+                begun = begins <= at
+                begun[[doc for doc, recorded in columns.planned.items() if recorded <= at]] = True
+                mask = mask & begun
             _close(mask, (doc for doc, end in ends.items() if end <= at))
             _close(mask, (doc for doc, end in columns.forgotten.items() if end <= known))
-        if moment.as_of is not None:
-            mask = mask & (begins <= micros(moment.as_of))
         if where.types:
             mask = mask & np.isin(columns.types[:n], [MEMORY_TYPES.index(kind) for kind in where.types])
         for session in {scope.session, where.session} - {None}:

@@ -11,7 +11,9 @@ from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
-FIELDS = "row, doc, type, session, speaker, question, trust, terms, begins, ends, retracted, forgotten, sequence"
+FIELDS = (
+    "row, doc, type, session, speaker, question, trust, terms, begins, ends, retracted, forgotten, sequence, recorded"
+)
 """What `Source.fields` answers, in this order. Times are microseconds; `type` counts in `MEMORY_TYPES`."""
 
 

@@ -24,9 +24,9 @@ def command(limit: int, database: str | None, as_json: bool) -> None:
     """
     from lev_os.workflow.runs import dead_letters
 
-    from ...durable import needed, state_value
+    from ...durable import existing, state_value
 
-    found = dead_letters(needed(database), limit=limit)
+    found = dead_letters(existing(database), limit=limit)
     if as_json:
         print_json([state_value(state) for state in found])
         return

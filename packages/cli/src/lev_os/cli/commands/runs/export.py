@@ -26,10 +26,10 @@ def command(run: str, out: Path | None, database: str | None, as_json: bool) -> 
     """
     from lev_os.workflow.runs import export
 
-    from ...durable import needed
+    from ...durable import existing
 
     path = out or Path(f"{run}.jsonl")
-    records = export(needed(database), run, path)
+    records = export(existing(database), run, path)
     if as_json:
         print_json({"run": run, "journal": str(path), "records": records})
     else:

