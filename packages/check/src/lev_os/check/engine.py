@@ -325,20 +325,21 @@ class Checker:
 
     def _fact(self, fact: Fact[Any], file: File) -> Any:
         """A fact of a file, cached or taken from it; raises `InvalidInput` or `Unreadable` when there is none."""
-        path = file.where
+        path, name = file.where, fact.name
         values = self._values.setdefault(path, {})
-        if fact.name not in values:
-            known = self.cache.files[path].facts
-            if fact.name in known:
-                values[fact.name] = fact.decoder.decode(known[fact.name]) if known[fact.name] else NOTHING
-            else:
-                try:
-                    values[fact.name] = fact.extract(file)
-                    known[fact.name] = msgspec.msgpack.encode(values[fact.name])
-                except (LevError, Unreadable):
-                    values[fact.name] = NOTHING
-                    known[fact.name] = b""
-        return values[fact.name]
+        if name in values:
+            return values[name]
+        known = self.cache.files[path].facts
+        if (data := known.get(name)) is not None:
+            value = fact.decoder.decode(data) if data else NOTHING
+        else:
+            try:
+                value = fact.extract(file)
+                known[name] = msgspec.msgpack.encode(value)
+            except (LevError, Unreadable):
+                value, known[name] = NOTHING, b""
+        values[name] = value
+        return value
 
     def _locate(self, path: str) -> File | None:
         known = self._files.get(path) or self._files.get(os.path.join(self._prefix, path))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
-import secrets
 import stat
 import sys
 import time
@@ -20,7 +19,7 @@ def replace(path: Path, data: bytes) -> None:
     """Replace the contents of a file, keeping its mode; a link stays one. Raises `OSError`."""
     real = Path(os.path.realpath(path))
     _remove_left_behind(real)
-    temporary = real.with_name(f".{real.name}.{secrets.token_hex(4)}{_ENDING}")
+    temporary = real.with_name(f".{real.name}.{os.urandom(4).hex()}{_ENDING}")
     try:
         mode = stat.S_IMODE(real.stat().st_mode)
     except FileNotFoundError:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,10 @@ def lock_places(folder: Path) -> tuple[Path, ...]:
 def read_lock(path: Path) -> Mapping[str, Any]:
     """The tables of a lock; none without the file. Raises `LevError` for a file that cannot be used."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        import tomllib  # most projects have no lock, and need not load it
+
+        return tomllib.loads(text)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
