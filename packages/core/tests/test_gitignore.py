@@ -84,3 +84,45 @@ def test_only_a_file_says_what_to_ignore(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / ".gitignore")
     ignored = Ignored().inside(str(tmp_path)).inside(str(tmp_path / "linked"))
     assert not ignored(str(tmp_path / "linked/a.md"), folder=False)
+
+
+def git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], cwd=folder, check=True)
+
+
+def test_a_worktree_has_the_exclude_file_of_its_repository(tmp_path: Path) -> None:
+    """Its `.git` is a file that says where the repository lies."""
+    repository, worktree = tmp_path / "repository", tmp_path / "worktree"
+    repository.mkdir()
+    git(repository, "init", "-q")
+    git(repository, "commit", "-q", "--allow-empty", "-m", "first")
+    git(repository, "worktree", "add", "-q", str(worktree))
+    (repository / ".git" / "info" / "exclude").write_text("private\n")
+    ignored = ignored_in(str(worktree)).inside(str(worktree))
+    assert ignored(str(worktree / "private"), folder=False)
+    assert not ignored(str(worktree / "open"), folder=False)
+
+
+def test_a_submodule_has_its_own_patterns_alone(tmp_path: Path) -> None:
+    """What the repository around it ignores may be tracked in it; what stands in no file holds everywhere."""
+    outer, inner = tmp_path / "outer", tmp_path / "outer" / "inner"
+    outer.mkdir()
+    git(outer, "init", "-q")
+    (outer / ".gitignore").write_text("*.txt\n")
+    git(outer, "init", "-q", "--separate-git-dir", str(tmp_path / "git"), str(inner))
+    (tmp_path / "git" / "info" / "exclude").write_text("private.md\n")
+    above = ignored_in(str(outer)).inside(str(outer))
+    named = patterns_of(str(outer), ["draft.md"])
+    inside = Ignored((*above.stack, *named.stack), above.sources).inside(str(inner))
+    ignored = {name: inside(str(inner / name), folder=False) for name in ("a.txt", "private.md", "draft.md")}
+    assert ignored == {"a.txt": False, "private.md": True, "draft.md": True}
+
+
+@pytest.mark.parametrize("said", [b"", b"gitdir: \0\n", b"gitdir: /no/where\n", b"\xff\n"])
+def test_a_git_file_that_leads_nowhere_says_nothing(tmp_path: Path, said: bytes) -> None:
+    """A repository all the same."""
+    (tmp_path / ".git").write_bytes(said)
+    (tmp_path / ".gitignore").write_text("a\n")
+    ignored = ignored_in(str(tmp_path)).inside(str(tmp_path))
+    assert ignored(str(tmp_path / "a"), folder=False)
+    assert not ignored(str(tmp_path / "b"), folder=False)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from lev_os.core.gitignore import NAME, Ignored, ignored_in
+from lev_os.core.gitignore import NAMES, Ignored, ignored_in
 
 from .kinds import kind_of, kind_of_named
 
@@ -92,9 +92,9 @@ def _folder(folder: str, parents: tuple[str, ...], ignored: Ignored, found: Walk
         found.not_checked.append((folder, (error.strerror or type(error).__name__).lower()))
         return
     found.rests_on.append(folder)
-    if any(entry.name == NAME for entry in listed):
-        ignored = ignored.inside(folder)
-        found.rests_on.append(os.path.join(folder, NAME))
+    if any(entry.name in NAMES for entry in listed):
+        above, ignored = ignored, ignored.inside(folder)
+        found.rests_on += ignored.sources[len(above.sources) :]
     folders: list[str] = []
     for entry in listed:
         name = entry.name

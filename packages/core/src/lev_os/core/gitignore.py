@@ -1,7 +1,8 @@
 """Which files git would ignore, by the `.gitignore` files above and beside them (gitignore(5)).
 
 The last pattern that matches decides, deeper files go before those above them, and nothing inside an ignored folder
-is looked at. A folder that was asked for itself is looked at though a file above it says otherwise.
+is looked at. A folder that was asked for itself is looked at though a file above it says otherwise. A repository inside
+another one has its own patterns alone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from dataclasses import dataclass
 
 _GIT = ".git"
 NAME = ".gitignore"
+NAMES = frozenset({_GIT, NAME})
+"""What in a folder says that other patterns hold there than above it."""
 _MAX_BYTES = 1_000_000
 _BOM = "\xef\xbb\xbf"
 _SPECIAL = frozenset("*?[\\")
@@ -69,11 +72,15 @@ class _Table:
 
 
 class _Patterns:
-    """One file's patterns; `base` is its folder with a separator at the end."""
+    """One file's patterns; `base` is its folder with a separator at the end.
 
-    def __init__(self, base: str, patterns: Iterable[_Pattern]) -> None:
+    `everywhere`: they are no repository's, and hold in each.
+    """
+
+    def __init__(self, base: str, patterns: Iterable[_Pattern], *, everywhere: bool = False) -> None:
         every = tuple(patterns)
         self.base = base
+        self.everywhere = everywhere
         self.folders = _Table(every)
         self.files = _Table(pattern for pattern in every if not pattern.folders_only)
 
@@ -99,7 +106,11 @@ class Ignored:
 
     def inside(self, folder: str) -> Ignored:
         """The patterns that hold in a folder below, its own file's among them."""
-        return self._with(folder, os.path.join(folder, NAME))
+        above = self
+        if os.path.lexists(os.path.join(folder, _GIT)):
+            kept = tuple(patterns for patterns in self.stack if patterns.everywhere)
+            above = Ignored(kept, self.sources)._with(folder, _exclude_of(folder))
+        return above._with(folder, os.path.join(folder, NAME))
 
     def _with(self, base: str, file: str) -> Ignored:
         patterns = _read(file)
@@ -108,7 +119,10 @@ class Ignored:
 
 
 def ignored_in(folder: str) -> Ignored:
-    """What the files above a folder that was asked for say: none of it when they ignore the folder itself."""
+    """What the files above a folder that was asked for say: none of it when they ignore the folder itself.
+
+    What it says itself is added by `inside`.
+    """
     above: list[str] = []
     top = folder
     while not os.path.lexists(os.path.join(top, _GIT)):
@@ -116,7 +130,7 @@ def ignored_in(folder: str) -> Ignored:
         top, below = os.path.dirname(top), top
         if top == below:  # no repository
             return Ignored()
-    found = Ignored()._with(top, os.path.join(top, _GIT, "info", "exclude"))
+    found = Ignored()
     for path in reversed(above):
         found = found.inside(os.path.dirname(path))
         if found(path, folder=True):
@@ -126,7 +140,27 @@ def ignored_in(folder: str) -> Ignored:
 
 def patterns_of(base: str, lines: Iterable[str]) -> Ignored:
     """Patterns that stand in no file, relative to the folder `base`."""
-    return Ignored((_Patterns(os.path.join(base, ""), _patterns(map(_as_bytes, lines))),))
+    return Ignored((_Patterns(os.path.join(base, ""), _patterns(map(_as_bytes, lines)), everywhere=True),))
+
+
+def _exclude_of(top: str) -> str:
+    """The patterns of a repository that are in none of its folders. In a worktree and a submodule, `.git` is a file."""
+    git = os.path.join(top, _GIT)
+    if said := _first_line(git).removeprefix("gitdir: "):
+        git = os.path.join(top, said)
+        git = os.path.join(git, _first_line(os.path.join(git, "commondir")))
+    return os.path.join(git, "info", "exclude")
+
+
+def _first_line(file: str) -> str:
+    """Without its end; nothing when there is no such file."""
+    if not os.path.isfile(file):
+        return ""
+    try:
+        with open(file, "rb") as stream:
+            return os.fsdecode(stream.readline(_MAX_BYTES)).rstrip("\r\n")
+    except OSError:
+        return ""
 
 
 def _read(file: str) -> tuple[_Pattern, ...]:
@@ -137,7 +171,7 @@ def _read(file: str) -> tuple[_Pattern, ...]:
             return ()
         with open(file, "rb") as stream:
             text = stream.read(_MAX_BYTES).decode("latin-1")
-    except OSError:
+    except (OSError, ValueError):  # a path with a NUL
         return ()
     return tuple(_patterns(text.removeprefix(_BOM).split("\n")))
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 from lev_os.core.errors import LevError
-from lev_os.core.gitignore import NAME, Ignored, ignored_in
+from lev_os.core.gitignore import NAMES, Ignored, ignored_in
 
 SUFFIXES = (".md", ".markdown", ".mdx", ".rst", ".txt")
 """The files of a folder that are read; a file that is named itself may be any text."""
@@ -42,7 +42,7 @@ def files_below(
             listed = list(entries)
     except OSError as error:
         raise LevError(f"{folder} cannot be read: {error.strerror}") from None
-    if ignored is not None and any(entry.name == NAME for entry in listed):
+    if ignored is not None and any(entry.name in NAMES for entry in listed):
         ignored = ignored.inside(folder)
     for entry in listed:
         name = entry.name
