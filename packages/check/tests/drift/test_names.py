@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from textwrap import dedent
 
@@ -303,3 +304,18 @@ def test_a_lazy_module_with_a_table_of_its_own(tmp_path: Path) -> None:
             return known[name]
     """
     assert drifts(tmp_path, "import acme\nacme.Old, acme.New\n", {"acme.py": package}) == ["New"]
+
+
+def test_only_a_site_packages_is_where_packages_are_installed(tmp_path: Path) -> None:
+    """Not a folder whose name ends so, which is a project like any other."""
+    for name in ("site-packages", "my-site-packages"):
+        (tmp_path / name / "docs").mkdir(parents=True)
+    (tmp_path / "my-site-packages" / "pyproject.toml").touch()
+    (tmp_path / "my-site-packages" / "src").mkdir()
+    files = [
+        File(tmp_path / name / "docs" / "AGENTS.md", "AGENTS.md", "instructions", "") for name in os.listdir(tmp_path)
+    ]
+    found = {
+        Path(folder).relative_to(tmp_path).as_posix() for folder in source_folders(Project(tmp_path, tuple(files)))
+    }
+    assert found == {"site-packages", "my-site-packages", "my-site-packages/src"}

@@ -18,7 +18,7 @@ _LIMITS = {"skill": (5_000, 6_000), "instructions": (6_000, 12_000), "command": 
 """By kind of file, the tokens from which a finding is an info, and from which a warning."""
 _DENSEST = 3
 """Bytes of a token in all but the densest one in a hundred pages: files too short to reach a limit are not counted."""
-_LISTED = os.path.join("", ".claude", "skills")
+_LISTED = os.path.join(os.sep, ".claude", "skills")
 
 
 @fact("tokens", kinds=_LIMITS, type=int)
@@ -162,7 +162,15 @@ def described(file: File) -> int:
         },
         (".claude/skills/s8/SKILL.md", 3, 14),
     ),
-    good=Example({".claude/skills/s/SKILL.md": f"---\nname: s\ndescription: {'Reads PDFs. ' * 80}\n---\nText.\n"}),
+    good=(
+        Example({".claude/skills/s/SKILL.md": f"---\nname: s\ndescription: {'Reads PDFs. ' * 80}\n---\nText.\n"}),
+        Example(
+            {
+                f"old.claude/skills/s{n}/SKILL.md": f"---\nname: s{n}\ndescription: {'Reads PDFs. ' * 80}\n---\nText.\n"
+                for n in range(9)
+            }
+        ),
+    ),
 )
 def listing_budget(project: Project) -> Iterator[Finding]:
     """The sum over the skills of one `.claude/skills`."""
