@@ -137,3 +137,37 @@ def test_what_is_wrong_with_a_file_is_no_lock_of_others(tmp_path: Path, monkeypa
     with pytest.raises(OSError, match="Input/output"):
         lock(descriptor)
     os.close(descriptor)
+
+
+@pytest.mark.parametrize("made_anew", [False, True])
+def test_a_folder_that_is_removed_before_it_is_locked_is_not_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made_anew: bool
+) -> None:
+    """Its last holder removes it at the end, and somebody else may hold another one of that name."""
+    folder = tmp_path / "a"
+
+    def late(descriptor: int) -> None:
+        folder.rmdir()
+        if made_anew:
+            folder.mkdir()
+        lock(descriptor)
+
+    monkeypatch.setattr(locks, "lock", late)
+    with pytest.raises(BlockingIOError), locked_folder(folder):
+        pass
+    assert folder.exists() is made_anew
+
+
+def test_a_folder_that_is_removed_before_it_is_opened_is_not_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same; what else stands in the way is told as it is."""
+    (tmp_path / "d").touch()
+    opened = os.open
+    monkeypatch.setattr(os, "open", lambda path, *more: (Path(path).rmdir(), opened(path, *more))[1])
+    with pytest.raises(BlockingIOError), locked_folder(tmp_path / "a"):
+        pass
+    with pytest.raises(FileNotFoundError), locked_folder(tmp_path / "b" / "c"):
+        pass
+    with pytest.raises(FileExistsError), locked_folder(tmp_path / "d"):
+        pass

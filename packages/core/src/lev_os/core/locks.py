@@ -40,10 +40,11 @@ def locked_folder(folder: Path) -> Iterator[None]:
 
     Where folders cannot be opened, a file `.lock` in it is held.
     """
-    folder.mkdir(exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY) if _POSIX else os.open(folder / _FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = _open(folder)
     try:
         lock(descriptor)
+        if _POSIX and not _is_at(folder, descriptor):
+            raise BlockingIOError(errno.EAGAIN, "another process has just removed it")
         try:
             yield
         finally:
@@ -61,6 +62,25 @@ def locked_folder(folder: Path) -> Iterator[None]:
 def contents(folder: Path) -> list[Path]:
     """What is in a folder that is held, but for what it is held by."""
     return [entry for entry in folder.iterdir() if entry.name != _FILE]
+
+
+def _open(folder: Path) -> int:
+    """A descriptor of a folder, which is made, or of the file in it. Whoever holds it may remove it at any time."""
+    try:
+        folder.mkdir(exist_ok=True)
+        return os.open(folder, os.O_RDONLY) if _POSIX else os.open(folder / _FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    except (FileExistsError, FileNotFoundError):
+        if os.path.isfile(folder) or os.path.islink(folder) or not folder.parent.is_dir():
+            raise
+        raise BlockingIOError(errno.EAGAIN, "another process has just removed it") from None
+
+
+def _is_at(folder: Path, descriptor: int) -> bool:
+    """Whether what is open is what lies there: another may have removed it before it was locked, and made it anew."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(folder))
+    except FileNotFoundError:
+        return False
 
 
 def _lock_byte(msvcrt: Any, descriptor: int) -> None:
