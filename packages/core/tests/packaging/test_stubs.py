@@ -142,6 +142,20 @@ TOOLS = """
 """
 
 
+@pytest.mark.parametrize(
+    ("line", "stub"),
+    [
+        ("from __future__ import annotations", True),
+        ("from typing import TYPE_CHECKING", True),
+        ("from shop.paying import refund", False),
+    ],
+)
+def test_what_a_module_needs_itself_is_no_name_of_its_own(shop: Path, line: str, stub: bool) -> None:
+    """What stands there is nothing that the stub would hide."""
+    (shop / "contexts" / "__init__.py").write_text(f"{line}\n{EXPOSE}")
+    assert (shop / "contexts" / "__init__.pyi" in stubs_of(load_package(shop))) is stub
+
+
 def test_tools_by_the_names_they_are_exported_under(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the package's `tools`, whatever module they are defined in: the functions themselves, so with their types."""
     (shop / "lev.toml").write_text(MANIFEST + TOOLS)

@@ -25,6 +25,8 @@ UNTOUCHED = "# fmt: off\n# ruff: noqa"
 """For formatters and linters: what they would change is made again as it was."""
 _OWN = {"self", "lev"}
 """Parameters of `Flow.__call__` itself."""
+_NOT_OFFERED = frozenset({"__future__", "typing"})
+"""What is imported from there is for the module itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ def _file_of(package: Package, module: str) -> Path | None:
             continue
         except LevError:
             return None
-        own = {*read.definitions, *read.imports} - {"expose"}
+        imported = (name for name, (source, _) in read.imports.items() if source not in _NOT_OFFERED)
+        own = {*read.definitions, *imported} - {"expose"}
         return None if any(not name.startswith("_") for name in own) else file
     return None
 
