@@ -140,6 +140,29 @@ def test_no_export_lies_where_a_package_is_imported_from(lev: Lev, flat: Path) -
     assert (flat / "server.json").is_file()
 
 
+@pytest.mark.parametrize("out", ["shop", "shop/contexts", "./till/../shop/made"])
+def test_no_export_lies_inside_a_package(lev: Lev, flat: Path, out: str) -> None:
+    """What is written there would be taken for the package's own."""
+    before = set(flat.rglob("*"))
+    for mode in ((), ("--check",), ("--dry-run",)):
+        said = lev("export", "--to", "llms-txt", "--package", "shop", "--out", out, *mode)
+        assert said.code == 2
+        assert "where shop is imported from" in said.err
+    assert set(flat.rglob("*")) == before
+
+
+def test_a_project_may_be_one_package_all_over(lev: Lev, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its manifest lies at the top, and so does what is exported."""
+    root = tmp_path / "shop"
+    root.mkdir()
+    (root / "note.md").write_text("---\ndescription: A note.\n---\nPay in cash.\n")
+    (root / "lev.toml").write_text('format = 1\n[exports]\n"./contexts/note" = { llm = "./note.md" }\n')
+    (root / "pyproject.toml").write_text('[project]\nname = "shop"\nversion = "1"\n')
+    monkeypatch.chdir(root)
+    assert lev("export", "--to", "skills", "--package", str(root)).code == 0
+    assert (root / ".agents/skills/shop/SKILL.md").is_file()
+
+
 def test_what_is_lost_is_told(lev: Lev) -> None:
     """On stderr, and in the JSON."""
     said = lev("export", "--to", "openai-tools", "--out", "o", "--package", "acme_support", "--json")

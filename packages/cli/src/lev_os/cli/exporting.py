@@ -124,14 +124,19 @@ def _refuse_sources(base: Path, rendered: Rendered, packages: Sequence[Package])
     """Raise `LevError` when files would lie in the folder that a package is imported from."""
     from lev_os.core.errors import LevError
 
+    out, top = base.resolve(), project_root().resolve()
     for package in packages:
-        try:
-            sources = package.root.resolve().relative_to(base.resolve()).as_posix()
-        except ValueError:
-            continue
-        if any(path.startswith(f"{sources}/") for path in rendered.files):
+        root = package.root.resolve()
+        if out.is_relative_to(root):
+            refused = out != top  # the project may be one package all over, with its manifest at the top
+        elif root.is_relative_to(out):
+            refused = any(path.startswith(f"{root.relative_to(out).as_posix()}/") for path in rendered.files)
+        else:
+            refused = False
+        if refused:
+            where = base if out.is_relative_to(root) else base / root.relative_to(out)
             raise LevError(
-                f"files would lie in {base / sources}, where {package.name} is imported from",
+                f"files would lie in {where}, where {package.name} is imported from",
                 help="name another folder with --out, such as --out dist/export",
             )
 
