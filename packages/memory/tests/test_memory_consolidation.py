@@ -119,6 +119,22 @@ def test_users_of_a_tenant_are_tidied_each_for_themselves(memory: SyncMemory) ->
         assert sorted(record.text for record in found) == [f"Kim lives in {town}", f"likes {town}"]
 
 
+def test_a_value_with_a_successor_that_begins_later_ends_by_itself(memory: SyncMemory) -> None:
+    """It stands in no conflict with what is said in the meantime; on its day the successor follows both."""
+    now = MAY + 10 * DAY
+    (paris,) = memory.put([fact("Paris")], scope=ADA)
+    memory.supersede(paris, fact("Rome", now + 5 * DAY), scope=ADA)
+    memory.put([Record(text="Ada: I live in Bern.", session="s", valid_from=MAY + DAY)], scope=ADA)
+    for _ in range(2):
+        memory.consolidate(scope=ADA)
+        assert facts(memory) == ["Ada lives in Bern", "Ada lives in Paris"]
+    memory.put([fact("Oslo", MAY + 2 * DAY)], scope=ADA)
+    memory.consolidate(scope=ADA)
+    assert facts(memory) == ["Ada lives in Oslo", "Ada lives in Paris"]
+    found = memory.query(Filter(types=("semantic",)), scope=ADA, as_of=now + 6 * DAY).records
+    assert sorted(record.text for record in found) == ["Ada lives in Oslo", "Ada lives in Rome"]
+
+
 def test_near_duplicates_are_retracted(memory: SyncMemory) -> None:
     """The one that is trusted most stays; other numbers are other facts."""
     memory.put(

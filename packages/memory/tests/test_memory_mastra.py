@@ -7,7 +7,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,30 @@ def test_working_memory_is_shown_beside_what_agents_wrote(server: str, api: http
         assert "task 1" in shown()
         memory.retract(memory.query(where=Filter(types=("working",)), scope=scope).records[0].id, scope=scope)
         assert shown() == "# User\n- **Name**: Ada"
+
+
+def test_working_memory_shows_what_holds(server: str, api: httpx2.Client, scope: Scope) -> None:
+    """What begins later is not shown yet, and what has ended goes, with the next change of the resource."""
+    now = MAY
+    thread, resource = naming.thread_of(scope), naming.resource_of(scope)
+
+    def shown() -> set[str]:
+        found = api.get(f"/memory/threads/{thread}/working-memory", params={"resourceId": resource}).json()
+        return {line[2:] for line in found["workingMemory"].splitlines() if line.startswith("- ")}
+
+    def working(text: str, **times: Any) -> Record:
+        return Record(type="working", text=text, **times)
+
+    with MemoryManager.open_sync(server, embedder=None, clock=lambda: now) as memory:
+        later = MAY + timedelta(days=1)
+        old, *_ = memory.put(
+            [working("old"), working("short", ttl=60), working("later", valid_from=later)], scope=scope
+        )
+        memory.supersede(old, working("new", valid_from=later), scope=scope)
+        assert shown() == {"old", "short"}
+        now = later
+        memory.put([Record(text="tea")], scope=scope)
+        assert shown() == {"later", "new"}
 
 
 def test_an_unfinished_write_does_not_count(server: str, api: httpx2.Client, scope: Scope) -> None:

@@ -306,6 +306,27 @@ def test_a_full_disk(ada: Scope, place: str, monkeypatch: pytest.MonkeyPatch) ->
             assert {hit.record.id for hit in memory.search("tea", scope=ada, k=10_000)} == {*found}
 
 
+def test_an_erasure_on_a_full_disk_says_what_is_done(ada: Scope) -> None:
+    """They are erased, whatever the room; their bytes go with the next erasure, and the message says so."""
+    rng = random.Random(3)
+    with small_disk(16) as disk, postgres_server(None) as running:
+        shutil.chown(disk, Path(running.pgdata).stat().st_uid)
+        with psycopg.connect(running.get_uri(), autocommit=True) as db:
+            db.execute(f"CREATE TABLESPACE small LOCATION '{disk}'".encode())
+            db.execute(b"CREATE DATABASE small TABLESPACE small")
+        with MemoryManager.open_sync(running.get_uri(database="small"), embedder=None) as memory:
+            first, second = memory.put([Record(text="tea"), Record(text="milk")], scope=ada)
+            memory.put([Record(text=rng.randbytes(400_000).hex())], scope=ada)
+            ballast = disk / "ballast"
+            ballast.write_bytes(bytes(shutil.disk_usage(disk).free - 200_000))
+            with pytest.raises(StoreProblem, match="cannot be written anew") as raised:
+                memory.erase(first, scope=ada)
+            assert "they are erased" in str(raised.value.help)
+            assert memory.get(first, scope=ada) is None
+            ballast.unlink()
+            assert memory.erase(second, scope=ada) == [second]
+
+
 def test_a_database_that_goes_away_and_comes_back(ada: Scope, monkeypatch: pytest.MonkeyPatch) -> None:
     """While it is away there is an error with a way out; afterwards the same memory goes on, and nothing was lost."""
     monkeypatch.setattr(server, "_PATIENCE", 1.0)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lev_os.core import Constitution, Flow
 from lev_os.core.bidirectional import RunResult, run
 from lev_os.core.constitutional import Gate
-from lev_os.memory import MemoryManager, Scope
+from lev_os.memory import MemoryManager, Record, Scope
 
 ADA = Scope(tenant="acme", user="ada")
 FLOW = """
@@ -66,6 +67,24 @@ def test_a_flow_remembers_and_recalls() -> None:
     assert [item["text"] for item in first.output] == ["Ada drinks tea"]
     assert [item["text"] for item in second.output] == ["Ada drinks coffee"]
     assert second.output[0]["trusted"] is False
+
+
+def test_a_fact_whose_successor_is_still_to_come_can_be_said_anew() -> None:
+    """The old one ends by itself; what is remembered stands beside it."""
+    later = datetime.now(UTC) + timedelta(days=9)
+    with MemoryManager.open_sync("memory://", embedder=None) as memory:
+        (tea,) = memory.put([drink("tea")], scope=ADA)
+        memory.supersede(tea, drink("milk", later), scope=ADA)
+        given = {"text": "Ada drinks coffee", "question": "coffee"}
+        result = asyncio.run(run(Flow.parse(FLOW), given, deps=memory, scope={"tenant": "acme", "user": "ada"}))
+        assert [item["text"] for item in result.output] == ["Ada drinks coffee"]
+        assert [record.text for record in memory.query(scope=ADA).records] == ["Ada drinks tea", "Ada drinks coffee"]
+
+
+def drink(what: str, begins: datetime | None = None) -> Record:
+    return Record(
+        type="semantic", text=f"Ada drinks {what}", subject="Ada", predicate="drinks", trust=0.4, valid_from=begins
+    )
 
 
 def test_a_run_without_a_scope_remembers_nothing() -> None:

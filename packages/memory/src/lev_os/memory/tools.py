@@ -95,7 +95,7 @@ async def _remember(memory: MemoryManager, record: Record, scope: Scope) -> str:
         for old in reversed((await memory.query(where, scope=scope)).records):
             if old.text == record.text:
                 return old.id
-            if old.trust <= TRUST:
+            if old.trust <= TRUST and old.superseded_by is None:  # one that has a successor ends by itself
                 return await memory.supersede(old.id, record, scope=scope, reason="said anew")
     (id,) = await memory.put([record], scope=scope)
     return id

@@ -11,7 +11,7 @@ import msgspec
 from lev_os.core import tokens
 from lev_os.core.errors import LevError
 
-from ..lifecycle import is_visible
+from ..lifecycle import has_begun, is_visible
 from ..search.times import period_in
 from ..search.words import terms
 from ..types import ANY, Filter, Hit, MemoryType, Moment, Record, Scope, utc
@@ -63,14 +63,14 @@ async def assemble(
         _add_behind(found, hits, some)
     moment = Moment(now=now, as_of=as_of, known_at=known_at)
     for record in pinned.records:
-        if is_visible(record, moment):
+        if where.retired or is_visible(record, moment):
             found.setdefault(record.id, Hit(record, 0.0))
     owners = Owners(memory, scope)
     facts = await owners.facts(hit.record for hit in found.values())
     current, other = _current_facts(list(found.values()), plan, facts)
     before: Mapping[str, Sequence[Record]] = {}
     if as_of is not None or period_in(text, now) or _PAST.search(text.casefold()):
-        before = await _earlier_values(memory, [hit.record for hit in current], owners, plan, as_of, known_at)
+        before = await _earlier_values(memory, [hit.record for hit in current], owners, plan, moment)
     candidates = _candidates(current, before, marks_of(facts), plan)
     choice = choose(candidates, budget, plan)
     chosen, cut = _fit(list(choice.chosen), budget, plan)
@@ -169,10 +169,9 @@ async def _earlier_values(
     records: Sequence[Record],
     owners: Owners,
     plan: Plan,
-    as_of: datetime | None,
-    known_at: datetime | None,
+    moment: Moment,
 ) -> Mapping[str, Sequence[Record]]:
-    """What facts were before: the superseded values of each, the latest first.
+    """What facts were before: the superseded values of each that had begun, the latest first.
 
     Nothing that would be quoted stands beside what is trusted.
     """
@@ -181,7 +180,7 @@ async def _earlier_values(
     for record in facts:
         least = plan.trusted if record.trust >= plan.trusted else plan.min_trust
         where = Filter(subject=record.subject, predicate=record.predicate, min_trust=least, retired=True)
-        page = await memory.query(where, scope=await owners.around(record), known_at=known_at)
+        page = await memory.query(where, scope=await owners.around(record), known_at=moment.known_at)
         owner = await owners.of(record)
         old = [
             one
@@ -189,7 +188,8 @@ async def _earlier_values(
             if one.superseded_by is not None
             and one.expired_at is None
             and one.id != record.id
-            and (as_of is None or (one.begins is not None and one.begins <= as_of))
+            and name_of(one) is not None
+            and has_begun(one, moment)
             and await owners.of(one) == owner
         ]
         if old:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
@@ -89,8 +90,14 @@ def marks_of(facts: Mapping[str, Fact]) -> Mapping[str, str]:
 
 
 def _mark(owner: Owner) -> str:
-    # Names are anybody's text: on one line, and short, so that they cannot pass for more than a name.
-    named = (
-        (kind, " ".join(name.split())[:_LONGEST_NAME]) for kind, name in owner._asdict().items() if name is not None
-    )
-    return ", ".join(f"{kind} {name}" for kind, name in named)
+    return ", ".join(f"{kind} {_shown(name)}" for kind, name in owner._asdict().items() if name is not None)
+
+
+def _shown(name: str) -> str:
+    """A name on one line, short, and without what ends it: it is anybody's text, and must not pass for more.
+
+    One that cannot be shown as it is gets a digest, since two may come to the same.
+    """
+    plain = "".join(character if character.isprintable() and character not in "[]," else " " for character in name)
+    short = " ".join(plain.split())[:_LONGEST_NAME].strip()
+    return short if short == name else f"{short} #{hashlib.sha256(name.encode()).hexdigest()[:8]}".strip()

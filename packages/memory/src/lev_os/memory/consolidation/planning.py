@@ -31,7 +31,8 @@ def plan_extraction(facts: Sequence[Record], current: Sequence[Record], contradi
             if held is not None and _same(value, held):
                 continue
             later = held is None or _moment(value) >= _moment(held)
-            if following is None and later and held is not None and contradictions:
+            open_ended = held is not None and held.superseded_by is None
+            if following is None and later and held is not None and open_ended and contradictions:
                 actions.append(Action(kind="extract", id=held.id, record=value, reason="said anew"))
                 continue
             end = following if later else held
@@ -49,6 +50,8 @@ def plan_contradictions(current: Sequence[Record]) -> list[Action]:
         for old in older:
             if _same(old, latest):
                 actions.append(Action(kind="duplicate", id=old.id, by=latest.id, reason=f"the same as {latest.id}"))
+            elif old.superseded_by is not None:
+                continue  # it holds until its successor begins, which is settled already
             elif latest.trust < old.trust:
                 reason = "a later value is trusted less"
                 actions.append(Action(kind="contested", id=old.id, by=latest.id, reason=reason))

@@ -106,18 +106,23 @@ class FalkorGraph:
 
     async def _rewrite_log(self) -> None:
         """Wait until the log has been written anew and the files of the old one are gone."""
+        await self._written_log()  # Redis may be at it by itself, with what was there when it began
         before = {path.name for path in (self._folder / _APPENDED).iterdir() if path.suffix != ".manifest"}
         await self._command("BGREWRITEAOF")
-        while True:
-            state = await self._command("INFO", "persistence")
-            if not state["aof_rewrite_in_progress"] and not state["aof_rewrite_scheduled"]:
-                break
-            await asyncio.sleep(_PAUSE)
+        state = await self._written_log()
         if state["aof_last_bgrewrite_status"] != "ok":
             help = "make room on the disk; it is erased, and its bytes go when this memory is opened the next time"
             raise StoreProblem(f"{self._folder / _APPENDED} cannot be written anew", help=help)
         while before & {path.name for path in (self._folder / _APPENDED).iterdir()}:
             await asyncio.sleep(_PAUSE)  # another thread of the server deletes them
+
+    async def _written_log(self) -> Any:
+        """Wait until the log is not being written anew; the server's account of it."""
+        while True:
+            state = await self._command("INFO", "persistence")
+            if not state["aof_rewrite_in_progress"] and not state["aof_rewrite_scheduled"]:
+                return state
+            await asyncio.sleep(_PAUSE)
 
     async def size(self) -> int:
         """Bytes on disk."""

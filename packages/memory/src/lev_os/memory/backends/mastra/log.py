@@ -132,7 +132,7 @@ class MastraLog:
         await self._save_entries(tenant, batch, changes, {})
         working = self._working[tenant]
         for resource in working.take_in(changes):
-            await self._show_working(tenant, resource, working.of(resource))
+            await self._show_working(tenant, resource, working.of(resource, changes[-1].at))
 
     async def size(self) -> int:
         """Not known."""

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
-from ...types import Change
+from ...lifecycle import fold, is_visible
+from ...types import Change, Moment
 from . import naming
 
 _BEGIN, _END = "<!-- remembered -->", "<!-- /remembered -->"
@@ -16,27 +18,31 @@ _OURS = re.compile(rf"\n*{_BEGIN}.*?{_END}\n*", re.DOTALL)
 
 
 class Working:
-    """The records of type `working` of one tenant, by id: their resource and text, and whether they hold."""
+    """The records of type `working` of one tenant: their logs by id, and the ids of each resource."""
 
     def __init__(self) -> None:
-        self._texts: dict[str, tuple[str, str]] = {}
-        self._gone: set[str] = set()
+        self._logs: dict[str, list[Change]] = {}
+        self._ids: dict[str, list[str]] = {}
 
     def take_in(self, changes: Iterable[Change]) -> set[str]:
-        """Follow changes; the resources whose working memory is another now."""
+        """Follow changes; the resources of these whose working memory may be another now."""
         touched = set()
         for change in changes:
+            resource = naming.resource_of(change.scope)
             if change.op == "put" and change.record is not None and change.record.type == "working":
-                self._texts[change.id] = naming.resource_of(change.scope), change.record.text
-            if change.id not in self._texts:
-                continue
-            touched.add(self._texts[change.id][0])
-            (self._gone.discard if change.op in ("put", "restore") else self._gone.add)(change.id)
+                self._logs[change.id] = []
+                self._ids.setdefault(resource, []).append(change.id)
+            if change.id in self._logs:
+                self._logs[change.id].append(change)
+                resource = naming.resource_of(self._logs[change.id][0].scope)
+            if resource in self._ids:  # time has passed, too
+                touched.add(resource)
         return touched
 
-    def of(self, resource: str) -> list[str]:
-        """What holds in a resource, in the order in which it was recorded."""
-        return [text for id, (owner, text) in self._texts.items() if owner == resource and id not in self._gone]
+    def of(self, resource: str, at: datetime) -> list[str]:
+        """What holds in a resource at a time, in the order in which it was recorded."""
+        records = (fold(self._logs[id]) for id in self._ids.get(resource, ()))
+        return [record.text for record in records if record is not None and is_visible(record, Moment(now=at))]
 
 
 def merged(theirs: str | None, ours: Sequence[str]) -> str:

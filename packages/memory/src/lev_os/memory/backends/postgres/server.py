@@ -109,6 +109,9 @@ class Server:
                 try:
                     for table in tables:
                         await self._rewrite(connection, table, left)
+                except psycopg.errors.DiskFull as error:  # a table is written anew beside the old one
+                    help = "make room on its disk; they are erased, and their bytes go when something else is erased"
+                    raise StoreProblem(f"{self._place} cannot be written anew: {_said(error)}", help=help) from None
                 finally:
                     await connection.execute("RESET ALL")
                     await connection.execute("RESET ROLE")
