@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from lev_os.core.bidirectional import replay
 from lev_os.core.errors import LevError
 from lev_os.workflow import cancel, fork, result, resume, send, start
@@ -337,6 +338,39 @@ def test_a_database_that_cuts_every_connection(desk: Desk) -> None:
     for run in runs:
         assert len({key for key, _ in desk.ledger(run)}) == 8
         assert len(desk.ledger(run)) <= 8 + 3
+
+
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+def test_a_transaction_that_was_idle_for_too_long(url: str) -> None:
+    """A process that was stopped in the middle of one finds its connection ended, as if the database had gone."""
+    database = open_database(url)
+
+    def stopped() -> None:
+        with database.begin() as connection:
+            connection.execute(sa.text("set local idle_in_transaction_session_timeout = 1"))
+            while True:
+                time.sleep(0.05)
+                connection.execute(sa.text("select 1"))
+
+    try:
+        with pytest.raises(NoDatabase, match="idle-in-transaction"):
+            stopped()
+        with database.begin() as connection:
+            assert connection.scalar(sa.text("select 1")) == 1
+    finally:
+        database.close()
+
+
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+def test_what_an_address_sets_stays(url: str) -> None:
+    """Our timeout is for those who have named none."""
+    for options, expected in (("", "1min"), ("&options=-c%20idle_in_transaction_session_timeout%3D5min", "5min")):
+        database = open_database(url + options)
+        try:
+            with database.begin() as connection:
+                assert connection.scalar(sa.text("show idle_in_transaction_session_timeout")) == expected
+        finally:
+            database.close()
 
 
 def test_an_address_that_leads_nowhere(desk: Desk) -> None:
