@@ -379,6 +379,7 @@ def test_an_address_that_leads_nowhere(desk: Desk) -> None:
     for url, told in (
         (f"sqlite:///{desk.root / 'text'}", "cannot be used"),
         (f"sqlite:///{desk.root / 'mistyped'}", "there is no database"),
+        (f"sqlite+pysqlite:///{desk.root / 'mistyped'}", "there is no database"),
         ("postgresql://nobody@localhost:1/x", "cannot be reached"),
         ("mysql://x/y", "PostgreSQL or SQLite"),
         ("nonsense", "not the address"),
@@ -393,5 +394,9 @@ def test_an_address_that_leads_nowhere(desk: Desk) -> None:
         assert told in said.stderr
         assert "Traceback" not in said.stderr
     assert not (desk.root / "mistyped").exists()
+    there = f"sqlite:///{desk.root / 'there'}"
+    open_database(there).close()
+    command = [sys.executable, "-m", "lev_os.cli", "runs", "list", "--database", f"{there}?timeout=9"]
+    assert subprocess.run(command, cwd=desk.root, capture_output=True).returncode == 0
     with pytest.raises(NoDatabase, match="cannot be made"):
         open_database(f"sqlite:///{desk.root / 'text' / 'runs'}")
