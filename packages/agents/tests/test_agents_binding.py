@@ -140,6 +140,14 @@ def test_without_a_scope_there_is_no_memory(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_the_scope_is_the_binding_s(tmp_path: Path) -> None:
+    """Also where it has none: no other is slipped in, which the tools would get."""
+    for scope in (None, ADA):
+        whole = bind(Agent.from_package(DESK), "s1", scope=scope)
+        with pytest.raises(TypeError, match="scope"):
+            bound_agent(whole, model=talks("no"), root=tmp_path, scope={"user": "eve"})
+
+
 def test_another_constitution_is_noticed() -> None:
     """A package that was changed since the session began does not go on with it unasked."""
     whole = bind(Agent.from_package(DESK), "s1")

@@ -452,3 +452,8 @@ def test_contexts_are_no_paths() -> None:
     """Whatever the other side calls a context, its thread has a name of ours."""
     for context in ("../../etc/passwd", "", "\udcff", "a" * 10_000):
         assert thread_of(context).removeprefix("a2a-").isalnum()
+
+
+def test_no_context_is_another_tenant_s() -> None:
+    """Not by being called as the two together are."""
+    assert len({thread_of("c", "acme"), thread_of("4:acmec"), thread_of("mec", "ac"), thread_of("c")}) == 4

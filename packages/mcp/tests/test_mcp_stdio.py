@@ -166,6 +166,19 @@ def test_half_a_character_anywhere_is_answered(project: Path) -> None:
     assert (process.returncode, "Traceback" in err) == (0, False)
 
 
+def test_no_depth_ends_the_server(project: Path) -> None:
+    """Also not the one at which a line can just be read and what was read cannot be written any more."""
+    process = _raw(project)
+    _say(process, _HELLO)
+    lines = "".join(
+        f'{{"jsonrpc": "2.0", "id": {depth}, "method": "ping", "params": {{"x": {"[" * depth}{"]" * depth}}}}}\n'
+        for depth in range(900, 1000)
+    )
+    out, err = process.communicate(lines + '{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n', timeout=60)
+    assert {"jsonrpc": "2.0", "id": 1, "result": {}} in map(json.loads, out.splitlines())
+    assert (process.returncode, "Traceback" in err) == (0, False)
+
+
 def test_a_package_that_is_not_there_ends_the_command_with_words(project: Path) -> None:
     """Exit code 2, the reason on stderr, nothing on stdout."""
     command = [sys.executable, "-m", "lev_os.mcp", "no_such_package_here", "--root", str(project)]

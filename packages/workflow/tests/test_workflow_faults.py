@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from lev_os.core.bidirectional import replay
 from lev_os.core.errors import LevError
 from lev_os.workflow import cancel, fork, result, resume, send, start
@@ -339,12 +340,46 @@ def test_a_database_that_cuts_every_connection(desk: Desk) -> None:
         assert len(desk.ledger(run)) <= 8 + 3
 
 
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+def test_a_transaction_that_was_idle_for_too_long(url: str) -> None:
+    """A process that was stopped in the middle of one finds its connection ended, as if the database had gone."""
+    database = open_database(url)
+
+    def stopped() -> None:
+        with database.begin() as connection:
+            connection.execute(sa.text("set local idle_in_transaction_session_timeout = 1"))
+            while True:
+                time.sleep(0.05)
+                connection.execute(sa.text("select 1"))
+
+    try:
+        with pytest.raises(NoDatabase, match="idle-in-transaction"):
+            stopped()
+        with database.begin() as connection:
+            assert connection.scalar(sa.text("select 1")) == 1
+    finally:
+        database.close()
+
+
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+def test_what_an_address_sets_stays(url: str) -> None:
+    """Our timeout is for those who have named none."""
+    for options, expected in (("", "1min"), ("&options=-c%20idle_in_transaction_session_timeout%3D5min", "5min")):
+        database = open_database(url + options)
+        try:
+            with database.begin() as connection:
+                assert connection.scalar(sa.text("show idle_in_transaction_session_timeout")) == expected
+        finally:
+            database.close()
+
+
 def test_an_address_that_leads_nowhere(desk: Desk) -> None:
     """Each command says what is wrong with the database, and what to do."""
     (desk.root / "text").write_text("no database, though long enough to be one\n" * 100)
     for url, told in (
         (f"sqlite:///{desk.root / 'text'}", "cannot be used"),
         (f"sqlite:///{desk.root / 'mistyped'}", "there is no database"),
+        (f"sqlite+pysqlite:///{desk.root / 'mistyped'}", "there is no database"),
         ("postgresql://nobody@localhost:1/x", "cannot be reached"),
         ("mysql://x/y", "PostgreSQL or SQLite"),
         ("nonsense", "not the address"),
@@ -359,5 +394,9 @@ def test_an_address_that_leads_nowhere(desk: Desk) -> None:
         assert told in said.stderr
         assert "Traceback" not in said.stderr
     assert not (desk.root / "mistyped").exists()
+    there = f"sqlite:///{desk.root / 'there'}"
+    open_database(there).close()
+    command = [sys.executable, "-m", "lev_os.cli", "runs", "list", "--database", f"{there}?timeout=9"]
+    assert subprocess.run(command, cwd=desk.root, capture_output=True).returncode == 0
     with pytest.raises(NoDatabase, match="cannot be made"):
         open_database(f"sqlite:///{desk.root / 'text' / 'runs'}")

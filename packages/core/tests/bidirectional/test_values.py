@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import enum
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +111,14 @@ def test_a_large_result_that_cannot_be_kept(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Oversized, match="could not be kept"):
         values.bound(values.encode("x" * (MAX_INLINE_BYTES + 1)), Secrets(), tmp_path / "file")
+
+
+def test_a_disk_that_fails_after_a_large_result_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What went wrong is said, and not what went wrong in cleaning up."""
+
+    def fails(folder: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(values, "sync_folder", fails)
+    with pytest.raises(Oversized, match=os.strerror(errno.EIO)):
+        values.bound(values.encode("x" * (MAX_INLINE_BYTES + 1)), Secrets(), tmp_path)

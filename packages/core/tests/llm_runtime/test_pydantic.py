@@ -208,6 +208,7 @@ def test_a_provider_s_errors_become_ours(error: Exception, kind: type[Exception]
 
 def test_an_error_that_repeats_a_key_is_redacted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a key of the environment nor what looks like one is shown."""
+    monkeypatch.setenv("ACME_KEY", "hunter2-")  # which begins the next
     monkeypatch.setenv("ACME_API_KEY", "hunter2-hunter2")
     shown = "bad key hunter2-hunter2, sk-abcdefghijklmnop1234, Bearer abc.def"
 

@@ -57,8 +57,8 @@ def database_of(url: str | None) -> Database | None:
 def existing(url: str | None) -> Database:
     """The same for a command that looks for runs: a file that is not there is a mistyped name, and is not made."""
     given = url or os.environ.get("LEV_DATABASE_URL") or ""
-    name = given.removeprefix("sqlite:///")
-    if name != given and name and not Path(name).exists():
+    kind, _, name = given.partition("?")[0].partition(":///")
+    if kind.partition("+")[0] == "sqlite" and name and not Path(name).exists():
         raise UsageProblem(f"there is no database {given}", help="`lev worker` and `lev run --durable` make one")
     return needed(url)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import os
 import stat
@@ -13,6 +14,8 @@ from pathlib import Path
 _ENDING = ".lev-tmp"
 _ABANDONED = 60.0
 """Seconds after which nobody is writing such a file any more."""
+_NEVER_FLUSHED = {errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EROFS}
+"""What file systems say that flush no folder: those of other hosts, and those that are no disk's."""
 
 
 def replace(path: Path, data: bytes) -> None:
@@ -49,12 +52,22 @@ def make_folder(folder: Path, mode: int = 0o777) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on disk. Windows opens no folder, and has no need to."""
+    """Have the names in a folder on disk, where that can be asked for. Raises `OSError`.
+
+    Windows opens no folder, and has no need to. A folder may be ours to write in and not to read, and some file systems
+    flush none: what is written there is written all the same.
+    """
     if sys.platform == "win32":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NEVER_FLUSHED:
+            raise
     finally:
         os.close(descriptor)
 

@@ -87,12 +87,13 @@ def _unread(error: ValidationError) -> wire.JSONRPCError | None:
         return None
     try:
         message = json.loads(found["input"])
+        is_unicode = _is_unicode(message)  # which may be too deep to be written where it was not to be read
     except (ValueError, RecursionError):
         return None
     if not _is_request(message):
         return None
     text = f"the message cannot be read: {found['ctx']['error']}"
-    if not _is_unicode(message):
+    if not is_unicode:
         text = "the message holds half a character (a lone surrogate): send whole characters"
     number = message["id"] if _is_unicode(message["id"]) else None
     return wire.JSONRPCError(jsonrpc="2.0", id=number, error=wire.ErrorData(code=wire.PARSE_ERROR, message=text))

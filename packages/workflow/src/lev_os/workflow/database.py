@@ -33,10 +33,14 @@ _MIGRATING = 7_106_532_318_041
 # A machine that vanishes says no goodbye. Without these each side would believe for hours that the other is there: a
 # worker would wait for an answer, and the server would keep the locks of a worker that is gone.
 _NOTICING = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+# What the address itself sets (`options=-c…`) stays.
 _NOTICING_THERE = """
-    select set_config('tcp_keepalives_idle', '5', false), set_config('tcp_keepalives_interval', '2', false),
-        set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '10000', false),
-        set_config('idle_in_transaction_session_timeout', '60000', false)
+    select set_config(name, ours.setting, false)
+    from pg_settings join (values
+        ('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '3'),
+        ('tcp_user_timeout', '10000'), ('idle_in_transaction_session_timeout', '60000')
+    ) as ours (name, setting) using (name)
+    where source <> 'client'
 """
 
 
@@ -155,7 +159,10 @@ class Database:
         try:
             with self.engine.begin() as connection:
                 yield connection
-        except (sa.exc.OperationalError, sa.exc.InterfaceError) as error:
+        except sa.exc.DBAPIError as error:
+            # A server that ends what was idle for too long says so in an `InternalError`.
+            if not (error.connection_invalidated or isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)):
+                raise
             raise NoDatabase(f"{shown(self.url)}: {_first_line(error)}", help="it is tried again by itself") from error
 
     def close(self) -> None:

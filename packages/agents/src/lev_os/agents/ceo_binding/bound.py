@@ -60,6 +60,6 @@ def bound_agent(binding: Binding, **options: Any) -> Agent:
         memory=declared.memory if binding.scope is not None else None,
     )
     if binding.scope is None:
-        return Agent(narrowed, **{**options, "memory": None})
+        return Agent(narrowed, scope={}, **{**options, "memory": None})
     scope = {k: v for k, v in msgspec.to_builtins(binding.scope).items() if v}
     return Agent(narrowed, scope=scope, **options)

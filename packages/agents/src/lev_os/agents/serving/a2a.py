@@ -145,8 +145,9 @@ class _Executor(AgentExecutor):
 
 def thread_of(context: str, tenant: str = "") -> str:
     """The name of the thread that keeps a tenant's context; the other side chooses both, and paths are not for it."""
-    called = f"{len(tenant)}:{tenant}{context}" if tenant else context
-    return f"a2a-{hashlib.sha256(called.encode('utf-8', 'replace')).hexdigest()[:24]}"
+    # A name of another form, or a context without a tenant could be called as a tenant's.
+    called, kept = (f"{len(tenant)}:{tenant}{context}", "a2a-tenant") if tenant else (context, "a2a")
+    return f"{kept}-{hashlib.sha256(called.encode('utf-8', 'replace')).hexdigest()[:24]}"
 
 
 def _part(output: Any) -> Any:

@@ -130,10 +130,10 @@ def _write_once(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(name, path)
-        sync_folder(path.parent)
     except BaseException:
         os.unlink(name)
         raise
+    sync_folder(path.parent)
 
 
 def _more_types(value: Any) -> Any:

@@ -72,7 +72,7 @@ def fail(error: Exception, name: str) -> NoReturn:
 
 def redacted(text: str) -> str:
     """A text without the keys of the environment and without what looks like one."""
-    for name, value in os.environ.items():
-        if len(value) >= 8 and _SECRET_NAME.search(name):
-            text = text.replace(value, "***")
+    keys = {value for name, value in os.environ.items() if len(value) >= 8 and _SECRET_NAME.search(name)}
+    for key in sorted(keys, key=len, reverse=True):  # a key that begins as another would be left in pieces
+        text = text.replace(key, "***")
     return _SECRET.sub("***", text)
