@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
@@ -430,6 +431,19 @@ def test_a_file_of_tasks_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(LevError, match=r"a2a\.sqlite cannot be used"):
         KeptTasks(tmp_path / "a2a.sqlite")
     assert (tmp_path / "a2a.sqlite").read_text() == "hello " * 1000
+
+
+def test_a_task_that_cannot_be_read(tmp_path: Path) -> None:
+    """Is said to be in which file, not where in the code."""
+    from a2a.server.context import ServerCallContext
+
+    with closing(KeptTasks(tmp_path / "a2a.sqlite")) as kept:
+        with closing(sqlite3.connect(tmp_path / "a2a.sqlite", isolation_level=None)) as rows:
+            rows.execute("INSERT INTO task VALUES ('', '', 'one', 2, x'ffff')")
+        with pytest.raises(LevError, match=r"a2a\.sqlite cannot be used"):
+            asyncio.run(kept.get("one", ServerCallContext()))
+    with pytest.raises(LevError, match=r"a2a\.sqlite cannot be used"):
+        KeptTasks(tmp_path / "a2a.sqlite")
 
 
 def test_large_and_empty_messages_over_a2a(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from a2a.helpers import new_text_message
 from a2a.server.context import ServerCallContext
 from a2a.server.tasks import InMemoryTaskStore, TaskStore
 from a2a.types.a2a_pb2 import ListTasksRequest, ListTasksResponse, Role, Task, TaskState
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from lev_os.core import LevError
 from lev_os.core.locks import lock
 from lev_os.core.writing import make_folder
@@ -69,15 +70,16 @@ class KeptTasks(TaskStore):
             found = self._rows.execute(
                 "SELECT data FROM task WHERE user = ? AND tenant = ? AND id = ?", (*_owner(context), task_id)
             ).fetchone()
-        return None if found is None else Task.FromString(found[0])
+            return None if found is None else Task.FromString(found[0])
 
     async def list(self, params: ListTasksRequest, context: ServerCallContext) -> ListTasksResponse:
         """See the SDK's base class."""
         of_owner = InMemoryTaskStore(use_copying=False)
         with self._told():
             rows = self._rows.execute("SELECT data FROM task WHERE user = ? AND tenant = ?", _owner(context)).fetchall()
-        for (data,) in rows:
-            await of_owner.save(Task.FromString(data), context)
+            tasks = [Task.FromString(data) for (data,) in rows]
+        for task in tasks:
+            await of_owner.save(task, context)
         return await of_owner.list(params, context)
 
     async def delete(self, task_id: str, context: ServerCallContext) -> None:
@@ -126,7 +128,7 @@ class KeptTasks(TaskStore):
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, DecodeError) as error:
             raise LevError(
                 f"the tasks {self.path} cannot be used: {error}", help="move the file away to begin anew"
             ) from None

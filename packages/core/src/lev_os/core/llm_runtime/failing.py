@@ -15,7 +15,7 @@ from .errors import ModelError, ModelRefused, ModelUnavailable
 _RETRYABLE_STATUS = frozenset({408, 409, 425, 429, *range(500, 600)})
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 _SECRET = re.compile(r"\b(?:sk|pk|rk|xox[abp]|gh[pousr]|AIza)[-_A-Za-z0-9]{12,}|\bBearer\s+\S+")
-_CODE = re.compile(r"[a-z]+(?:_[a-z]+)*")
+_CODE = re.compile(r"(?=.{1,40}\Z)[a-z]+(?:_[a-z]+)*")
 """The form of the providers' own codes (`model_not_found`), which no key and no sentence has."""
 _KEY = "check the provider's key in your environment"
 _HELP = {
