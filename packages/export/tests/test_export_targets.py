@@ -7,6 +7,7 @@ import json
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from lev_os.core import Package, load_package
@@ -397,6 +398,19 @@ def test_llms_txt_links_lead_to_files(acme: Package) -> None:
     full = files["llms-full.txt"].decode()
     for name in ("tone", "executive", "refund-policy", "escalation", "index"):
         assert acme.export(f"./contexts/{name}").for_llm()["text"].strip() in full
+
+
+def test_links_to_names_with_spaces_are_links(make: Make) -> None:
+    """CommonMark ends a link at white space."""
+    from lev_os.core.contexts.markdown import read_layout
+
+    package = make({"contexts/on tea.md": "Black.\n", "contexts/plain.md": "Text.\n"})
+    for target, folder, holder in (("llms-txt", "", "llms.txt"), ("skills", ".agents/skills/pack/", "SKILL.md")):
+        files = render(target, package).files
+        links = {unquote(link.target) for link in read_layout(files[folder + holder].decode()).links}
+        pages = {path.removeprefix(folder) for path in files if path.startswith(folder) and path.endswith("tea.md")}
+        assert pages
+        assert pages <= links
 
 
 def test_a_package_of_skills_alone_has_no_server(make: Make) -> None:

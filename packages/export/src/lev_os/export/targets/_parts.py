@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from lev_os.core import Context, Package
 from lev_os.core.errors import LevError
@@ -19,12 +21,18 @@ if TYPE_CHECKING:
     from lev_os.core import Constitution, Flow
     from lev_os.core.tools import ToolCard
 
-__all__ = ["GENERATED", "Page", "Parts", "example_of", "kebab"]
+__all__ = ["GENERATED", "Page", "Parts", "example_of", "kebab", "linkable"]
 
 GENERATED = "lev export"
 """The value of `metadata.generated-by` in a SKILL.md that was written here."""
 
 _FOR_MODELS = ("llm-first", "llm", "default")
+_NO_LINK = re.compile(r"[\s\x00-\x1f\x7f<>()\\%]")
+
+
+def linkable(place: str) -> str:
+    """A path for a Markdown link: what ends a link there is encoded, and no more; models read the rest as it is."""
+    return _NO_LINK.sub(lambda found: quote(found[0]), place)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from lev_os.core.errors import LevError
 from lev_os.core.tools import ToolCard
 
 from ..target import Lost, Rendered
-from ._parts import GENERATED, Page, Parts, compact, example_of, kebab
+from ._parts import GENERATED, Page, Parts, compact, example_of, kebab, linkable
 
 __all__ = ["FILE", "Shelf", "Skill", "placed", "skills_of"]
 
@@ -208,16 +208,16 @@ def _text(parts: Parts, name: str, description: str, pages: Sequence[Page], plac
     index = parts.index
     if index is not None and index.context.tokens <= _MOST_INLINE:
         yield _relinked(index, places).strip("\n") + "\n"
-        yield f"\nThis page by itself: [{index.context.name}]({places[index.path]}).\n"
+        yield f"\nThis page by itself: [{index.context.name}]({linkable(places[index.path])}).\n"
     else:
         yield f"# {module}\n\n{parts.about.summary}\n"
         if index is not None:
-            yield f"\nBegin with [{index.context.name}]({places[index.path]}).\n"
+            yield f"\nBegin with [{index.context.name}]({linkable(places[index.path])}).\n"
     rest = [page for page in pages if index is None or page.path != index.path]
     if rest:
         yield "\n## Read when needed\n\n"
         for page in rest:
-            yield f"- [{page.context.name}]({places[page.path]}){_dash(page.context.description)}\n"
+            yield f"- [{page.context.name}]({linkable(places[page.path])}){_dash(page.context.description)}\n"
     yield from _flows(parts)
     if parts.tools:
         yield f"\n## Tools\n\nPython functions; `lev show {module}/tools/NAME` prints the schema of one.\n\n"
@@ -256,7 +256,7 @@ def _relinked(page: Page, places: dict[str, str]) -> str:
         place = places.get(os.path.relpath(link.path, page.export.package.base))
         if place is not None:
             anchor = "".join(link.target.partition("#")[1:])
-            text = text.replace(f"]({link.target})", f"]({place}{anchor})")
+            text = text.replace(f"]({link.target})", f"]({linkable(place)}{anchor})")
     return text
 
 

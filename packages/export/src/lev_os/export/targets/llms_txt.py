@@ -12,7 +12,7 @@ from lev_os.core.contexts.folders import files_below
 
 from ..target import Lost, Rendered, Target
 from ._json import pretty
-from ._parts import Page, Parts
+from ._parts import Page, Parts, linkable
 
 __all__ = ["TARGET"]
 
@@ -83,7 +83,7 @@ def _section(title: str, links: Sequence[tuple[str, str, str]]) -> Iterator[str]
     if links:
         yield f"\n## {title}\n\n"
         for name, place, about in links:
-            yield f"- [{name}]({place})" + (f": {' '.join(about.split())}\n" if about.strip() else "\n")
+            yield f"- [{name}]({linkable(place)})" + (f": {' '.join(about.split())}\n" if about.strip() else "\n")
 
 
 def _full(every: Sequence[Parts]) -> Iterator[str]:
