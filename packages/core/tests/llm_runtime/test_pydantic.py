@@ -230,6 +230,7 @@ def test_an_error_that_repeats_a_key_is_redacted(monkeypatch: pytest.MonkeyPatch
             "ModelAPIError, invalid_request_error",
         ),
         (exceptions.ModelAPIError("m", "swordfish", provider_error_code="sk-swordfish"), "ModelAPIError"),
+        (exceptions.ModelAPIError("m", "swordfish", provider_error_code="swordfish_" * 5 + "x"), "ModelAPIError"),
         (
             exceptions.FallbackExceptionGroup("all of swordfish failed", [http(401, "swordfish")]),
             "FallbackExceptionGroup: ModelHTTPError, status 401",

@@ -324,7 +324,7 @@ class Checker:
         )  # fmt: skip
 
     def _fact(self, fact: Fact[Any], file: File) -> Any:
-        """A fact of a file, cached or taken from it; raises `InvalidInput` or `Unreadable` when there is none."""
+        """A fact of a file, cached or taken from it; `NOTHING` when there is none."""
         path, name = file.where, fact.name
         values = self._values.setdefault(path, {})
         if name in values:

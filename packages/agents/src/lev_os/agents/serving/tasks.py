@@ -17,13 +17,14 @@ from a2a.helpers import new_text_message
 from a2a.server.context import ServerCallContext
 from a2a.server.tasks import InMemoryTaskStore, TaskStore
 from a2a.types.a2a_pb2 import ListTasksRequest, ListTasksResponse, Role, Task, TaskState
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # protobuf ships no types
 from lev_os.core import LevError
 from lev_os.core.locks import lock
 from lev_os.core.writing import make_folder
 
 _OPEN = (TaskState.TASK_STATE_SUBMITTED, TaskState.TASK_STATE_WORKING)
 _SECONDS = 10
+"""How long a server that begins may look through the file before another one gives up."""
 _LEFT = "the server ended while it was at work on this; send the message again"
 
 
@@ -38,10 +39,9 @@ class KeptTasks(TaskStore):
         self.path = path
         try:
             make_folder(path.parent)
-            # A file of its own: whoever closes another descriptor of a database takes SQLite's own locks from it.
-            os.close(
-                os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-            )  # nobody else's to read, which SQLite would not see to
+            # SQLite would make a file that others may read. The lock has one of its own: whoever closes another
+            # descriptor of a database takes SQLite's own locks from it.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise LevError(f"the tasks {path} cannot be opened: {error.strerror}") from None

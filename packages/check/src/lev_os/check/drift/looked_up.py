@@ -20,7 +20,6 @@ from ..project import Project
 from .mentions import About, about, mentions
 from .told import Told
 
-_INSTALLED = os.path.join(os.sep, "site-packages")
 _Told = tuple[tuple[File, tuple[Told, ...]], ...]
 
 
@@ -84,7 +83,7 @@ def source_folders(project: Project) -> tuple[str, ...]:
         while folder not in seen:
             seen.add(folder)
             within = folder + os.sep
-            if f"{os.sep}{folder}".endswith(_INSTALLED):
+            if os.path.basename(folder) == "site-packages":
                 found[folder] = None
             elif _is_file(within + "pyproject.toml") or _is_file(within + "setup.py"):
                 found.update((place, None) for place in (os.path.join(folder, "src"), folder) if os.path.isdir(place))

@@ -190,19 +190,20 @@ def test_what_is_not_yet_true_is_not_found(memory: SyncMemory, scope: Scope, clo
     over = Record(type="prospective", text="Ada drinks alone", valid_from=clock.now - 2 * DAY, valid_to=clock.now)
     ids = memory.put([fact, plan, over], scope=scope)
     begins = later - timedelta(microseconds=1)
-    for moment, expected in (
-        ({}, [plan]),
-        ({"as_of": clock.now}, [plan]),
-        ({"known_at": clock.now}, [plan]),
-        ({"as_of": begins}, [plan]),
-        ({"as_of": later}, [fact, plan]),
-        ({"as_of": clock.now - DAY}, [over]),
-        ({"as_of": clock.now - 9 * DAY}, []),
-        ({"as_of": later, "known_at": clock.now - DAY}, []),
+    for as_of, known_at, expected in (
+        (None, None, [plan]),
+        (clock.now, None, [plan]),
+        (None, clock.now, [plan]),
+        (begins, None, [plan]),
+        (later, None, [fact, plan]),
+        (clock.now - DAY, None, [over]),
+        (clock.now - 9 * DAY, None, []),
+        (later, clock.now - DAY, []),
     ):
         wanted = sorted(record.text for record in expected)
-        assert sorted(texts(memory, scope, "Ada drinks", **moment)) == wanted, moment
-        assert sorted(record.text for record in memory.query(scope=scope, **moment).records) == wanted, moment  # type: ignore[arg-type]
+        assert sorted(texts(memory, scope, "Ada drinks", as_of=as_of, known_at=known_at)) == wanted, (as_of, known_at)
+        page = memory.query(scope=scope, as_of=as_of, known_at=known_at)
+        assert sorted(record.text for record in page.records) == wanted, (as_of, known_at)
     assert memory.get(ids[0], scope=scope) is not None
     assert sorted(texts(memory, scope, "Ada drinks", where=Filter(retired=True))) == sorted(
         record.text for record in (fact, plan, over)

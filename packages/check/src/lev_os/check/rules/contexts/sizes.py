@@ -18,7 +18,6 @@ _LIMITS = {"skill": (5_000, 6_000), "instructions": (6_000, 12_000), "command": 
 """By kind of file, the tokens from which a finding is an info, and from which a warning."""
 _DENSEST = 3
 """Bytes of a token in all but the densest one in a hundred pages: files too short to reach a limit are not counted."""
-_LISTED = os.path.join(os.sep, ".claude", "skills")
 
 
 @fact("tokens", kinds=_LIMITS, type=int)
@@ -177,7 +176,8 @@ def listing_budget(project: Project) -> Iterator[Finding]:
     sums: dict[str, int] = {}
     for file, count in project.facts(described):
         root = os.path.dirname(file.folder)
-        if not f"{os.sep}{root}".endswith(_LISTED):
+        above, name = os.path.split(root)
+        if name != "skills" or os.path.basename(above) != ".claude":
             continue
         before = sums.get(root, 0)
         sums[root] = before + count
