@@ -8,7 +8,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from lev_os.core.errors import LevError
 from lev_os.core.packaging import Package
@@ -32,11 +32,20 @@ def package_at(package: Package, ref: str) -> Iterator[Package | None]:
     packed = _git(top, "archive", "--format=tar", commit, "--", inside)
     with tempfile.TemporaryDirectory(prefix="lev-budget-") as folder:
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-            archive.extractall(folder, filter="data")
+            _unpack(archive, folder)
         old = Package(package.name, Path(folder) / inside, "path")
         if old.error is not None:
             raise LevError(f"{package.name} cannot be read at {ref}: {old.error}", help="take another commit")
         yield old
+
+
+def _unpack(archive: tarfile.TarFile, folder: str) -> None:
+    """Until Python 3.11.4 brought the filter, files and folders alone: a link may lead what follows elsewhere."""
+    if hasattr(tarfile, "data_filter"):
+        archive.extractall(folder, filter="data")
+        return
+    plain = (member for member in archive if member.isreg() or member.isdir())
+    archive.extractall(folder, [member for member in plain if not {"/", ".."} & {*PurePosixPath(member.name).parts}])
 
 
 def _git(folder: Path, *arguments: str) -> bytes:

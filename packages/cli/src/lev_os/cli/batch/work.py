@@ -28,7 +28,7 @@ async def work(
         async with asyncio.TaskGroup() as group:
             for _ in range(concurrency):
                 group.create_task(worker())
-    except* Exception as several:
+    except ExceptionGroup as several:  # not `except*`: until Python 3.11.4 what that raises comes out in a group again
         raise _first(several) from None
 
 
