@@ -8,7 +8,6 @@ packages, and those of `lev_os`, need no approval.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -73,8 +72,7 @@ def _of_context(file: File) -> Iterator[tuple[str, Span]]:
     yield from ((link.target, link.span) for link in file.markdown.links if link.target.startswith("lev://"))
 
 
-@dataclass(frozen=True)
-class Needed:
+class Needed(msgspec.Struct, frozen=True):
     """A context that `file` loads at `span`: what it is now, and the digest that was approved, if any."""
 
     specifier: str

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 CONFIGURATION = "CHK910"
 """The code of a configuration that cannot be used."""
@@ -47,8 +48,7 @@ _OWN = ("check", "plugins")
 _PLUGINS = {"type": "array", "items": {"type": "string"}}
 
 
-@dataclass(frozen=True)
-class FileIgnore:
+class FileIgnore(Struct, frozen=True):
     """Findings of `codes` are not wanted in files that match `pattern`, for a reason."""
 
     pattern: str
@@ -56,8 +56,7 @@ class FileIgnore:
     reason: str
 
 
-@dataclass(frozen=True)
-class Configuration:
+class Configuration(Struct, frozen=True):
     """What a project says of its checks. `folder` is where it says so; patterns are relative to it."""
 
     folder: str | None = None

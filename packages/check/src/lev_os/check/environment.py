@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True)
-class Environment:
+
+class Environment(Struct, frozen=True):
     """`paths`: its folders of installed packages. `own`: it is the environment that runs this check."""
 
     paths: tuple[str, ...]
     prefix: Path | None = None
-    own: bool = field(default=False, kw_only=True)
+    own: bool = False
 
 
 def find_environment(start: str | os.PathLike[str], python: str | None = None) -> Environment:

@@ -12,7 +12,6 @@ and a rule reads `for file, value in project.facts(headings)`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
@@ -23,8 +22,7 @@ from .files import File
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Fact(Generic[T]):
+class Fact(msgspec.Struct, Generic[T], frozen=True, dict=True):
     """One kind of knowledge about a file. `type` is what `extract` returns, as msgspec reads it back.
 
     `late`: few files are asked for it, so it is taken when one is."""

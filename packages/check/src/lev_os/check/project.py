@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct, field
 
 from .environment import Environment
 from .facts import NOTHING, Fact
@@ -27,8 +28,7 @@ T = TypeVar("T")
 __all__ = ["Environment", "FlowSubject", "PackageSubject", "Project"]
 
 
-@dataclass(frozen=True)
-class PackageSubject:
+class PackageSubject(Struct, frozen=True, dict=True):
     """A package. `files` are those that its exports name, by path; `problems` what reading them reported."""
 
     package: Package
@@ -62,8 +62,7 @@ class PackageSubject:
         self.used.update(dict.fromkeys(os.fspath(path) for path in paths))
 
 
-@dataclass(frozen=True)
-class FlowSubject:
+class FlowSubject(Struct, frozen=True, dict=True):
     """One flow. `export` is None for a flow that was given as a file of no package.
 
     When parsing has reported `problems`, `flow` holds what could be read besides.
@@ -102,21 +101,20 @@ class FlowSubject:
         return analyse(self)
 
 
-@dataclass(frozen=True)
-class Project:
+class Project(Struct, frozen=True, dict=True):
     """All that is checked at once. `packages` are read when they are first asked for."""
 
     root: Path
     files: Sequence[File]
     environment: Environment = field(default_factory=lambda: Environment(()))
-    _read_packages: Callable[[], Sequence[PackageSubject]] = field(default=tuple)
-    _fact: Callable[[Fact[Any], File], Any] = field(default=lambda fact, file: fact.extract(file))
-    _digest: Callable[[File], bytes] = field(default=lambda file: blake2b(file.text.encode(errors="replace")).digest())
+    _read_packages: Callable[[], Sequence[PackageSubject]] = tuple
+    _fact: Callable[[Fact[Any], File], Any] = lambda fact, file: fact.extract(file)
+    _digest: Callable[[File], bytes] = lambda file: blake2b(file.text.encode(errors="replace")).digest()
     begun: int = 0
     """When the check began, in nanoseconds: what was written just before may change again unseen."""
-    _is_there: Callable[[str], bool] = field(default=lambda path: False)
+    _is_there: Callable[[str], bool] = lambda path: False
     used: dict[str, None] = field(default_factory=dict)
-    _made: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    _made: dict[Any, Any] = field(default_factory=dict)
 
     @cached_property
     def packages(self) -> Sequence[PackageSubject]:

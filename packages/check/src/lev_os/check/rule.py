@@ -15,8 +15,9 @@ declared with `reported(...)`, without a function, so that they have a page and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
+
+from msgspec import Struct
 
 from .diagnostics import Confidence, Fix, Severity
 
@@ -25,8 +26,7 @@ Span = tuple[int, int]
 """Start and end in characters of a file's text, from 0; the end is exclusive."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What a rule yields: where in the file's text, what, and how to mend it.
 
     `file` is needed only from rules on packages and projects: the path of the file that is meant.
@@ -43,16 +43,14 @@ class Finding:
     hard: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(Struct, frozen=True):
     """A small tree of files (path to text). In a bad one, `at` is the place of the finding: (file, line, column)."""
 
     files: Mapping[str, str]
     at: tuple[str, int, int] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """One rule. `since` is the version that brought it; `source` where its facts come from, `verified` when that was
     last looked at (ISO date).
 

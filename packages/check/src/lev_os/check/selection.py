@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from .diagnostics import Diagnostic
 from .hints import Hints
@@ -15,8 +16,7 @@ _OWN = "CHK"
 _MAY_BE_HARD = "CON"
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(Struct, frozen=True, dict=True):
     """`select` and `ignore` are codes or their beginnings, as are `muted`, which the project's configuration ignores:
     findings that are `hard` show all the same. `since` leaves out rules of later versions (`0.1`)."""
 

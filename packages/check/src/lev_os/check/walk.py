@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from lev_os.core.gitignore import NAMES, Ignored, ignored_in
+from msgspec import Struct, field
 
 from .kinds import kind_of, kind_of_named
 
@@ -22,8 +22,7 @@ NOT_UTF8 = "its name is not UTF-8"
 """Why a path is not checked that no report could name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A file to check. `named`: it was given itself, not found in a folder."""
 
     path: str
@@ -31,8 +30,7 @@ class Found:
     named: bool = False
 
 
-@dataclass(slots=True)
-class Walk:
+class Walk(Struct):
     """What lies under the paths that were given; all paths are absolute."""
 
     files: list[Found] = field(default_factory=list)

@@ -12,7 +12,6 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -62,16 +61,15 @@ class _Remembered(msgspec.Struct, array_like=True):
     vocabulary: Vocabulary | None
 
 
-@dataclass
-class Commands:
+class Commands(msgspec.Struct, dict=True):
     """The commands that the environment's distributions and the project's own packages install."""
 
     index: Index
     distributions: Distributions
     own: tuple[str, ...] = ()
-    rests_on: set[str] = field(default_factory=set)
+    rests_on: set[str] = msgspec.field(default_factory=set)
     """The files that answers came from."""
-    _read: dict[str, Vocabulary | None] = field(default_factory=dict)
+    _read: dict[str, Vocabulary | None] = msgspec.field(default_factory=dict)
 
     @cached_property
     def scripts(self) -> dict[str, str]:

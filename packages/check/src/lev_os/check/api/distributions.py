@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -30,12 +29,11 @@ def normalised(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@dataclass
-class Distributions:
+class Distributions(msgspec.Struct, dict=True):
     """The distributions in some site-packages."""
 
     paths: tuple[str, ...]
-    _of: dict[str, Distribution | None] = field(default_factory=dict)
+    _of: dict[str, Distribution | None] = msgspec.field(default_factory=dict)
 
     @cached_property
     def by_name(self) -> dict[str, Distribution]:

@@ -7,7 +7,6 @@ import os
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -34,16 +33,15 @@ class Source(msgspec.Struct, frozen=True):
         return bool(self.folders)
 
 
-@dataclass
-class Finder:
+class Finder(msgspec.Struct, dict=True):
     """Looks modules up as Python would, by reading folders; each folder is listed once."""
 
     paths: tuple[str, ...]
     """The project's own source folders, then its site-packages."""
-    _listed: dict[str, dict[str, bool]] = field(default_factory=dict)
-    _compiled: dict[str, frozenset[str]] = field(default_factory=dict)
-    _found: dict[str, Source | None] = field(default_factory=dict)
-    _installed: dict[str, bool] = field(default_factory=dict)
+    _listed: dict[str, dict[str, bool]] = msgspec.field(default_factory=dict)
+    _compiled: dict[str, frozenset[str]] = msgspec.field(default_factory=dict)
+    _found: dict[str, Source | None] = msgspec.field(default_factory=dict)
+    _installed: dict[str, bool] = msgspec.field(default_factory=dict)
 
     @cached_property
     def _search(self) -> tuple[str, ...]:

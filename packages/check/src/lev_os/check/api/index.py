@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -19,13 +18,12 @@ class Bound(msgspec.Struct, frozen=True):
     bindings: tuple[Binding, ...]
 
 
-@dataclass
-class Index:
+class Index(msgspec.Struct, dict=True):
     """Modules, read as they are asked for."""
 
     finder: Finder
-    store: Store = field(default_factory=Store)
-    _modules: dict[str, Module | None] = field(default_factory=dict)
+    store: Store = msgspec.field(default_factory=Store)
+    _modules: dict[str, Module | None] = msgspec.field(default_factory=dict)
 
     def module(self, name: str) -> Module | None:
         """The shape of a module; None when it has no source, or none that can be read."""

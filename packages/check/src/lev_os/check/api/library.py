@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from .calls import Calls
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from .index import Index
 
 
-@dataclass
-class Library:
+class Library(Struct, dict=True):
     """The APIs in some folders. `own` are those of the project's source, `installed` its site-packages."""
 
     own: tuple[str, ...]

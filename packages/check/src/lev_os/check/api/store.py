@@ -11,7 +11,6 @@ import hashlib
 import os
 import sys
 import time
-from dataclasses import dataclass, field
 
 import msgspec
 from lev_os.core.caches import cache_folder, replace_cache
@@ -35,15 +34,14 @@ class _Cache(msgspec.Struct, array_like=True):
     entries: dict[str, _Entry]
 
 
-@dataclass
-class Store:
+class Store(msgspec.Struct, dict=True):
     """Reads modules. `folder` is where summaries are kept; None keeps them for this run alone."""
 
-    folder: str | None = field(default_factory=cache_folder)
-    code: str = field(default_factory=code_stamp)
+    folder: str | None = msgspec.field(default_factory=cache_folder)
+    code: str = msgspec.field(default_factory=code_stamp)
     """Names the code that summarises: what other code has written is not read."""
-    _caches: dict[str, dict[str, _Entry]] = field(default_factory=dict)
-    _changed: set[str] = field(default_factory=set)
+    _caches: dict[str, dict[str, _Entry]] = msgspec.field(default_factory=dict)
+    _changed: set[str] = msgspec.field(default_factory=set)
 
     def read(self, name: str, path: str, *, is_package: bool) -> Module | None:
         """The module in a file; None when there is none that Python could read."""

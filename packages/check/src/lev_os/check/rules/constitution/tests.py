@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import msgspec
 from lev_os.core.canonical import digest
 from lev_os.core.constitutional import Principle
 
@@ -182,7 +183,7 @@ def _contradictions(own: Own) -> Iterator[Finding]:
                 *("principles", stated.index, "id"),
                 help="divide the constitution: what another one inherits is compared where it stands",
             )
-            yield replace(finding, severity="info")
+            yield msgspec.structs.replace(finding, severity="info")
             return
         for other in denying:
             if other.id == stated.principle.id:
@@ -198,7 +199,7 @@ def _contradictions(own: Own) -> Iterator[Finding]:
                 *_at(stated, "complies", refused[0]),
                 help=f"narrow {stated.principle.id} or {other.id}, or show an action that obeys both",
             )
-            yield finding if every else replace(finding, severity="info")
+            yield finding if every else msgspec.structs.replace(finding, severity="info")
 
 
 def _shown(stated: Stated, side: str) -> list[dict[str, object]]:

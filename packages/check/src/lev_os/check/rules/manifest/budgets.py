@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import replace
 
 from lev_os.core.errors import LevError
 from lev_os.core.packaging import Export
+from msgspec.structs import replace
 
 from ...manifests.building import current_wheel
 from ...manifests.targets import Manifest, files_below, manifest_of
