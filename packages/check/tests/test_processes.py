@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from lev_os.check import Report, examining
 from lev_os.check.engine import Checker
+from lev_os.check.processes import MOST_TURNS, Beside, Turns
 
 Write = Callable[..., Path]
 
@@ -35,7 +36,7 @@ def test_the_same_is_found(many: None) -> None:
 
 
 def test_a_process_that_dies(many: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its share is looked at by the one that started it."""
+    """What it had taken is looked at by the one that started it."""
     here = os.getpid()
     real = examining.read_and_examine
 
@@ -49,8 +50,26 @@ def test_a_process_that_dies(many: None, monkeypatch: pytest.MonkeyPatch) -> Non
     assert checked(2) == wanted
 
 
-def test_a_process_that_says_half(many: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be read is looked at again."""
-    wanted = checked(1)
-    monkeypatch.setattr(examining, "_results", lambda child: os.close(child[1]) or (os.waitpid(child[0], 0) and None))
-    assert checked(2) == wanted
+@pytest.mark.parametrize("work", [lambda: 1 / 0, lambda: "text", lambda: [object()]])
+def test_a_process_that_comes_to_nothing(work: Callable[[], object]) -> None:
+    """It fails, finds something else than was said, or what cannot be written."""
+    assert Beside(work, list[int]).result() is None
+
+
+def test_what_a_process_finds() -> None:
+    """It knows what was known when it began."""
+    known = [1, 2]
+    beside = Beside(lambda: [*known, 3], list[int])
+    known.clear()
+    assert beside.result() == [1, 2, 3]
+
+
+def test_turns() -> None:
+    """As many as fit into a pipe, each taken once, whoever asks."""
+    turns = Turns(MOST_TURNS)
+    others = [Beside(lambda: list(turns), list[int]) for _ in range(2)]
+    taken = list(turns)
+    for other in others:
+        taken += other.result() or []
+    turns.close()
+    assert sorted(taken) == list(range(MOST_TURNS))

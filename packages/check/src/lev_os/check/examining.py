@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
@@ -15,6 +13,7 @@ from .applying import apply
 from .cache import CachedFile, settled
 from .facts import FACTS
 from .files import File
+from .processes import MOST_TURNS, Beside, Turns, can_fork
 from .reading import Unreadable, decode, read_bytes
 from .selection import Selection
 from .suppressions import suppressions_of
@@ -22,6 +21,8 @@ from .suppressions import suppressions_of
 _WORTH = 100
 """Files for which it pays to start a second process: they take some 0.1 s, starting it 0.02 s."""
 _PROCESSES = 4
+_FEW = 8
+"""Files that a process takes at a time: the last ones are waited for, and every turn is some microseconds."""
 Said = CachedFile | str
 """What is to be remembered of a file, or why it could not be read."""
 
@@ -74,50 +75,27 @@ def read_and_examine(stale: Stale, begun: int, selection: Selection) -> Said:
 
 
 def examine_all(files: Sequence[Stale], begun: int, selection: Selection, *, processes: int = 1) -> Iterator[Said]:
-    """`read_and_examine` each, in order; with more `processes`, each takes an equal share of many files."""
-    count = min(processes, _PROCESSES, len(files) // _WORTH)
-    if count < 2 or not hasattr(os, "fork"):
+    """`read_and_examine` each, in order; of many files, several `processes` take a few at a time."""
+    count = min(processes, _PROCESSES, len(files) // _WORTH) if can_fork() else 1
+    if count < 2:
         yield from (read_and_examine(stale, begun, selection) for stale in files)
         return
     for kind in {stale.kind for stale in files}:  # loaded once, before they part
         selection.on_files(kind)
-    shares = [files[number::count] for number in range(count)]
-    children = [_start(share, begun, selection) for share in shares[1:]]
-    said = [[read_and_examine(stale, begun, selection) for stale in shares[0]]]
-    for child, share in zip(children, shares[1:], strict=True):
-        said.append(_results(child) or [read_and_examine(stale, begun, selection) for stale in share])
-    for at in range(len(files)):
-        yield said[at % count][at // count]
+    size = max(_FEW, -(-len(files) // MOST_TURNS))
+    parts = [files[start : start + size] for start in range(0, len(files), size)]
+    turns = Turns(len(parts))
 
+    def part(number: int) -> list[Said]:
+        return [read_and_examine(stale, begun, selection) for stale in parts[number]]
 
-def _start(share: Sequence[Stale], begun: int, selection: Selection) -> tuple[int, int]:
-    """A process that looks at some files: its number, and where it writes."""
-    reading, writing = os.pipe()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of a thread that only tells of progress
-        child = os.fork()
-    if child:
-        os.close(writing)
-        return child, reading
-    try:
-        os.close(reading)
-        data = msgspec.msgpack.encode([read_and_examine(stale, begun, selection) for stale in share])
-        with open(writing, "wb") as stream:
-            stream.write(data)
-        os._exit(0)
-    finally:
-        os._exit(1)
+    def work() -> dict[int, list[Said]]:
+        return {number: part(number) for number in turns}
 
-
-def _results(child: tuple[int, int]) -> list[Said] | None:
-    """What a process has said; None when it came to nothing."""
-    number, reading = child
-    with open(reading, "rb") as stream:
-        data = stream.read()
-    _, status = os.waitpid(number, 0)
-    if status != 0:
-        return None
-    try:
-        return msgspec.msgpack.decode(data, type=list[CachedFile | str])
-    except msgspec.MsgspecError:
-        return None
+    others = [Beside(work, dict[int, list[Said]]) for _ in range(1, count)]
+    said = work()
+    for other in others:
+        said |= other.result() or {}
+    turns.close()
+    for number in range(len(parts)):
+        yield from said[number] if number in said else part(number)
