@@ -12,11 +12,12 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lev_os.check import check, engine, examining, session
+from lev_os.check import check, examining, session
 from lev_os.check.cache import ABSENT, Cache
 from lev_os.check.engine import Checker
 from lev_os.check.rules.security.approved import DIGEST, PROJECT
 from lev_os.check.session import Request
+from lev_os.check.walk import Walk
 
 Write = Callable[..., Path]
 SKILL = "---\nname: {}\ndescription: Reads PDFs. Use it for PDFs.\n---\nText.\n"
@@ -83,8 +84,13 @@ def test_only_what_changed_is_read(write: Write, reads: list[str]) -> None:
 def test_folders_are_listed_again_when_one_has_changed(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that changed where it lies needs no look into any folder; one that came or went does."""
     walks: list[tuple[str, ...]] = []
-    real = engine.walk
-    monkeypatch.setattr(engine, "walk", lambda given, *more: walks.append(given) or real(given, *more))
+    real = Checker._look_around
+
+    def seen(checker: Checker, given: tuple[str, ...]) -> tuple[Walk, dict[str, int]]:
+        walks.append(given)
+        return real(checker, given)
+
+    monkeypatch.setattr(Checker, "_look_around", seen)
     one = old(write("skills/one/SKILL.md", SKILL.format("ONE")))
     old(write("skills/two/SKILL.md", SKILL.format("TWO")))
     assert run() == ["CTX401", "CTX401"]

@@ -39,6 +39,7 @@ from .files import File
 from .kinds import kind_of, kind_of_named, sniff
 from .known import Known
 from .packaged import Packages
+from .processes import Beside, can_fork
 from .project import Project
 from .reading import Unreadable, decode, read_bytes
 from .selection import Selection
@@ -104,9 +105,10 @@ class Checker:
         given = tuple(os.path.abspath(path) for path in paths)
         if last is not None:
             self._known = Known({path: value for path, value in last.rests_on.items() if path not in changed})
-        found = self._found_before(given, last, changed) or walk(given, excluded(self.configuration))
+        self._begun = time.time_ns()
+        found, folders = self._found_before(given, last, changed) or self._look_around(given)
         self.walked = found
-        self._begin(found)
+        self._begin(found, folders)
         kinds = {item.path: item.kind for item in found.files}
         for root in self._roots:
             kinds |= self._kinds_of(root)
@@ -179,23 +181,37 @@ class Checker:
         kind = kind_of(name, path.split(os.sep)[:-1]) or kind_of_named(name)
         return sniff(text) if kind == "document" else kind
 
-    def _found_before(self, given: tuple[str, ...], last: CachedRun | None, changed: frozenset[str]) -> Walk | None:
+    def _found_before(
+        self, given: tuple[str, ...], last: CachedRun | None, changed: frozenset[str]
+    ) -> tuple[Walk, dict[str, int]] | None:
         """What the last run found, when nothing has changed but the contents of files."""
         if last is None or not all(map(os.path.lexists, given)) or any(map(os.path.isdir, changed)):
             return None
         found = msgspec.msgpack.decode(last.walk, type=Walk)
         around = {root for path in given if (root := package_around(path)) is not None}
         same = found.packages.keys() >= around and all(path in self._known for path in found.rests_on)
-        return found if same else None
+        return (found, self._known.states(found.rests_on, self._begun)) if same else None
 
-    def _begin(self, found: Walk) -> None:
-        self._begun = time.time_ns()
+    def _look_around(self, given: tuple[str, ...]) -> tuple[Walk, dict[str, int]]:
+        """What lies under some paths, and the states of the folders that say so."""
+
+        def look() -> tuple[Walk, dict[str, int]]:
+            found = walk(given, excluded(self.configuration))
+            return found, states(found.rests_on, self._begun)
+
+        if self._processes < 2 or not can_fork():
+            return look()
+        beside = Beside(look, tuple[Walk, dict[str, int]])
+        self.selection.on_files("skill")  # most checks need these rules, and they take as long to load
+        return beside.result() or look()
+
+    def _begin(self, found: Walk, folders: dict[str, int]) -> None:
         self._unreadable = {}
         self._around = None
         self._roots = tuple(found.packages)
         self._kept = {root for root in self._roots if self._holds(root)}
         self._packages.begin(self._roots)
-        self.rests_on = self._known.states((*found.rests_on, *self.environment.paths), self._begun)
+        self.rests_on = folders | self._known.states(self.environment.paths, self._begun)
 
     def _holds(self, root: str) -> bool:
         """Whether what is remembered of a package is still true."""
