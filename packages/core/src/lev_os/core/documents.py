@@ -7,7 +7,6 @@ The values that are validated are the values that run.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -141,6 +140,8 @@ def check(document: Document, schema: Mapping[str, Any], *, code: str, at: Path 
 
 def nearest(word: str, words: Collection[str]) -> str | None:
     """The word that was probably meant, as help: "did you mean `x`?"; None when none is near."""
+    import difflib
+
     close = difflib.get_close_matches(word[:100], words, 1, 0.6)
     return f"did you mean `{close[0]}`?" if close else None
 
