@@ -300,8 +300,10 @@ class Checker:
         if kept is None or kept.digest != digest or not self._known.hold(kept.rests_on):
             project = self._project()
             found = self._project_rules(project)
-            paths = (*project.used, *self.environment.paths, *self._packages.referred())
-            rests_on = self._known.states(paths, self._begun)
+            known = {path: state for path, state in project.used.items() if state is not None}
+            others = [path for path in project.used if path not in known]
+            paths = (*others, *self.environment.paths, *self._packages.referred())
+            rests_on = known | self._known.states(paths, self._begun)
             kept = self.cache.project = CachedProject(digest, rests_on, tuple(dict.fromkeys(found)))
         self.rests_on |= kept.rests_on
         return kept.diagnostics

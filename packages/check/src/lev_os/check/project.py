@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct, field
 
+from .cache import ABSENT, settled
 from .environment import Environment
 from .facts import NOTHING, Fact
 from .files import File
@@ -113,7 +114,8 @@ class Project(Struct, frozen=True, dict=True):
     begun: int = 0
     """When the check began, in nanoseconds: what was written just before may change again unseen."""
     _is_there: Callable[[str], bool] = lambda path: False
-    used: dict[str, None] = field(default_factory=dict)
+    used: dict[str, int | None] = field(default_factory=dict)
+    """What findings rest on, with its state where that was looked at; see `uses`."""
     _made: dict[Any, Any] = field(default_factory=dict)
 
     @cached_property
@@ -160,11 +162,13 @@ class Project(Struct, frozen=True, dict=True):
         if self._is_there(path):
             return True
         try:
-            os.stat(path)
+            status = os.stat(path)
         except (FileNotFoundError, NotADirectoryError, ValueError):
+            self.used[path] = ABSENT
             return False
         except OSError:
             return True
+        self.used[path] = settled(status, self.begun)
         return True
 
     def once(self, make: Callable[[Project], T]) -> T:
