@@ -28,8 +28,10 @@ def _encoders() -> tuple[Callable[[str], bytes], Callable[[str], list[int]]]:
 def count(text: str) -> int:
     """The number of o200k tokens of `text`; special tokens such as `<|endoftext|>` count as ordinary text."""
     flat, ordinary = _encoders()
+    # One character is found ten times as fast as two, and most texts have none.
+    special = "|" in text and "<|" in text
     try:
-        return len(ordinary(text)) if "<|" in text else len(flat(text)) // _ID
+        return len(ordinary(text)) if special else len(flat(text)) // _ID
     except UnicodeEncodeError:
         return count(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 

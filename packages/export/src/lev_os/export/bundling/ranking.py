@@ -25,6 +25,8 @@ EMBEDDED = 128
 """Passages, the best by words, that are embedded."""
 _CHARACTERS = 1200
 
+_ASCII = bytes(range(128))
+
 Place = tuple[int, int]
 """The number of a text, and of a passage in it."""
 
@@ -41,7 +43,8 @@ def rank(texts: Sequence[Text], task: str, embedder: Embedder | None = None) -> 
     own = [occurrences(stem, whole, starts) for stem in wanted]
     labels = [_label(texts[i], k) for i, k in places]
     label_starts = [0, *accumulate(len(label) + 1 for label in labels)][:-1]
-    named = [occurrences(stem, "\0".join(labels), label_starts) for stem in wanted]
+    all_labels = "\0".join(labels)
+    named = [occurrences(stem, all_labels, label_starts) for stem in wanted]
     of_text = [_summed(found, [i for i, _ in places]) for found in own]
     sizes = [texts[i].passages[k].end - texts[i].passages[k].start for i, k in places]
     by_words = _bm25(own, sizes)
@@ -60,6 +63,12 @@ def rank(texts: Sequence[Text], task: str, embedder: Embedder | None = None) -> 
 
 def _small(text: str) -> str:
     """In small letters and as long as before: a few capitals would become two letters."""
+    if not text.isascii():
+        # Letters beyond ASCII are looked up one by one, and all others with them.
+        data = text.encode("utf-8", "surrogatepass")
+        beyond = data.translate(None, _ASCII).decode("utf-8", "surrogatepass")
+        if beyond == beyond.lower():
+            return data.lower().decode("utf-8", "surrogatepass")
     small = text.lower()
     return small if len(small) == len(text) else small[: len(text)].ljust(len(text))
 
