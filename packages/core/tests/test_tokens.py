@@ -6,6 +6,8 @@ import gzip
 import hashlib
 import os
 import random
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -60,6 +62,23 @@ def test_threads_and_children_count_alike() -> None:
     for thread in threads:
         thread.join()
     assert found == [expected] * 4
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux to forbid it")
+def test_no_memory_is_both_written_and_executed() -> None:
+    """Hardened systems forbid it."""
+    text = "naïve 中文 🧠 xyzzy <|endoftext|>"
+    program = (
+        "import ctypes, sys\n"
+        "if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):  # PR_SET_MDWE, Linux 6.3\n"
+        "    sys.exit('not here')\n"
+        "from lev_os.core import tokens\n"
+        f"print(tokens.count({text!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    if done.stderr == "not here\n":
+        pytest.skip("needs Linux 6.3")
+    assert (done.stdout, done.stderr) == (f"{tokens.count(text)}\n", "")
 
 
 @pytest.mark.parametrize("piece", RUNS, ids=ascii)

@@ -19,9 +19,8 @@ def _encoders() -> tuple[Callable[[str], bytes], Callable[[str], list[int]]]:
     """The faster one takes special tokens for what they are, the other one for text."""
     from splintr import Tokenizer
 
-    # Interpreted patterns are as fast here, and need no memory that is both written and executed, which hardened
-    # systems forbid.
-    tokenizer = Tokenizer.from_pretrained(ENCODING).jit(False)
+    # No `.jit(False)`: o200k is split by a scanner and compiles no pattern, and setting it makes all tables again.
+    tokenizer = Tokenizer.from_pretrained(ENCODING)
     return tokenizer.encode_flat, tokenizer.encode_ordinary
 
 
