@@ -26,6 +26,8 @@ EMBEDDED = 128
 _CHARACTERS = 1200
 
 _ASCII = bytes(range(128))
+_TOGETHER = 16
+"""Texts that are searched at once: as many as stay in the processor's cache for all the words of a task."""
 
 Place = tuple[int, int]
 """The number of a text, and of a passage in it."""
@@ -37,10 +39,7 @@ def rank(texts: Sequence[Text], task: str, embedder: Embedder | None = None) -> 
     if not places:
         return {}
     wanted = stems(task)
-    whole = "\0".join(_small(text.text) for text in texts)
-    offsets = [0, *accumulate(len(text.text) + 1 for text in texts)]
-    starts = [offsets[i] + texts[i].passages[k].start for i, k in places]
-    own = [occurrences(stem, whole, starts) for stem in wanted]
+    own = _own(texts, wanted)
     labels = [_label(texts[i], k) for i, k in places]
     label_starts = [0, *accumulate(len(label) + 1 for label in labels)][:-1]
     all_labels = "\0".join(labels)
@@ -59,6 +58,24 @@ def rank(texts: Sequence[Text], task: str, embedder: Embedder | None = None) -> 
     if embedder is not None and ranked:
         ranked = _with_meaning(ranked, task, [_shown(texts[i], k) for i, k in places], embedder)
     return {places[number]: round(score, 6) for number, score in ranked.items()}
+
+
+def _own(texts: Sequence[Text], wanted: Sequence[str]) -> list[Occurrences]:
+    """Where each stem stands in the passages of all texts, which are numbered through."""
+    found: list[dict[int, int]] = [{} for _ in wanted]
+    first = 0
+    for begin in range(0, len(texts), _TOGETHER):
+        some = texts[begin : begin + _TOGETHER]
+        whole = "\0".join(_small(text.text) for text in some)
+        offsets = accumulate((len(text.text) + 1 for text in some), initial=0)
+        starts = [
+            offset + passage.start for text, offset in zip(some, offsets, strict=False) for passage in text.passages
+        ]
+        for known, stem in zip(found, wanted, strict=True):
+            for number, count in occurrences(stem, whole, starts).items():
+                known[first + number] = count
+        first += len(starts)
+    return [*found]
 
 
 def _small(text: str) -> str:
