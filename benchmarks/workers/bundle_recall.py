@@ -17,12 +17,13 @@ import numpy as np
 from lev_os.core import tokens
 from lev_os.core.llm_runtime.embedding import open_embedder
 from lev_os.export import bundle
-from toktok import truncate
+from splintr import Tokenizer
 
 LINK = re.compile(r"\]\([^)\s]*\)")
 HEADING = re.compile(r"#{1,6} +(.*?)\s*#*\s*$")
 FENCE = re.compile(r"\s*(`{3,}|~{3,})")
 ENOUGH = 0.8
+TOKENIZER = Tokenizer.from_pretrained(tokens.ENCODING)
 
 
 def sections(text):
@@ -44,6 +45,14 @@ def sections(text):
 
 def bare(text):
     return {" ".join(LINK.sub("]", line).split()) for line in text.split("\n")} - {""}
+
+
+def cut(text, budget):
+    """The beginning of a text that has at most so many tokens."""
+    ids = TOKENIZER.encode_ordinary(text)[:budget]
+    while tokens.count(text := TOKENIZER.decode_bytes(ids).decode(errors="ignore")) > budget:
+        ids.pop()
+    return text
 
 
 class Bm25:
@@ -113,8 +122,8 @@ who = {
     "words": ours("words"),
     "wordllama": ours("wordllama"),
     "minilm": ours("minilm"),
-    "in order": lambda task, n: truncate(concatenated, n, "o200k_base")[0],
-    "repomix": lambda task, n: truncate(repomix, n, "o200k_base")[0],
+    "in order": lambda task, n: cut(concatenated, n),
+    "repomix": lambda task, n: cut(repomix, n),
     "BM25": plain.context,
 }
 said = {"tasks": len(tasks), "needs": sum(len(task["needs"]) for task in tasks), "tokens": tokens.count(concatenated)}

@@ -48,7 +48,7 @@ def documents():
 
 who, what = sys.argv[1:]
 count = counter(who)
-count(["hello"])
+count(["hello", "plugh xyzzy"])  # a word of several tokens: what merges them is made for the first
 if what == "fuzz":
     rng = random.Random(2)
     texts = ["".join(rng.choices(ALPHABET, k=rng.randrange(1, 60))) for _ in range(40_000)]

@@ -5,11 +5,21 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 from lev_os.core import tokens
+from splintr import Tokenizer
+
+RUNS = ["a", "Z", "é", "中", "\U00020000", "🧠", "👨‍👩‍👧", " ", "\n", "\r\n", "\t", " \n", "\u00a0", "0", "!", "/", "_"]
+RUNS += ["\u0301", "नम", "ab", "Ab", "'s", "!\n", "<", "<|", "|>", "<|endoftext|>", "<|endof", "\ufffd", "\x00"]
 
 
 def test_known_counts() -> None:
@@ -21,19 +31,76 @@ def test_known_counts() -> None:
 
 
 def test_a_lone_surrogate_is_counted_as_its_replacement() -> None:
-    """Text from a JSON escape may hold one; counting must not fail."""
+    """Text from a JSON escape may hold one; counting must not fail. Halves of a pair that stand together are one."""
     assert tokens.count("\ud800") == tokens.count("\ufffd")
+    assert tokens.count("<|\udc00|> \ud83e\udde0") == tokens.count("<|\ufffd|> 🧠")
 
 
-def test_many_texts_are_counted_like_each() -> None:
-    """Worker threads change nothing."""
-    texts = [f"text {number} " * 50 for number in range(300)]
-    assert tokens.count_many(texts) == [tokens.count(text) for text in texts]
+def test_special_tokens_are_text() -> None:
+    """The encoder that knows them never sees one: each can be told by its first characters, and counts as its parts."""
+    named = Tokenizer.from_pretrained(tokens.ENCODING).special_tokens()
+    assert len(named) > 2
+    for name in named:
+        assert "<|" in name
+        assert tokens.count(name) >= 4
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # a child of many threads is what is tried
+def test_threads_and_children_count_alike() -> None:
+    """Counting lets other threads run, and a process forked meanwhile counts on."""
+    texts = [f"text {number} of naïve wörds, xyzzy{number} " * 50 for number in range(100)]
+    expected = [tokens.count(text) for text in texts]
+    found: list[list[int]] = []
+    threads = [threading.Thread(target=lambda: found.append(tokens.count_many(texts))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    if hasattr(os, "fork"):
+        child = os.fork()
+        if child == 0:
+            os._exit(tokens.count_many(texts) != expected)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    for thread in threads:
+        thread.join()
+    assert found == [expected] * 4
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux to forbid it")
+def test_no_memory_is_both_written_and_executed() -> None:
+    """Hardened systems forbid it."""
+    text = "naïve 中文 🧠 xyzzy <|endoftext|>"
+    program = (
+        "import ctypes, sys\n"
+        "if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):  # PR_SET_MDWE, Linux 6.3\n"
+        "    sys.exit('not here')\n"
+        "from lev_os.core import tokens\n"
+        f"print(tokens.count({text!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    if done.stderr == "not here\n":
+        pytest.skip("needs Linux 6.3")
+    assert (done.stdout, done.stderr) == (f"{tokens.count(text)}\n", "")
+
+
+@pytest.mark.parametrize("piece", RUNS, ids=ascii)
+def test_a_long_run_takes_no_more_for_each_character(piece: str) -> None:
+    """Sixteen times the text takes about sixteen times the work, where merging by search would take 256 times."""
+    tokens.count(piece * 99)
+    short, long = (min(_seconds(piece * (size // len(piece) + one)) for one in range(3)) for size in (20_000, 320_000))
+    assert long < 64 * max(short, 1e-4)
+
+
+def _seconds(text: str) -> float:
+    began = time.thread_time()
+    tokens.count(text)
+    return time.thread_time() - began
 
 
 @pytest.mark.slow
 def test_counts_equal_tiktoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reference implementation agrees on 40,000 texts of all kinds, with the ranks of `bpe-openai`'s wheel."""
+    """The reference agrees on 40,000 texts of all kinds, on texts full of special tokens and on long runs.
+
+    It has the ranks of `bpe-openai`'s wheel.
+    """
     tiktoken = pytest.importorskip("tiktoken", reason="needs tiktoken and bpe-openai")
     pytest.importorskip("bpe_openai", reason="needs tiktoken and bpe-openai")
     packed = [file for file in metadata.files("bpe-openai") or [] if file.name == "o200k_base.tiktoken.gz"]
@@ -80,4 +147,16 @@ def test_counts_equal_tiktoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for number in range(40_000):
         seed = hashlib.sha256(str(number).encode()).digest()
         texts.append("".join(alphabet[byte % len(alphabet)] for byte in seed[: 1 + number % 32]))
+    texts += [*_full_of_special_tokens(), *(piece * (4_000 // len(piece)) + end for piece in RUNS for end in ("", "x"))]
     assert tokens.count_many(texts) == [len(encoding.encode(text, disallowed_special=())) for text in texts]
+
+
+def _full_of_special_tokens() -> Iterator[str]:
+    """Whole ones, broken ones, and what stands around them."""
+    rng = random.Random(5)
+    whole = sorted(Tokenizer.from_pretrained(tokens.ENCODING).special_tokens())
+    around = ["", " ", "\n", "<", "|", "<|", "|>", "a", "é", "中", "'s", " x", "<<||>>"]
+    for _ in range(3_000):
+        pieces = rng.choices(whole, k=6) + [name[: rng.randrange(len(name))] for name in rng.choices(whole, k=3)]
+        rng.shuffle(pieces)
+        yield "".join(piece + rng.choice(around) for piece in pieces)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import tempfile
@@ -96,3 +97,28 @@ def test_a_remembered_bundle_knows_of_the_patterns(tmp_path: Path, monkeypatch: 
     assert made() == ["b.md"]
     (root / ".gitignore").unlink()
     assert made() == ["a.md", "b.md"]
+
+
+def test_capitals_are_found_beside_other_letters(tmp_path: Path) -> None:
+    """Also where a text is not ASCII, and where its letters beyond ASCII have capitals themselves."""
+    texts = {
+        "plain": "ROTATE THE KEYS",
+        "dash": "ROTATE — THE KEYS…",
+        "umlaut": "SCHLÜSSEL: ROTATE THE KEYS",
+        "no": "—",
+    }
+    root = write(tmp_path, **texts)
+    found = {part.specifier: part.why for part in bundle(root, budget=4000, task="rotate keys").parts}
+    assert [why.partition(":")[0] for why in found.values()] == [*["relevance"] * 3, "priority 50"]
+    assert "schlüssel" in bundle(root, budget=4000, task="schlüssel").text.lower().split("-->")[1]
+
+
+@pytest.mark.parametrize("size", [32 * 1024 - 1, 32 * 1024, 32 * 1024 + 1, 100_000])
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_files_of_any_length_are_read_whole(tmp_path: Path, size: int, ends: str) -> None:
+    """The digest is that of the text with its line ends as a model gets them."""
+    text = ("é" + ends) * (size // 3)
+    (tmp_path / "a.md").write_bytes(text.encode().ljust(size, b"x"))
+    [part] = bundle(tmp_path, budget=10).parts
+    whole = (text.replace("\r\n", "\n") + "x" * (size - len(text.encode()))).encode()
+    assert part.digest == f"sha256:{hashlib.sha256(whole).hexdigest()}"

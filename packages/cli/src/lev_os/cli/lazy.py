@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Mapping
 from typing import Any
@@ -35,6 +34,8 @@ class LazyGroup(click.Group):
         """As click does, with the nearest names when there is no such command."""
         if args and not args[0].startswith("-") and args[0] not in self._lazy:
             problem = click.UsageError(f"there is no command `{ctx.command_path} {args[0]}`", ctx)
+            import difflib
+
             near = difflib.get_close_matches(args[0], self._lazy, n=2, cutoff=0.5)
             if near:
                 problem.hint = "did you mean " + " or ".join(f"`{ctx.command_path} {n}`" for n in near) + "?"  # type: ignore[attr-defined]  # read by errors.report_of

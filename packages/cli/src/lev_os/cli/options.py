@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,6 +23,8 @@ class Specifier(click.ParamType[str]):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Packages first, then what the package exports."""
+        from click.shell_completion import CompletionItem
+
         from .catalog import complete
 
         return [CompletionItem(found) for found in complete(incomplete, self._kinds, ctx.params.get("python"))]
@@ -33,6 +37,8 @@ class RunName(click.ParamType[str]):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The runs whose journals lie in `.lev/runs`, newest first."""
+        from click.shell_completion import CompletionItem
+
         from .project import run_journals
 
         return [CompletionItem(file.stem) for file in run_journals() if file.stem.startswith(incomplete)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,7 @@ def command(
     if frozen and lock:
         raise UsageProblem("--lock writes what --frozen holds to", help="give one of them")
     _check(task, receipt)
+    gc.disable()  # a bundle leaves next to no cycles, and there are many texts to look for them in
     if frozen:
         made, changes = _again(specs, budget, task, form, python)
     else:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 _FRAME = {"md": 0, "xml": 16, "json": 16}
 """Tokens that are kept for what stands around all parts."""
-_TOGETHER = 64
-"""Texts that are counted at once: more would be copied in memory for nothing."""
 
 
 def bundle(
@@ -61,13 +59,10 @@ Sizes = dict[str, tuple[int, ...]]
 
 def sizes_of(texts: Iterable[Text]) -> Sizes:
     """The tokens of every passage."""
-    known = list(texts)
-    sizes: Sizes = {}
-    for start in range(0, len(known), _TOGETHER):
-        some = known[start : start + _TOGETHER]
-        counts = iter(tokens.count_many([text.text[p.start : p.end] for text in some for p in text.passages]))
-        sizes |= {text.specifier: tuple(next(counts) for _ in text.passages) for text in some}
-    return sizes
+    return {
+        text.specifier: tuple(tokens.count_many(text.text[passage.start : passage.end] for passage in text.passages))
+        for text in texts
+    }
 
 
 def _by_task(

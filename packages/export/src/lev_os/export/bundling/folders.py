@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from posixpath import normpath
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from lev_os.core.canonical import digest_bytes
-from lev_os.core.contexts.frontmatter import DEFAULT_PRIORITY, Frontmatter, read_frontmatter
 from lev_os.core.contexts.source import MAX_BYTES, read
 from lev_os.core.errors import InvalidInput, LevError
 
 from .model import Text
 from .walking import printable, texts_below
 
+if TYPE_CHECKING:
+    from lev_os.core.contexts.frontmatter import Frontmatter
+
 _CONTROL = bytes(byte for byte in range(32) if byte not in b"\t\n\r") + b"\x7f"
 _MOST = 50_000
+_USUAL = 32 * 1024
+"""Bytes in which nearly every file fits: a buffer for the largest would be mapped and cut for each."""
 
 
 def read_folder(path: Path) -> Iterator[Text]:
@@ -45,7 +51,9 @@ def read_file(file: str, specifier: str, links: Callable[[str], str | None]) -> 
     """One file as a text, without its head; one that cannot be read has a `fault`."""
     try:
         with open(file, "rb", buffering=0) as stream:
-            data = stream.read(MAX_BYTES + 1)
+            data = stream.read(_USUAL)
+            if len(data) == _USUAL:
+                data += stream.read(MAX_BYTES + 1 - _USUAL)
         text = _characters(data, specifier)
     except InvalidInput as error:
         return Text(specifier, "", digest_bytes(b""), fault=error.problems[0].message)
@@ -54,12 +62,13 @@ def read_file(file: str, specifier: str, links: Callable[[str], str | None]) -> 
     head = _head(text)
     body = text if head is None else head.body
     if head is None:
-        return Text(specifier, body, digest_bytes(body.encode()), links=links)
+        as_read = b"\r" not in data and not data.startswith(BOM_UTF8)
+        return Text(specifier, body, digest_bytes(data if as_read else body.encode()), links=links)
     return Text(
         specifier,
         body,
         digest_bytes(body.encode()),
-        int(head.metadata.get("lev-priority", DEFAULT_PRIORITY)),
+        int(head.metadata.get("lev-priority", Text.priority)),
         tuple(_beside(specifier, ref) for ref in head.words("lev-requires")),
         tuple(_beside(specifier, ref) for ref in head.words("lev-conflicts")),
         " ".join(str(head.data[key]) for key in ("name", "title", "description") if head.data.get(key)),
@@ -78,6 +87,8 @@ def _characters(data: bytes, specifier: str) -> str:
 def _head(text: str) -> Frontmatter | None:
     if not text.startswith("---"):
         return None
+    from lev_os.core.contexts.frontmatter import read_frontmatter  # most folders have no heads
+
     try:
         return read_frontmatter(text)
     except InvalidInput:  # a head that belongs to another tool, or none at all

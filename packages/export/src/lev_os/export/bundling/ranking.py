@@ -25,6 +25,10 @@ EMBEDDED = 128
 """Passages, the best by words, that are embedded."""
 _CHARACTERS = 1200
 
+_ASCII = bytes(range(128))
+_TOGETHER = 16
+"""Texts that are searched at once: as many as stay in the processor's cache for all the words of a task."""
+
 Place = tuple[int, int]
 """The number of a text, and of a passage in it."""
 
@@ -35,13 +39,11 @@ def rank(texts: Sequence[Text], task: str, embedder: Embedder | None = None) -> 
     if not places:
         return {}
     wanted = stems(task)
-    whole = "\0".join(_small(text.text) for text in texts)
-    offsets = [0, *accumulate(len(text.text) + 1 for text in texts)]
-    starts = [offsets[i] + texts[i].passages[k].start for i, k in places]
-    own = [occurrences(stem, whole, starts) for stem in wanted]
+    own = _own(texts, wanted)
     labels = [_label(texts[i], k) for i, k in places]
     label_starts = [0, *accumulate(len(label) + 1 for label in labels)][:-1]
-    named = [occurrences(stem, "\0".join(labels), label_starts) for stem in wanted]
+    all_labels = "\0".join(labels)
+    named = [occurrences(stem, all_labels, label_starts) for stem in wanted]
     of_text = [_summed(found, [i for i, _ in places]) for found in own]
     sizes = [texts[i].passages[k].end - texts[i].passages[k].start for i, k in places]
     by_words = _bm25(own, sizes)
@@ -58,8 +60,32 @@ def rank(texts: Sequence[Text], task: str, embedder: Embedder | None = None) -> 
     return {places[number]: round(score, 6) for number, score in ranked.items()}
 
 
+def _own(texts: Sequence[Text], wanted: Sequence[str]) -> list[Occurrences]:
+    """Where each stem stands in the passages of all texts, which are numbered through."""
+    found: list[dict[int, int]] = [{} for _ in wanted]
+    first = 0
+    for begin in range(0, len(texts), _TOGETHER):
+        some = texts[begin : begin + _TOGETHER]
+        whole = "\0".join(_small(text.text) for text in some)
+        offsets = accumulate((len(text.text) + 1 for text in some), initial=0)
+        starts = [
+            offset + passage.start for text, offset in zip(some, offsets, strict=False) for passage in text.passages
+        ]
+        for known, stem in zip(found, wanted, strict=True):
+            for number, count in occurrences(stem, whole, starts).items():
+                known[first + number] = count
+        first += len(starts)
+    return [*found]
+
+
 def _small(text: str) -> str:
     """In small letters and as long as before: a few capitals would become two letters."""
+    if not text.isascii():
+        # Letters beyond ASCII are looked up one by one, and all others with them.
+        data = text.encode("utf-8", "surrogatepass")
+        beyond = data.translate(None, _ASCII).decode("utf-8", "surrogatepass")
+        if beyond == beyond.lower():
+            return data.lower().decode("utf-8", "surrogatepass")
     small = text.lower()
     return small if len(small) == len(text) else small[: len(text)].ljust(len(text))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -81,7 +80,9 @@ def render_part(text: Text, chosen: Collection[int], form: Format, repeated: Rep
     if form == "xml":
         blocks = [block.replace("]]>", "]]]]><![CDATA[>") for block in blocks]
     elif form == "json":
-        blocks = [json.dumps(block, ensure_ascii=False)[1:-1] for block in blocks]
+        from json import dumps  # few bundles are JSON
+
+        blocks = [dumps(block, ensure_ascii=False)[1:-1] for block in blocks]
     return Rendered(text.specifier, (opening, *blocks, closing), tuple(repeats))
 
 
@@ -95,8 +96,10 @@ def _frame(text: Text, cut: int, form: Format) -> tuple[str, str]:
         shown = name.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
         mark = f' cut="{some}"' if cut else ""
         return f'<part specifier="{shown}"{mark}>\n<![CDATA[\n', "]]>\n</part>\n\n"
+    from json import dumps
+
     head = {"specifier": name, **({"cut": some} if cut else {})}
-    return f'{json.dumps(head, ensure_ascii=False)[:-1]}, "text": "', '"}'
+    return f'{dumps(head, ensure_ascii=False)[:-1]}, "text": "', '"}'
 
 
 def _is_path(specifier: str) -> bool:
