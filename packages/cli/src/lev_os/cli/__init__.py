@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 
@@ -38,5 +37,7 @@ def main(args: list[str] | None = None) -> int:
         return exit_code(problem, given)
     code = guarded(given)
     if args is None:
+        import gc
+
         gc.freeze()  # the process ends here, and looking for cycles once more would take it some 20 ms
     return code
