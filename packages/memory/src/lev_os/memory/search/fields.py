@@ -14,26 +14,36 @@ COLUMNS = (
     "predicate", "pinned", "trust", "question", "terms", "recorded", "begins", "ends", "retracted", "forgotten",
     "superseded_by", "content",
 )  # fmt: skip
-"""The names of `columns_of`. `live` is 1 for the record that `put` finds by its hash, 2 for its twin, 0 for one that
+"""The names of `columns_of`; flags are 0 or 1. `live` is 1 for the record that `put` finds by its hash, 2 for its twin, 0 for one that
 is retracted or superseded; `begins` and `ends` are when it is true, `forgotten` when its `ttl` ends."""
 
 
-PLAN = MEMORY_TYPES.index("prospective")
+NULLABLE = frozenset(
+    ("session", "sequence", "role", "speaker", "subject", "predicate", "ends", "retracted", "forgotten", "superseded_by")
+)
+"""The columns that may be without a value."""
+_NUMBERS = {name: number for number, name in enumerate(MEMORY_TYPES)}
+PLAN = _NUMBERS["prospective"]
 """The number of the type whose `begins` is what is planned for, and no beginning."""
 
 
 def columns_of(
-    record: Record, id: str, space: int, doc: int, digest: bytes, live: int, speaker: str | None, terms: int, at: int,
-    content: bytes,
+    record: Record, id: str, space: int, doc: int, digest: Any, live: int, speaker: str | None, terms: int, at: int,
+    content: Any, none: Any = None,
 ) -> tuple[Any, ...]:  # fmt: skip
-    """The columns of a record that is put at a time (microseconds, as all times)."""
+    """The columns of a record that is put at a time (microseconds, as all times); `none` stands where there is none."""
     return (
-        space, doc, id, digest, live, 1, MEMORY_TYPES.index(record.type), record.session,
-        record.sequence, record.role, speaker, record.subject, record.predicate, record.pinned, record.trust,
-        speakers.asks(record), terms, at,
+        space, doc, id, digest, live, 1, _NUMBERS[record.type],
+        none if record.session is None else record.session,
+        none if record.sequence is None else record.sequence,
+        none if record.role is None else record.role,
+        none if speaker is None else speaker,
+        none if record.subject is None else record.subject,
+        none if record.predicate is None else record.predicate,
+        1 if record.pinned else 0, record.trust, 1 if speakers.asks(record) else 0, terms, at,
         at if record.valid_from is None else micros(record.valid_from),
-        None if record.valid_to is None else micros(record.valid_to),
-        None, None if record.ttl is None else at + round(record.ttl * 1_000_000), None, content,
+        none if record.valid_to is None else micros(record.valid_to),
+        none, none if record.ttl is None else at + round(record.ttl * 1_000_000), none, content,
     )  # fmt: skip
 
 

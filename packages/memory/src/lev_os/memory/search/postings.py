@@ -24,47 +24,37 @@ class Gathered:
     """The terms of docs, to be written all at once."""
 
     def __init__(self) -> None:
-        self._codes = _Codes()
-        self._terms: list[int] = []
+        self._terms: list[str] = []
         self._docs: list[int] = []
         self._lengths: list[int] = []
 
     def add(self, doc: int, terms: Sequence[str]) -> None:
         """Take in a doc that has no postings yet; `terms` in any order, with repetitions."""
-        codes = self._codes
-        self._terms += [codes[term] for term in terms]
+        self._terms += terms
         self._docs.append(doc)
         self._lengths.append(len(terms))
 
-    def blobs(self) -> Iterator[tuple[int, str, bytes]]:
+    def blobs(self) -> Iterator[tuple[int, str, bytearray]]:
         """What to append: chunk, term and blob, in this order. The docs must be newer than those there."""
         if not self._terms:
             return
-        names = sorted(self._codes)
+        names = sorted(set(self._terms))
         width = len(names).bit_length()
-        place = np.empty(len(names), np.int64)
-        place[[self._codes[name] for name in names]] = np.arange(len(names))
+        places = dict(zip(names, range(len(names)), strict=True))
+        terms = np.fromiter(map(places.__getitem__, self._terms), np.int64, len(self._terms))
         docs = np.repeat(np.array(self._docs, np.int64), self._lengths)
         within = (1 << CHUNK_BITS) - 1
         # Chunk, term and doc in one number, so that sorting them is sorting numbers.
-        keys = ((docs >> CHUNK_BITS) << width | place[self._terms]) << CHUNK_BITS | docs & within
+        keys = ((docs >> CHUNK_BITS) << width | terms) << CHUNK_BITS | docs & within
         keys, counts = np.unique(keys, return_counts=True)
         blobs = keys >> CHUNK_BITS
         found = np.empty(len(keys), POSTING)
         found["doc"] = (blobs >> width) << CHUNK_BITS | keys & within
         found["count"] = np.minimum(counts, _MOST)
         edges = (np.flatnonzero(blobs[1:] != blobs[:-1]) + 1).tolist()
-        data, size, mask = found.tobytes(), POSTING.itemsize, (1 << width) - 1
+        data, size, mask = bytearray(found), POSTING.itemsize, (1 << width) - 1
         for key, start, end in zip(blobs[[0, *edges]].tolist(), [0, *edges], [*edges, len(found)], strict=True):
             yield key >> width, names[key & mask], data[start * size : end * size]
-
-
-class _Codes(dict[str, int]):
-    """Terms, numbered as they come."""
-
-    def __missing__(self, term: str) -> int:
-        self[term] = code = len(self)
-        return code
 
 
 def chunk_of(doc: int) -> int:

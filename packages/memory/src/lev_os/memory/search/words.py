@@ -27,8 +27,7 @@ _MOST_STEMS = 200_000
 def terms(text: str) -> list[str]:
     """The terms of a text, in order, with repetitions."""
     words = _WORD.findall(text.lower()) if text.isascii() else _words(text)
-    stems = _stems
-    return [stem for word in words if (stem := stems[word])]
+    return list(filter(None, map(_stem_of, words)))
 
 
 def _words(text: str) -> list[str]:
@@ -68,4 +67,4 @@ def _stemmer() -> Any:
     return snowballstemmer.stemmer("english")
 
 
-_stems = _Stems()
+_stem_of = _Stems().__getitem__

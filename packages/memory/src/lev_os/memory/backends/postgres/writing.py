@@ -25,6 +25,7 @@ _ENTRY = ("op", "space", "doc", "id", "at", "superseded_by", "ends", "reason")
 _ENTRY_TYPES = ("smallint", "int", "int", "text", "bigint", "text", "bigint", "text")
 _AT_ONCE = 5_000
 _TEXTS = frozenset(n for n, kind in enumerate(RECORD_TYPES) if kind == "text")
+_FLAGS = frozenset(n for n, kind in enumerate(RECORD_TYPES) if kind == "boolean")
 TAIL = 256
 """So many docs of a space may wait for their postings: a search reads them itself, and a single put stays cheap."""
 
@@ -171,7 +172,11 @@ class Writer:
         space.waiting += 1
         live = 1 if there is None else 2
         made = columns_of(record, change.id, space.number, doc, digest, live, speaker, len(terms), at, content)
-        self._records.append(tuple(stored(value) if n in _TEXTS else value for n, value in enumerate(made)))
+        self._records.append(
+            tuple(
+                stored(value) if n in _TEXTS else bool(value) if n in _FLAGS else value for n, value in enumerate(made)
+            )
+        )
         self._note(0, space.number, doc, change.id, at, reason=change.reason)
         self._there.setdefault(key, change.id)
         return change.id

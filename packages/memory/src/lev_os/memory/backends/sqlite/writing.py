@@ -11,14 +11,25 @@ from ...errors import Conflict
 from ...instants import micros
 from ...lifecycle import content_of, digest_of
 from ...search import speakers, words
-from ...search.fields import COLUMNS, columns_of, terms_of
+from ...search.fields import COLUMNS, NULLABLE, columns_of, terms_of
 from ...search.postings import Gathered
 from ...types import Change, Record, Scope
 from . import postings
 
 LOG = "INSERT INTO log (op, space, doc, id, at, superseded_by, ends, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_INSERT = f"INSERT INTO record ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
-_ASKED_AT_ONCE = 500
+_NONE = 0.5
+"""Stands for None, as no text and no integer is it: Python's `sqlite3` takes several times as long to bind None, bool
+and bytes as it takes for numbers, text and bytearray, since it looks for an adapter each time."""
+_VALUES = ", ".join(
+    f"CASE ?{n} WHEN {_NONE} THEN NULL ELSE ?{n} END" if name in NULLABLE else f"?{n}"
+    for n, name in enumerate(COLUMNS, 1)
+)
+_INSERT = f"INSERT INTO record ({', '.join(COLUMNS)}) VALUES ({_VALUES})"
+_LOG_PUTS = (
+    "INSERT INTO log (op, space, doc, id, at) SELECT 0, space, doc, id, recorded FROM record WHERE row > ? ORDER BY row"
+)
+_LOG_REASON = "UPDATE log SET reason = ? WHERE id = ? AND space = ? AND op = 0"
+_AT_ONCE = 500
 TAIL = 256
 """So many docs of a space may wait for their postings: a search reads them itself, and a single put stays cheap."""
 
@@ -42,7 +53,7 @@ class Writer:
         self._seen: datetime | None = None
         self._spaces: dict[tuple[str, str | None, str | None, str | None], _Space] = {}
         self._records: list[tuple[Any, ...]] = []
-        self._entries: list[tuple[Any, ...]] = []
+        self._reasons: list[tuple[str, str, int]] = []
         self._there: dict[tuple[int, bytes], str] = {}
 
     def at(self, change: Change) -> int:
@@ -56,24 +67,29 @@ class Writer:
 
     def put(self, changes: Sequence[Change]) -> list[str]:
         """Take in the records that are not there; answers an id for each."""
-        given = []
-        for change in changes:
-            assert change.record is not None
-            content = content_of(change.record)
-            given.append((change, change.record, content, digest_of(content), self._space(change.scope)))
         for change in changes[:1]:
             self.at(change)
-        for start in range(0, len(given), _ASKED_AT_ONCE):
-            self._look_up([(space.number, digest) for *_, digest, space in given[start : start + _ASKED_AT_ONCE]])
-        return [self._put(*one) for one in given]
+        ids: list[str] = []
+        for start in range(0, len(changes), _AT_ONCE):
+            given = []
+            for change in changes[start : start + _AT_ONCE]:
+                assert change.record is not None
+                content = content_of(change.record)
+                given.append((change, change.record, content, digest_of(content), self._space(change.scope)))
+            self._look_up([(space.number, digest) for *_, digest, space in given])
+            ids += [self._put(*one) for one in given]
+        return ids
 
     def flush(self) -> None:
         """Write what was taken in. Raises `Conflict` when an id is taken."""
-        try:
-            self._db.executemany(_INSERT, self._records)
-        except sqlite3.IntegrityError:
-            raise Conflict("an id is taken by another record", help="leave ids to memory") from None
-        self._db.executemany(LOG, self._entries)
+        if self._records:
+            last = self._db.execute("SELECT ifnull(max(row), 0) FROM record").fetchone()
+            try:
+                self._db.executemany(_INSERT, self._records)
+            except sqlite3.IntegrityError:
+                raise Conflict("an id is taken by another record", help="leave ids to memory") from None
+            self._db.execute(_LOG_PUTS, last)
+            self._db.executemany(_LOG_REASON, self._reasons)
         for space in self._spaces.values():
             if space.docs - space.indexed > TAIL:
                 self._add_tail(space)
@@ -85,7 +101,7 @@ class Writer:
             ((space.docs, space.indexed, space.number) for space in self._spaces.values()),
         )
         self._records.clear()
-        self._entries.clear()
+        self._reasons.clear()
         self._there.clear()
 
     def _put(self, change: Change, record: Record, content: bytes, digest: bytes, space: _Space) -> str:
@@ -102,9 +118,13 @@ class Writer:
         space.waiting += 1
         live = 1 if there is None else 2
         self._records.append(
-            columns_of(record, change.id, space.number, doc, digest, live, speaker, len(terms), at, content)
+            columns_of(
+                record, change.id, space.number, doc, bytearray(digest), live, speaker, len(terms), at,
+                bytearray(content), _NONE,
+            )  # fmt: skip
         )
-        self._entries.append((0, space.number, doc, change.id, at, None, None, change.reason))
+        if change.reason is not None:
+            self._reasons.append((change.reason, change.id, space.number))
         self._there.setdefault(key, change.id)
         return change.id
 
