@@ -402,7 +402,7 @@ def new_ids(count: int) -> list[str]:
     """Ids that nobody can guess, in the order in which they are made."""
     prefix = f"{time.time_ns() // 1_000_000:012x}"
     noise = os.urandom(10 * count).hex()
-    return [prefix + noise[20 * i : 20 * i + 20] for i in range(count)]
+    return sorted([prefix + noise[20 * i : 20 * i + 20] for i in range(count)])
 
 
 def _at_most(record: Record, trust: float) -> Record:

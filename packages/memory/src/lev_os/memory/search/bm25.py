@@ -36,7 +36,7 @@ def score_sessions(postings: Sequence[Posting], sessions: Any, lengths: Any) -> 
         if not inside.all():
             codes, counts = codes[inside], counts[inside]
         sums = np.bincount(codes, weights=counts, minlength=len(lengths))
-        held = np.flatnonzero(sums)
+        held = np.flatnonzero(sums > 0)  # of numbers themselves it takes ten times as long
         grouped.append((held, sums[held].astype(np.float32)))
     total = int(np.count_nonzero(lengths))
     return score(grouped, lengths, total, float(lengths.sum()) / max(total, 1))

@@ -69,8 +69,12 @@ class Columns:
         self.speaker_codes: dict[str, int] = {}
         self.tail: dict[str, list[tuple[int, int]]] = {}
         """For the docs without postings: a term, and the docs with their counts."""
+        self.common: dict[str, int | None] = {}
+        """Terms that were held by very many docs, and by how many; None where that is to be counted again."""
         self._session_lengths: Any = np.zeros(0, np.float32)
         self._lengths_at = 0
+        self._total = 0
+        self._total_at = 0
         self._sessions: list[str] = []
         self._indexed = 0
         self._tail_end = 0
@@ -110,11 +114,18 @@ class Columns:
             self._session_lengths, self._lengths_at = found.astype(np.float32), self.cursor
         return self._session_lengths
 
+    def total_length(self) -> int:
+        """The terms of all docs."""
+        if self._total_at != self.cursor:
+            self._total, self._total_at = int(self.lengths[: self.n].sum()), self.cursor
+        return self._total
+
     async def _read_tail(self, source: Source, indexed: int) -> None:
         """Count the terms of docs that have no postings yet."""
         if self._indexed != indexed:
             self._indexed, self._tail_end = indexed, indexed
             self.tail.clear()
+            self.common = dict.fromkeys(self.common)
         for doc, content in await source.contents(self.space, self._tail_end):
             for term, count in Counter(terms_of(content)).items():
                 self.tail.setdefault(term, []).append((doc, count))
@@ -186,6 +197,7 @@ class Columns:
 
     async def _forget(self, source: Source, doc: int) -> None:
         code = int(self.sessions[doc])
+        self.common = dict.fromkeys(self.common)
         for name, (_, empty) in _ARRAYS.items():
             getattr(self, name)[doc] = empty
         for times in (self.ends, self.forgotten, self.later, self.planned):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -52,14 +52,14 @@ class Finder:
         found = await self._postings(asked, allowed, total)
         lengths, sessions = self._array("lengths"), self._sessions()
         session_lengths = self._session_lengths(allowed, total, lengths, sessions)
-        average = float(lengths.sum() if total == self.n else lengths[allowed].sum()) / total
+        average = self._total_length(allowed, total, lengths) / total
         lexical = bm25.score(found, lengths, total, average)
         by_session = bm25.score_sessions(found, sessions, session_lengths)
         query = None if probe.embed is None else probe.embed(asked)
         if self.n <= self._source.exact:
             candidates, cosines = await self._all(query, allowed)
         else:
-            candidates, cosines = await self._some(query, allowed, lexical)
+            candidates, cosines = await self._some(query, allowed, self._worded(found, lexical))
         by_record = np.append(by_session, np.float32(0))[sessions[candidates]]
         before, after = self._neighbours(candidates)
         features = ranking.Features(
@@ -164,8 +164,7 @@ class Finder:
     async def _postings(self, text: str, allowed: Any, total: int) -> list[bm25.Posting]:
         """Where the question's terms stand, among what is allowed."""
         found: list[bm25.Posting] = []
-        asked = await self._worth_reading(list(dict.fromkeys(words.terms(text))))
-        bodies = [await self._source.postings(columns.space, asked) for columns, _ in self._spaces]
+        asked, bodies = await self._worth_reading(list(dict.fromkeys(words.terms(text))))
         for term in asked:
             some = [
                 (docs + start, counts)
@@ -180,14 +179,46 @@ class Finder:
                 found.append((places, counts))
         return found
 
-    async def _worth_reading(self, asked: Sequence[str]) -> Sequence[str]:
-        """All terms; in a large space without those that very many records hold, unless there are no others."""
+    async def _worth_reading(self, asked: Sequence[str]) -> tuple[Sequence[str], Sequence[Mapping[str, bytes]]]:
+        """All terms, and their postings by space.
+
+        In a large space without those that very many records hold, unless there are no others.
+        """
         if self.n <= self._source.exact:
-            return asked
-        counted = [await self._source.holders(columns.space, asked) for columns, _ in self._spaces]
-        held = {term: sum(counts.get(term, 0) for counts in counted) for term in asked}
+            return asked, [await self._source.postings(columns.space, asked) for columns, _ in self._spaces]
+        held = dict.fromkeys(asked, 0)
+        bodies = []
+        for columns, _ in self._spaces:
+            common = await self._common(columns, asked)
+            read = dict(await self._source.postings(columns.space, [term for term in asked if term not in common]))
+            bodies.append(read)
+            for term, body in read.items():
+                count = postings.count(body)
+                held[term] += count
+                if count * _COMMON > columns.n:
+                    columns.common[term] = count
+            for term, count in common.items():
+                held[term] += count
         rare = [term for term in asked if held[term] * _COMMON <= self.n]
-        return rare or sorted(asked, key=held.__getitem__)[:1]
+        rare = rare or sorted(asked, key=held.__getitem__)[:1]
+        for (columns, _), read in zip(self._spaces, bodies, strict=True):
+            if left := [term for term in rare if term in columns.common and term not in read]:
+                read |= await self._source.postings(columns.space, left)
+        return rare, bodies
+
+    async def _common(self, columns: Columns, asked: Sequence[str]) -> Mapping[str, int]:
+        """Those of the terms that very many docs of a space are known to hold, and how many do.
+
+        Their postings are large, so they are not even read to be counted, unless something has changed.
+        """
+        known = columns.common
+        if stale := [term for term in asked if term in known and known[term] is None]:
+            counts = await self._source.holders(columns.space, stale)
+            for term in stale:
+                known[term] = counts.get(term, 0)
+                if counts.get(term, 0) * _COMMON <= columns.n:
+                    del known[term]
+        return {term: count for term in asked if (count := known.get(term)) is not None}
 
     async def _all(self, query: Any | None, allowed: Any) -> tuple[Any, Any | None]:
         """Every record that passed, and its cosine (None without vectors)."""
@@ -203,10 +234,18 @@ class Finder:
         ]
         return candidates, np.concatenate(parts)[candidates]
 
-    async def _some(self, query: Any | None, allowed: Any, lexical: Any) -> tuple[Any, Any | None]:
+    def _worded(self, found: Sequence[bm25.Posting], lexical: Any) -> Any:
+        """The records with the best words, best first."""
+        many = [places for places, _ in found if len(places) > _WORDED]
+        if many:  # as many as are wanted hold the rarest of these terms, so nothing below the best of them is wanted
+            scores = lexical[min(many, key=len)]
+            able = np.flatnonzero(lexical >= np.partition(scores, -_WORDED)[-_WORDED])
+        else:
+            able = np.flatnonzero(lexical > 0)
+        return able[ranking.best(lexical[able], _WORDED)]
+
+    async def _some(self, query: Any | None, allowed: Any, worded: Any) -> tuple[Any, Any | None]:
         """The most promising records and their neighbours, with cosines that are exact for the best of them."""
-        worded = np.flatnonzero(lexical > 0)
-        worded = worded[ranking.best(lexical[worded], _WORDED)]
         near = [
             await means.nearest(query, allowed[start : start + columns.n]) + start
             for (columns, means), start in zip(self._spaces, self._starts, strict=False)
@@ -216,12 +255,13 @@ class Finder:
         if not len(chosen):
             chosen = np.flatnonzero(allowed)[-_WORDED:]
         around = np.concatenate((chosen, self._shifted("before")[chosen], self._shifted("after")[chosen]))
-        candidates = np.unique(around[around >= 0])
+        candidates = ranking.distinct(around[around >= 0])
         candidates = candidates[allowed[candidates]]
         if not near or query is None:
             return candidates, None
         cosines = np.zeros(len(candidates), np.float32)
-        surely = np.isin(candidates, worded[:_EXACT_WORDED])
+        surely = np.zeros(len(candidates), np.bool_)
+        surely[np.searchsorted(candidates, worded[:_EXACT_WORDED])] = True
         for (columns, means), start in zip(self._spaces, self._starts, strict=False):
             first, last = np.searchsorted(candidates, (start, start + columns.n))
             if means is not None and last > first:
@@ -238,6 +278,12 @@ class Finder:
             parts.append(np.where(codes >= 0, codes + count, -1))
             count += len(columns.session_codes)
         return np.concatenate(parts)
+
+    def _total_length(self, allowed: Any, total: int, lengths: Any) -> float:
+        """The terms of what may be seen."""
+        if total == self.n:
+            return float(sum(columns.total_length() for columns, _ in self._spaces))
+        return float(lengths[allowed].sum())
 
     def _session_lengths(self, allowed: Any, total: int, lengths: Any, sessions: Any) -> Any:
         """The terms of each session, of what may be seen."""

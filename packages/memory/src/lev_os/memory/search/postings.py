@@ -62,6 +62,11 @@ def chunk_of(doc: int) -> int:
     return doc >> CHUNK_BITS
 
 
+def count(body: bytes) -> int:
+    """How many docs a blob names."""
+    return len(body) // POSTING.itemsize
+
+
 def without(body: bytes, doc: int) -> bytes:
     """A blob without a doc."""
     entries = np.frombuffer(body, POSTING)

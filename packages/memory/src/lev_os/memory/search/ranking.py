@@ -91,6 +91,14 @@ def best(scores: Any, k: int) -> Any:
     return some[np.argsort(-scores[some], kind="stable")][:k]
 
 
+def distinct(values: Any) -> Any:
+    """The values of a new array, ascending and each once. `np.unique` hashes integers, which takes far longer."""
+    values.sort()
+    first = np.ones(len(values), np.bool_)
+    np.not_equal(values[1:], values[:-1], out=first[1:])
+    return values[first]
+
+
 def _meaning(cosine: Any, before: Any) -> Any:
     """The mean of the record's own cosine and that of it together with the turn before."""
     together = cosine + np.where(before >= 0, cosine[before], 0)
