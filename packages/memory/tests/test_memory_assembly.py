@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lev_os.core import LevError, tokens
 from lev_os.memory import Filter, MemoryManager, Plan, Record, Scope
-from lev_os.memory.assembly import Share
+from lev_os.memory.assembly import Assembly, Share
+from lev_os.memory.backends import MemoryBackend
 from lev_os.memory.sync import SyncMemory
 from lev_os.memory.types import MEMORY_TYPES, MemoryType
 
@@ -222,6 +226,46 @@ def test_whose_value_it_is_is_said(memory: SyncMemory) -> None:
     assert "\n## Always" not in text
     assert "x" * 60 not in text
     assert "[" not in memory.assemble("bank", scope=Scope(tenant="acme", user="ada"), budget=500).text
+
+
+@pytest.mark.parametrize("age", ["new", "old"])
+def test_whose_facts_are_is_asked_once(monkeypatch: pytest.MonkeyPatch, age: str) -> None:
+    """However many there are; of a backend that cannot be asked so yet, the log of each."""
+    asked: list[str] = []
+
+    def noted(name: str, real: Callable[..., Any], *given: Any) -> Any:
+        asked.append(name)
+        return real(*given)
+
+    async def main() -> Assembly:
+        async with MemoryManager.open("memory://", embedder=None) as memory:
+            for user in ("ada", "bob"):
+                some = [
+                    Record(type="semantic", text=f"tea {n} of {user}", subject=f"s{n}", predicate="is")
+                    for n in range(9)
+                ]
+                await memory.put(some, scope=Scope(tenant="acme", user=user))
+            for name in ("scopes", "changes"):
+                monkeypatch.setattr(memory.backend, name, partial(noted, name, getattr(memory.backend, name)))
+            if age == "old":
+                monkeypatch.setattr(memory, "backend", _Older(memory.backend))
+            return await memory.assemble("tea", scope=Scope(tenant="acme"), budget=900)
+
+    text = asyncio.run(main()).text
+    assert asked == (["scopes"] if age == "new" else ["changes"] * 18)
+    assert all(f"- tea {n} of {user} [user {user}]" in text for n in range(9) for user in ("ada", "bob"))
+
+
+class _Older:
+    """A backend that was written before `scopes`."""
+
+    def __init__(self, backend: MemoryBackend) -> None:
+        self._backend = backend
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "scopes":
+            raise AttributeError(name)
+        return getattr(self._backend, name)
 
 
 def test_no_two_owners_look_alike(memory: SyncMemory) -> None:

@@ -14,7 +14,7 @@ import msgspec
 from lev_os.core.errors import Problem
 
 from . import backends
-from .backends import Capability, MemoryBackend, require
+from .backends import Capability, MemoryBackend, require, scopes_of
 from .embedding import EmbedderChoice, Indexer, choose_embedder
 from .errors import NotRemembered, bad_reason, bad_record
 from .search.times import period_in
@@ -277,6 +277,10 @@ class MemoryManager:
     async def history(self, id: str, *, scope: Scope) -> list[Change]:
         """Everything that happened to a record, in order. Of an erased one only its erasure is left."""
         return list(await self.backend.changes(scope, 0, 1 << 31, id)) if is_text(id) else []
+
+    async def scopes(self, ids: Iterable[str], *, scope: Scope) -> dict[str, Scope]:
+        """Whose records are: the scope that each was put into, for those that are in `scope`, retracted or not."""
+        return dict(await scopes_of(self.backend, scope, [id for id in dict.fromkeys(ids) if is_text(id)]))
 
     async def changes(self, cursor: int = 0, *, scope: Scope, limit: int = _PAGE) -> list[Change]:
         """The log after a cursor (that of the last change seen), oldest first."""

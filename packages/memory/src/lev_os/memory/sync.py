@@ -138,6 +138,9 @@ class SyncMemory:
     def history(self, id: str, *, scope: Scope) -> list[Change]:
         return self._run(self._memory.history(id, scope=scope))
 
+    def scopes(self, ids: Iterable[str], *, scope: Scope) -> dict[str, Scope]:
+        return self._run(self._memory.scopes(ids, scope=scope))
+
     def changes(self, cursor: int = 0, *, scope: Scope, limit: int = 1_000) -> list[Change]:
         return self._run(self._memory.changes(cursor, scope=scope, limit=limit))
 

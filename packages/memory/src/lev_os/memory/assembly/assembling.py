@@ -177,11 +177,11 @@ async def _earlier_values(
     """
     found: dict[str, Sequence[Record]] = {}
     facts = [record for record in records if name_of(record) is not None][:_MOST_FACTS]
+    whose = await owners.of(facts)
     for record in facts:
         least = plan.trusted if record.trust >= plan.trusted else plan.min_trust
         where = Filter(subject=record.subject, predicate=record.predicate, min_trust=least, retired=True)
         page = await memory.query(where, scope=await owners.around(record), known_at=moment.known_at)
-        owner = await owners.of(record)
         old = [
             one
             for one in page.records
@@ -190,10 +190,11 @@ async def _earlier_values(
             and one.id != record.id
             and name_of(one) is not None
             and has_begun(one, moment)
-            and await owners.of(one) == owner
         ]
-        if old:
-            found[record.id] = sorted(old, key=_moment_of, reverse=True)[:3]
+        theirs = await owners.of(old)
+        own = [one for one in old if theirs[one.id] == whose[record.id]]
+        if own:
+            found[record.id] = sorted(own, key=_moment_of, reverse=True)[:3]
     return found
 
 

@@ -34,26 +34,28 @@ class Fact(NamedTuple):
 
 
 class Owners:
-    """Who owns the records of a scope. The memory is asked once for each, and not where the scope says it."""
+    """Who owns the records of a scope. The memory is asked once for many, and not where the scope says it."""
 
     def __init__(self, memory: MemoryManager, scope: Scope) -> None:
         self._memory = memory
         self._scope = scope
         self._known: dict[str, Owner] = {}
 
-    async def of(self, record: Record) -> Owner:
-        """The owner of a record."""
+    async def of(self, records: Iterable[Record]) -> Mapping[str, Owner]:
+        """The owners of records, by their ids."""
+        ids = [record.id for record in records]
         if self._scope.user is not None and self._scope.agent is not None:
-            return Owner(self._scope.user, self._scope.agent)
-        if record.id not in self._known:
-            log = await self._memory.history(record.id, scope=self._scope)
-            found = log[0].scope if log else self._scope  # it may have been erased in the meantime
-            self._known[record.id] = Owner(found.user, found.agent)
-        return self._known[record.id]
+            return dict.fromkeys(ids, Owner(self._scope.user, self._scope.agent))
+        if new := [id for id in ids if id not in self._known]:
+            scopes = await self._memory.scopes(new, scope=self._scope)
+            for id in new:
+                found = scopes.get(id, self._scope)  # it may have been erased in the meantime
+                self._known[id] = Owner(found.user, found.agent)
+        return {id: self._known[id] for id in ids}
 
     async def around(self, record: Record) -> Scope:
         """The scope, narrowed to a record's owner as far as scopes can."""
-        owner = await self.of(record)
+        owner = (await self.of([record]))[record.id]
         own = {name: value for name, value in owner._asdict().items() if value is not None}
         return msgspec.structs.replace(self._scope, **own)
 
@@ -63,8 +65,9 @@ class Owners:
         for record in records:
             if (name := name_of(record)) is not None:
                 named[name].append(record)
+        owners = await self.of(record for some in named.values() if len(some) > 1 for record in some)
         return {
-            record.id: Fact(*name, await self.of(record) if len(some) > 1 else None)
+            record.id: Fact(*name, owners.get(record.id) if len(some) > 1 else None)
             for name, some in named.items()
             for record in some
         }

@@ -23,7 +23,7 @@ from ..types import Change, Filter, Hit, Moment, Page, Probe, Record, Scope, Sta
 if TYPE_CHECKING:
     from .hybrid.model import Hybrid
 
-__all__ = ["BACKENDS", "Capability", "MemoryBackend", "open_backend", "require"]
+__all__ = ["BACKENDS", "Capability", "MemoryBackend", "open_backend", "require", "scopes_of"]
 
 Capability = Literal["durable", "as_of", "known_at", "restore", "erase", "dense", "concurrent"]
 """What backends may lack: outliving the process, the two times, undoing, leaving no byte of what was erased, search by
@@ -68,6 +68,10 @@ class MemoryBackend(Protocol):
 
     async def get(self, scope: Scope, ids: Sequence[str], moment: Moment | None) -> Mapping[str, Record]:
         """Those of the records that are in the scope and, if a moment is given, visible at it."""
+        ...
+
+    async def scopes(self, scope: Scope, ids: Sequence[str]) -> Mapping[str, Scope]:
+        """The scope that each of the records was put into, its session included; of those alone that are in `scope`."""
         ...
 
     async def query(self, scope: Scope, where: Filter, moment: Moment, after: int | None, limit: int) -> Page:
@@ -132,6 +136,14 @@ async def open_backend(url: str | Hybrid, embedder: str | None) -> MemoryBackend
     connect: Callable[[str, str | None], Any] = import_module(f".{entry[0]}", __name__).connect
     backend: MemoryBackend = await connect(url, embedder)
     return backend
+
+
+async def scopes_of(backend: MemoryBackend, scope: Scope, ids: Sequence[str]) -> Mapping[str, Scope]:
+    """`MemoryBackend.scopes`; one that was written before there was this method is asked for each log."""
+    if hasattr(backend, "scopes"):
+        return await backend.scopes(scope, ids)
+    logs = [(id, await backend.changes(scope, 0, 1, id)) for id in ids]
+    return {id: log[0].scope for id, log in logs if log and log[0].op == "put"}
 
 
 def require(backend: MemoryBackend, capability: Capability, what: str) -> None:

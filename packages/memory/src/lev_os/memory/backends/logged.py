@@ -108,6 +108,10 @@ class LoggedBackend:
         async with self._index(scope) as (_, store):
             return await self._run(store.reader.get, scope, ids, moment)
 
+    async def scopes(self, scope: Scope, ids: Sequence[str]) -> Mapping[str, Scope]:
+        async with self._index(scope) as (_, store):
+            return await self._run(store.reader.scopes, scope, ids)
+
     async def query(self, scope: Scope, where: Filter, moment: Moment, after: int | None, limit: int) -> Page:
         async with self._index(scope) as (_, store):
             return await self._run(store.reader.query, scope, where, moment, after, limit)

@@ -92,6 +92,7 @@ def _keep_out(memory: SyncMemory, scope: Scope, id: str) -> None:
     """An id of another tenant opens nothing."""
     assert memory.get(id, scope=scope) is None
     assert memory.history(id, scope=scope) == []
+    assert memory.scopes([id], scope=scope) == {}
     if "erase" in memory.capabilities:
         assert memory.erase(id, scope=scope) == []
     for attempt in (memory.retract, *((memory.restore,) if "restore" in memory.capabilities else ())):

@@ -139,6 +139,26 @@ def test_a_scope_shows_what_was_put_into_it_and_nothing_else(memory: SyncMemory)
     assert texts(memory, users["ada"]) == ["tea of ada"]
 
 
+def test_whose_records_are_is_told_at_once_and_to_nobody_else(memory: SyncMemory) -> None:
+    """Each id of the scope gets the scope it was put into, retracted or not; others get none."""
+    tenant = f"t-{uuid.uuid4()}"
+    whole, ada = Scope(tenant=tenant), Scope(tenant=tenant, user="ada")
+    desk = Scope(tenant=tenant, user="bob", agent="desk", project="p", session="s1")
+    put = {scope: memory.put([Record(text=f"tea {n}") for n in range(3)], scope=scope) for scope in (whole, ada, desk)}
+    ids = [id for some in put.values() for id in some]
+    memory.retract(put[ada][0], scope=ada)
+    expected = {id: scope for scope, some in put.items() for id in some}
+    assert memory.scopes([*ids, *ids, "nobody's", "\u0000", ""], scope=whole) == expected
+    assert memory.scopes(ids, scope=ada) == dict.fromkeys(put[ada], ada)
+    assert memory.scopes(ids, scope=Scope(tenant=tenant, session="s1")) == dict.fromkeys(put[desk], desk)
+    for stranger in (Scope(tenant=tenant, user="eve"), Scope(tenant=tenant + "x")):
+        assert memory.scopes(ids, scope=stranger) == {}
+    assert memory.scopes([], scope=whole) == {}
+    if "erase" in memory.capabilities:
+        memory.erase(ids[0], scope=whole)
+        assert memory.scopes(ids[:2], scope=whole) == {ids[1]: whole}
+
+
 @pytest.mark.parametrize("tenant", TENANTS)
 def test_a_tenant_is_a_name_and_never_anything_else(memory: SyncMemory, tenant: str) -> None:
     """A tenant that looks like a path, a query or SQL is a tenant like any other; lookalikes are others."""

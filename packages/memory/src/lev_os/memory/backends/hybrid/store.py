@@ -13,7 +13,7 @@ from lev_os.core.errors import Problem
 from ...errors import StoreProblem
 from ...lifecycle import is_visible, matches
 from ...types import Change, Contribution, Filter, Hit, Hits, Moment, Page, Probe, Record, Scope, Stats
-from .. import Capability, MemoryBackend, open_backend
+from .. import Capability, MemoryBackend, open_backend, scopes_of
 from .members import Beside
 from .model import Hybrid
 from .outbox import Outbox, refuse_own
@@ -86,6 +86,10 @@ class HybridBackend:
     async def get(self, scope: Scope, ids: Sequence[str], moment: Moment | None) -> Mapping[str, Record]:
         refuse_own(scope)
         return await self._primary.get(scope, ids, moment)
+
+    async def scopes(self, scope: Scope, ids: Sequence[str]) -> Mapping[str, Scope]:
+        refuse_own(scope)
+        return await scopes_of(self._primary, scope, ids)
 
     async def query(self, scope: Scope, where: Filter, moment: Moment, after: int | None, limit: int) -> Page:
         refuse_own(scope)

@@ -49,6 +49,22 @@ async def get(
     }
 
 
+async def scopes(work: Work, scope: Scope, ids: Sequence[str]) -> dict[str, Scope]:
+    """See `MemoryBackend.scopes`."""
+    test, values = in_session(scope)
+    rows = await work.all(
+        f"SELECT r.id, r.space, r.session FROM record r WHERE r.id = ANY(%s) AND r.space = ANY(%s){test}"
+        " ORDER BY r.row DESC",
+        [stored(id) for id in ids],
+        await spaces_of(work, scope),
+        *values,
+    )
+    own = await _scopes(work, {row[1] for row in rows})
+    return {
+        shown(id): msgspec.structs.replace(own[space], session=shown(session)) for id, space, session in rows
+    }
+
+
 async def query(
     work: Work, scope: Scope, where: Filter, moment: Moment, after: int | None, limit: int, embedder: str | None
 ) -> Page:

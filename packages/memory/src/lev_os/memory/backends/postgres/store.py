@@ -76,6 +76,10 @@ class PostgresBackend:
         async with self._server.transaction("read", tenant_of(scope)) as work:
             return await reading.get(work, scope, ids, moment, self._embedder)
 
+    async def scopes(self, scope: Scope, ids: Sequence[str]) -> Mapping[str, Scope]:
+        async with self._server.transaction("read", tenant_of(scope)) as work:
+            return await reading.scopes(work, scope, ids)
+
     async def query(self, scope: Scope, where: Filter, moment: Moment, after: int | None, limit: int) -> Page:
         async with self._server.transaction("read", tenant_of(scope)) as work:
             return await reading.query(work, scope, where, moment, after, limit, self._embedder)

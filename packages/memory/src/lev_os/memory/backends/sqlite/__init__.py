@@ -60,6 +60,9 @@ class SqliteBackend:
     async def get(self, scope: Scope, ids: Sequence[str], moment: Moment | None) -> Mapping[str, Record]:
         return await self._run(self._store.reader.get, scope, ids, moment)
 
+    async def scopes(self, scope: Scope, ids: Sequence[str]) -> Mapping[str, Scope]:
+        return await self._run(self._store.reader.scopes, scope, ids)
+
     async def query(self, scope: Scope, where: Filter, moment: Moment, after: int | None, limit: int) -> Page:
         return await self._run(self._store.reader.query, scope, where, moment, after, limit)
 

@@ -23,6 +23,7 @@ from . import schema, vectors
 from .rows import STATE, in_session, packed, passing, session_value, to_change, to_record, with_embedder, within
 from .source import SqliteSource
 
+_ASKED_AT_ONCE = 500
 _MOST_CACHED = 4_000_000
 """Records whose columns are kept in memory, of all spaces together."""
 
@@ -62,6 +63,25 @@ class Reader:
             record.id: with_embedder(record, embedded.get(row[0]))
             for row, record in zip(rows, records, strict=True)
             if record is not None and (moment is None or is_visible(record, moment))
+        }
+
+    def scopes(self, scope: Scope, ids: Sequence[str]) -> dict[str, Scope]:
+        """See `MemoryBackend.scopes`."""
+        with self._reading():
+            spaces = packed(self.spaces_of(scope))
+            rows: list[Any] = []
+            for start in range(0, len(ids), _ASKED_AT_ONCE):
+                some = ids[start : start + _ASKED_AT_ONCE]
+                rows += self._db.execute(
+                    "SELECT r.row, r.id, r.space, r.session FROM record r INDEXED BY record_id"
+                    f" WHERE r.id IN ({','.join('?' * len(some))}) AND {within()}{in_session(scope)}",
+                    (*some, spaces, *session_value(scope)),
+                )
+            own = {space: self.scope_of(space) for space in {row[2] for row in rows}}
+        # An id that was imported twice means the record that came first.
+        return {
+            id: msgspec.structs.replace(own[space], session=session)
+            for _, id, space, session in sorted(rows, reverse=True)
         }
 
     def query(self, scope: Scope, where: Filter, moment: Moment, after: int | None, limit: int) -> Page:
