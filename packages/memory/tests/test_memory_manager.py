@@ -14,6 +14,7 @@ import pytest
 from lev_os.core import InvalidInput, LevError
 from lev_os.memory import MemoryManager, NotRemembered, Record, Scope, Unsupported
 from lev_os.memory.backends.sqlite import SqliteBackend
+from lev_os.memory.manager import new_ids
 from lev_os.memory.sync import SyncMemory
 
 ADA = Scope(tenant="acme", user="ada")
@@ -143,6 +144,14 @@ def test_both_faces_have_the_same_methods() -> None:
             continue
         theirs = inspect.signature(getattr(SyncMemory, name)).parameters
         assert list(inspect.signature(method).parameters) == list(theirs), name
+
+
+def test_ids_stand_in_the_order_in_which_they_were_made() -> None:
+    """Those of one call too, so that a store can append them to its index; and none is given twice."""
+    made = [*new_ids(300), *new_ids(1)]
+    assert made[:-1] == sorted({*made[:-1]})
+    assert len({*made}) == 301
+    assert {len(id) for id in made} == {32}
 
 
 def test_importing_is_light() -> None:

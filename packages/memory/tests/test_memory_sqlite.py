@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from lev_os.memory import MemoryManager, Record, Scope, StoreProblem
 from lev_os.memory.backends.sqlite import vectors
+from lev_os.memory.backends.sqlite.store import SqliteStore
+from lev_os.memory.types import Change
 
 ADA = Scope(tenant="acme", user="ada")
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("records", [3, 600])
@@ -67,6 +72,32 @@ def test_a_store_of_an_older_format_is_brought_to_this_one(tmp_path: Path) -> No
         MemoryManager.open_sync(f"sqlite:///{tmp_path}/m.db", embedder=None),
     ):
         pass
+
+
+def test_what_a_record_lacks_is_null(tmp_path: Path) -> None:
+    """Nothing stands in its place, flags are numbers, and a reason is kept for those puts alone that have one."""
+    full = Record(
+        text="tea?", session="s", sequence=0, role="Ada", subject="tea", predicate="is", pinned=True, ttl=1.0,
+        valid_to=NOW,
+    )  # fmt: skip
+    names = "session, sequence, role, speaker, subject, predicate, pinned, question, ends > 0, forgotten > 0, retracted"
+    store = SqliteStore(f"{tmp_path}/m.db", None)
+    scopes = (ADA, msgspec.structs.replace(ADA, session="s"))
+    puts = [
+        Change(op="put", id=id, scope=scope, at=NOW, record=record, reason=reason)
+        for id, scope, record, reason in zip("ab", scopes, (Record(text="tea"), full), (None, "told"), strict=True)
+    ]
+    store.append(ADA, puts)
+    assert store.db.execute(f"SELECT {names}, superseded_by FROM record ORDER BY row").fetchall() == [
+        (None, None, None, None, None, None, 0, 0, None, None, None, None),
+        ("s", 0, "Ada", "ada", "tea", "is", 1, 1, 1, 1, None, None),
+    ]
+    assert store.db.execute("SELECT typeof(hash), typeof(content) FROM record").fetchall() == [("blob", "blob")] * 2
+    assert [(c.id, c.reason, c.record) for c in store.reader.changes(ADA, 0, 9, None)] == [
+        ("a", None, puts[0].record),
+        ("b", "told", full),
+    ]
+    store.close()
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:

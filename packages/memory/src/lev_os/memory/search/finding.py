@@ -59,7 +59,7 @@ class Finder:
         if self.n <= self._source.exact:
             candidates, cosines = await self._all(query, allowed)
         else:
-            candidates, cosines = await self._some(query, allowed, self._worded(found, lexical))
+            candidates, cosines = await self._some(query, allowed, _worded(found, lexical))
         by_record = np.append(by_session, np.float32(0))[sessions[candidates]]
         before, after = self._neighbours(candidates)
         features = ranking.Features(
@@ -234,16 +234,6 @@ class Finder:
         ]
         return candidates, np.concatenate(parts)[candidates]
 
-    def _worded(self, found: Sequence[bm25.Posting], lexical: Any) -> Any:
-        """The records with the best words, best first."""
-        many = [places for places, _ in found if len(places) > _WORDED]
-        if many:  # as many as are wanted hold the rarest of these terms, so nothing below the best of them is wanted
-            scores = lexical[min(many, key=len)]
-            able = np.flatnonzero(lexical >= np.partition(scores, -_WORDED)[-_WORDED])
-        else:
-            able = np.flatnonzero(lexical > 0)
-        return able[ranking.best(lexical[able], _WORDED)]
-
     async def _some(self, query: Any | None, allowed: Any, worded: Any) -> tuple[Any, Any | None]:
         """The most promising records and their neighbours, with cosines that are exact for the best of them."""
         near = [
@@ -315,6 +305,17 @@ class Finder:
             return None
         begins = self._array("begins")[candidates]
         return (begins >= micros(period[0])) & (begins < micros(period[1]))
+
+
+def _worded(found: Sequence[bm25.Posting], lexical: Any) -> Any:
+    """The records with the best words, best first."""
+    many = [places for places, _ in found if len(places) > _WORDED]
+    if many:  # as many as are wanted hold the rarest of these terms, so nothing below the best of them is wanted
+        scores = lexical[min(many, key=len)]
+        able = np.flatnonzero(lexical >= np.partition(scores, -_WORDED)[-_WORDED])
+    else:
+        able = np.flatnonzero(lexical > 0)
+    return able[ranking.best(lexical[able], _WORDED)]
 
 
 def _positions(candidates: Any, places: Any) -> Any:

@@ -12,7 +12,7 @@ from ...lifecycle import fold, is_visible, matches, record_of
 from ...search import speakers
 from ...search.fields import PLAN
 from ...types import MEMORY_TYPES, Change, Filter, Moment, Page, Record, Scope, Stats
-from .rows import ENTRY, STATE, in_session, passing, stored, tenant_of, to_change, to_record, to_scope
+from .rows import ENTRY, STATE, in_session, passing, shown, stored, tenant_of, to_change, to_record, to_scope
 from .server import Work
 
 _PAGE = 1_000
