@@ -14,13 +14,12 @@ COLUMNS = (
     "predicate", "pinned", "trust", "question", "terms", "recorded", "begins", "ends", "retracted", "forgotten",
     "superseded_by", "content",
 )  # fmt: skip
-"""The names of `columns_of`; flags are 0 or 1. `live` is 1 for the record that `put` finds by its hash, 2 for its twin, 0 for one that
-is retracted or superseded; `begins` and `ends` are when it is true, `forgotten` when its `ttl` ends."""
-
-
-NULLABLE = frozenset(
-    ("session", "sequence", "role", "speaker", "subject", "predicate", "ends", "retracted", "forgotten", "superseded_by")
-)
+"""The names of `columns_of`; flags are 0 or 1. `live` is 1 for the record that `put` finds by its hash, 2 for its twin,
+0 for one that is retracted or superseded; `begins` and `ends` are when it is true, `forgotten` when its `ttl` ends."""
+NULLABLE = frozenset({
+    "session", "sequence", "role", "speaker", "subject", "predicate", "ends", "retracted", "forgotten",
+    "superseded_by",
+})  # fmt: skip
 """The columns that may be without a value."""
 _NUMBERS = {name: number for number, name in enumerate(MEMORY_TYPES)}
 PLAN = _NUMBERS["prospective"]

@@ -60,9 +60,7 @@ async def scopes(work: Work, scope: Scope, ids: Sequence[str]) -> dict[str, Scop
         *values,
     )
     own = await _scopes(work, {row[1] for row in rows})
-    return {
-        shown(id): msgspec.structs.replace(own[space], session=shown(session)) for id, space, session in rows
-    }
+    return {shown(id): msgspec.structs.replace(own[space], session=shown(session)) for id, space, session in rows}
 
 
 async def query(

@@ -117,11 +117,9 @@ class Writer:
         space.gathered.add(doc, terms)
         space.waiting += 1
         live = 1 if there is None else 2
+        hashed, kept = bytearray(digest), bytearray(content)
         self._records.append(
-            columns_of(
-                record, change.id, space.number, doc, bytearray(digest), live, speaker, len(terms), at,
-                bytearray(content), _NONE,
-            )  # fmt: skip
+            columns_of(record, change.id, space.number, doc, hashed, live, speaker, len(terms), at, kept, _NONE)
         )
         if change.reason is not None:
             self._reasons.append((change.reason, change.id, space.number))
