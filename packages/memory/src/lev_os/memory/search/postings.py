@@ -1,6 +1,6 @@
 """The inverted index: for a space and a term, the docs that hold it and how often, in packed blobs of numpy's form.
 
-A blob covers 4,096 docs, so an insert rewrites little, and a term of a million records is read in milliseconds. A
+A blob covers 16,384 docs, so an insert rewrites little, and a term of a million records is read in milliseconds. A
 store keeps the blobs under space, term and chunk, and appends to them. Full-text indexes of databases are not used:
 their statistics are those of all tenants, they cannot count a session's words, and an `OR` of a few common words takes
 SQLite's a hundred milliseconds at 300,000 records.
