@@ -73,7 +73,7 @@ class Reader:
             for start in range(0, len(ids), _ASKED_AT_ONCE):
                 some = ids[start : start + _ASKED_AT_ONCE]
                 rows += self._db.execute(
-                    "SELECT r.row, r.id, r.space, r.session FROM record r INDEXED BY record_id"
+                    "SELECT r.row, r.id, r.space, r.session FROM record r"
                     f" WHERE r.id IN ({','.join('?' * len(some))}) AND {within()}{in_session(scope)}",
                     (*some, spaces, *session_value(scope)),
                 )
