@@ -145,6 +145,15 @@ class Typist:
         begin, self._seen = self._seen, at + len(text)
         return self.shown[begin : self._seen]
 
+    def interrupt_at_the_prompt(self) -> None:
+        """Ctrl-C, again where it came between the prompt and the reading of a line: that one waits for a key."""
+        for _ in range(12):
+            self.type("\x03")
+            with contextlib.suppress(AssertionError):
+                self.read_until("Ctrl-D or /quit leaves", 5)
+                return
+        raise AssertionError(f"no Ctrl-C is heard: {self.shown!r}")
+
     def leave(self, seconds: float = 60) -> int:
         """The exit code, once the command has ended."""
         end = time.monotonic() + seconds
@@ -223,11 +232,9 @@ def test_ctrl_c_in_a_conversation(tmp_path: Path) -> None:
     person = Typist(tmp_path, sys.executable, "talk.py")
     try:
         person.read_until("> ")
-        person.type("half a li\x03")
-        person.read_until("Ctrl-D or /quit leaves")
-        person.read_until("> ")
-        person.type("\x03")
-        person.read_until("Ctrl-D or /quit leaves")
+        person.type("half a li")
+        person.interrupt_at_the_prompt()
+        person.interrupt_at_the_prompt()
         for typed, sign in (("count", "number 3"), ("look", "looking"), ("stare", "staring")):
             person.type(f"{typed}\r")
             person.read_until(sign)
@@ -255,14 +262,16 @@ def test_ctrl_c_in_lev_chat(tmp_path: Path) -> None:
     person = Typist(tmp_path, *command, ACME_SUPPORT_DB=str(tmp_path / "d.sqlite3"))
     try:
         person.read_until("> ")
-        person.type("\x03")
-        person.read_until("Ctrl-D or /quit leaves")
+        person.interrupt_at_the_prompt()
+        person.read_until("> ")
         person.type("wait for it\r")
         time.sleep(1)
         person.type("\x03")
         person.read_until("stopped; nothing of it is kept")
+        person.read_until("> ")
         person.type("are you there?\r")
         person.read_until("Here I am.")
+        person.read_until("> ")
         person.type("\x04")
         assert person.leave() == 0
         assert "Traceback" not in person.shown
