@@ -12,7 +12,9 @@ from lev_os.agents import Denied, capabilities
 from lev_os.core import Context, Flow, LevError
 from lev_os.core.bidirectional import list_runs
 from lev_os.memory import MemoryManager, Record, Scope
+from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.messages import ModelResponse, ToolCallPart
+from pydantic_ai.tools import RunContext
 
 
 def calls(name: str, call_id: str = "c1", **arguments: Any) -> ModelResponse:
@@ -39,6 +41,63 @@ def test_contexts_by_name_and_as_objects() -> None:
     told = str(model.infos[0].instructions)
     assert 0 < told.index("Be kind.") < told.index("acme_support/contexts/tone")
     assert model.infos[0].function_tools == []
+
+
+def offered(held: list[Any], **options: Any) -> tuple[str, list[str]]:
+    """The instructions and the tools of the first request of an agent with these capabilities."""
+    model = talks("x")
+    Steady(model, capabilities=held).run_sync("hi", **options)
+    return str(model.infos[0].instructions), sorted(tool.name for tool in model.infos[0].function_tools)
+
+
+def lenders() -> list[Any]:
+    return [
+        capabilities.contexts("acme_support/contexts/tone"),
+        capabilities.personalities("lev_os.core/contexts/personalities/caregiver"),
+        capabilities.contexts("acme_support"),
+    ]
+
+
+def test_the_gate_says_and_lends_for_those_without_hooks() -> None:
+    """In their order, word for word; Pydantic AI then asks the gate alone at every hook."""
+    alone, held = offered(lenders()), [*lenders(), capabilities.constitution("acme_support")]
+    assert "<context" in alone[0]
+    assert alone[1] == ["consult", "read_context"]
+    assert offered(held) == alone
+    left = Steady(talks("x"), capabilities=held).root_capability.capabilities
+    bare = Steady(talks("x"), capabilities=[capabilities.constitution("acme_support")]).root_capability.capabilities
+    assert [type(one) for one in left] == [type(one) for one in bare]
+
+
+class _Wordy(AbstractCapability[Any]):
+    def get_instructions(self) -> str:
+        return "Mind the gap."
+
+    async def for_run(self, ctx: RunContext[Any]) -> AbstractCapability[Any]:
+        return type(self)()
+
+
+class _Quiet(_Wordy):
+    def get_instructions(self) -> None:  # type: ignore[override]  # nothing to say
+        return None
+
+
+def test_somebody_elses_instructions_keep_their_place() -> None:
+    """With the gate and without it, also when they are made anew for each run."""
+    tone, whole = lenders()[::2]
+    alone = offered([tone, _Wordy(), whole])
+    assert offered([capabilities.constitution("acme_support"), tone, _Wordy(), whole]) == alone
+    assert alone[0].index("tone") < alone[0].index("Mind the gap.") < alone[0].index('"acme_support"')
+
+
+def test_what_is_lent_is_there_when_other_capabilities_change_for_a_run() -> None:
+    """And what is given to one run comes to what the agent has."""
+    tone, whole = lenders()[::2]
+    gate = capabilities.constitution("acme_support")
+    assert offered([gate, _Quiet(), tone, whole]) == offered([tone, whole])
+    told, tools = offered([gate, tone], capabilities=[whole, _Quiet()])
+    assert told.index("tone") < told.index('"acme_support"')
+    assert tools == ["read_context"]
 
 
 @pytest.mark.parametrize(

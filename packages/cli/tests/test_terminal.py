@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
+import select
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -115,3 +120,188 @@ def test_colours_can_be_declined(tmp_path: Path) -> None:
     """`NO_COLOR` means none (https://no-color.org)."""
     assert "\x1b[" in on_terminal(tmp_path, "check", "--select", "nonsense")[2]
     assert "\x1b[" not in on_terminal(tmp_path, "check", "--select", "nonsense", NO_COLOR="1")[2]
+
+
+class Typist:
+    """A person at a terminal in which a command runs."""
+
+    def __init__(self, cwd: Path, *command: str, **env: str) -> None:
+        self.shown = ""
+        self._seen = 0
+        self.pid, self._terminal = pty.fork()
+        if self.pid == 0:
+            os.chdir(cwd)
+            os.execvpe(command[0], command, {**os.environ, "TERM": "xterm", "COLUMNS": "200", **env})
+
+    def type(self, text: str) -> None:
+        os.write(self._terminal, text.encode())
+
+    def read_until(self, text: str, seconds: float = 60) -> str:
+        """What is shown until a text appears that was not there before."""
+        end = time.monotonic() + seconds
+        while (at := self.shown.find(text, self._seen)) < 0:
+            if not self._read(end):
+                raise AssertionError(f"{text!r} is not shown: {self.shown[self._seen :]!r}")
+        begin, self._seen = self._seen, at + len(text)
+        return self.shown[begin : self._seen]
+
+    def interrupt_at_the_prompt(self) -> None:
+        """Ctrl-C, again where it came between the prompt and the reading of a line: that one waits for a key."""
+        for _ in range(12):
+            self.type("\x03")
+            with contextlib.suppress(AssertionError):
+                self.read_until("Ctrl-D or /quit leaves", 5)
+                return
+        raise AssertionError(f"no Ctrl-C is heard: {self.shown!r}")
+
+    def leave(self, seconds: float = 60) -> int:
+        """The exit code, once the command has ended."""
+        end = time.monotonic() + seconds
+        while self._read(end):
+            pass
+        os.close(self._terminal)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    def _read(self, end: float) -> bool:
+        if not select.select([self._terminal], [], [], max(0.0, end - time.monotonic()))[0]:
+            return False
+        try:
+            part = os.read(self._terminal, 65536)
+        except OSError:  # the other side is closed
+            return False
+        self.shown += part.decode(errors="replace")
+        return bool(part)
+
+
+TALK = '''
+import asyncio
+import sys
+import time
+
+from lev_os.agents import Agent, Thread
+from lev_os.cli.chatting import Chat
+from lev_os.core import tool
+from lev_os.core.agents import AgentDeclaration
+from pydantic_ai.models.function import DeltaToolCall, FunctionModel
+
+
+@tool(effects=())
+async def look() -> str:
+    """Look for a long time."""
+    print("looking", file=sys.stderr, flush=True)
+    await asyncio.sleep(60)
+    return "seen"
+
+
+@tool(effects=())
+def stare() -> str:
+    """The same in a thread, which nobody can stop."""
+    print("staring", file=sys.stderr, flush=True)
+    time.sleep(3)
+    return "seen"
+
+
+async def stream(messages, info):
+    said = str(messages[-1].parts[-1].content)
+    if said in ("look", "stare"):
+        yield {0: DeltaToolCall(name=said, json_args="{}", tool_call_id="c1")}
+    elif said == "count":
+        for number in range(600):
+            yield f"number {number} "
+            await asyncio.sleep(0.1)
+    else:
+        yield f"Heard {len(messages)}."
+
+
+declared = AgentDeclaration.parse("agent: 1\\nname: desk\\ninstructions: Be brief.\\n")
+agent = Agent(declared, model=FunctionModel(stream_function=stream), tools=[look, stare])
+sys.exit(Chat(agent, Thread()).talk())
+'''
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_conversation(tmp_path: Path) -> None:
+    """It stops an answer, a tool, and a tool in a thread; the conversation goes on, and at the prompt it says how to
+    leave. Nothing of what was stopped is kept, and there is never a traceback."""
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "talk.py").write_text(TALK, encoding="utf-8")
+    person = Typist(tmp_path, sys.executable, "talk.py")
+    try:
+        person.read_until("> ")
+        person.type("half a li")
+        person.interrupt_at_the_prompt()
+        person.interrupt_at_the_prompt()
+        for typed, sign in (("count", "number 3"), ("look", "looking"), ("stare", "staring")):
+            person.type(f"{typed}\r")
+            person.read_until(sign)
+            person.type("\x03")
+            person.read_until("stopped; nothing of it is kept")
+            person.read_until("> ")
+        person.type("hello\r")
+        person.read_until("Heard 1.")
+        person.read_until("> ")
+        person.type("\x04")
+        assert person.leave() == 0
+        assert "Traceback" not in person.shown
+    finally:
+        person.kill()
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_lev_chat(tmp_path: Path) -> None:
+    """The command itself: at the prompt, before anything of an answer is there, and Ctrl-D at the end."""
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "slow.yaml").write_text(
+        "script: 1\nreplies:\n  - {match: wait, fault: hang}\notherwise: {answer: Here I am.}\n", encoding="utf-8"
+    )
+    command = (sys.executable, "-m", "lev_os.cli", "chat", "acme_support/agents/desk", "--model", "script:slow.yaml")
+    person = Typist(tmp_path, *command, ACME_SUPPORT_DB=str(tmp_path / "d.sqlite3"))
+    try:
+        person.read_until("> ")
+        person.interrupt_at_the_prompt()
+        person.read_until("> ")
+        person.type("wait for it\r")
+        time.sleep(1)
+        person.type("\x03")
+        person.read_until("stopped; nothing of it is kept")
+        person.read_until("> ")
+        person.type("are you there?\r")
+        person.read_until("Here I am.")
+        person.read_until("> ")
+        person.type("\x04")
+        assert person.leave() == 0
+        assert "Traceback" not in person.shown
+    finally:
+        person.kill()
+
+
+SHELLS = {
+    "bash": (("bash", "--norc", "--noprofile", "-i"), 'eval "$(lev completion bash)"'),
+    "zsh": (("zsh", "-f", "-i"), "autoload -U compinit; compinit -u -D; lev completion zsh > z; source ./z"),
+    "fish": (("fish", "--no-config", "-i"), "lev completion fish | source"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shell", SHELLS)
+def test_shells_complete_commands_and_specifiers(shell: str, tmp_path: Path) -> None:
+    """In the shell itself, as its user types."""
+    command, setting_up = SHELLS[shell]
+    if shutil.which(shell) is None:
+        pytest.skip(f"needs {shell}")
+    own = Path(sys.executable).parent
+    person = Typist(tmp_path, *command, PATH=f"{own}:{os.environ['PATH']}", HOME=str(tmp_path), PS1="$ ")
+    try:
+        person.type(f"{setting_up}; echo re''ady\r")
+        person.read_until("ready")
+        person.type("lev chat acme_support/ag\t")
+        person.read_until("acme_support/agents/desk")
+        person.type("\x15lev runs \t\t")
+        person.read_until("approve")
+        person.read_until("forget")
+    finally:
+        person.kill()

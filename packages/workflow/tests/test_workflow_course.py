@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 from lev_os.core import Flow, tool
 from lev_os.core.bidirectional import replay
+from lev_os.core.bidirectional.driver import World
 from lev_os.core.bidirectional.effects import Effect
 from lev_os.core.bidirectional.journal import Journal
 from lev_os.core.errors import InvalidInput, LevError
@@ -17,6 +21,7 @@ from lev_os.workflow.client import enqueue, ordered, waits_of
 from lev_os.workflow.course import Arrival, Course, Diverged, Order, rebuilt
 from lev_os.workflow.database import NoDatabase, database_url, files, open_database, wishes
 from lev_os.workflow.files import references
+from lev_os.workflow.host import Host
 from lev_os.workflow.places import step_of
 from lev_os.workflow.rows import want_end
 from lev_os.workflow.runs import look
@@ -149,3 +154,26 @@ def test_a_database_of_an_older_version_is_brought_up_to_date(tmp_path: Path) ->
     assert not want_end(newer, "kept", "again")
     assert look(newer, "kept").status == "queued"
     newer.close()
+
+
+def test_runs_that_begin_together_share_a_look_and_hear_what_was_wished_before(tmp_path: Path) -> None:
+    """Of five that ask while one look is under way, each is answered by a look that began after it had asked."""
+    database = open_database(f"sqlite:///{tmp_path}/runs.db")
+    looks: list[int] = []
+    sa.event.listen(database.engine, "before_cursor_execute", lambda *given: looks.append("wishes" in given[2]))
+
+    async def both() -> dict[str, str]:
+        host = Host(database, lambda _: nullcontext(World()), executor_id="e", folder=tmp_path)
+        first = asyncio.ensure_future(host.look_for_end("r0"))
+        await asyncio.sleep(0)
+        with database.begin() as connection:
+            connection.execute(sa.insert(wishes).values(run="r3", reason="enough"))
+        looks.clear()
+        dropped = asyncio.ensure_future(host.look_for_end("r1"))
+        await asyncio.sleep(0)
+        dropped.cancel()
+        await asyncio.gather(first, *(host.look_for_end(f"r{number}") for number in range(2, 6)))
+        return host.wanted_end
+
+    assert asyncio.run(both()) == {"r3": "enough"}
+    assert sum(looks) <= 2

@@ -285,6 +285,17 @@ def test_an_interrupted_write_is_not_built_upon(tmp_path: Path, monkeypatch: pyt
     assert len(entries) == 1
 
 
+@pytest.mark.parametrize("fsync", [True, False])
+def test_without_fsync_nothing_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fsync: bool) -> None:
+    """Neither the lines, nor the folders that are made for them."""
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    journal = Journal.create(tmp_path / "new" / "folders" / "j.jsonl", fsync=fsync)
+    journal.append([record(0)], sync=True)
+    journal.close()
+    assert bool(synced) is fsync
+
+
 def test_a_disk_that_fails_to_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a failed fsync nobody knows what is on the disk: the journal refuses to go on."""
     journal = Journal.create(tmp_path / "j.jsonl")

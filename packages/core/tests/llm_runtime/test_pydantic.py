@@ -220,16 +220,26 @@ def test_an_error_that_repeats_a_key_is_redacted(monkeypatch: pytest.MonkeyPatch
     assert "bad key ***, ***, ***" in str(caught.value)
 
 
+class SdkError(Exception):
+    """What a provider's own library raises."""
+
+
 @pytest.mark.parametrize(
     ("error", "shown"),
     [
         (http(400, "you said: swordfish"), "ModelHTTPError, status 400"),
+        (SdkError("you said: swordfish"), "SdkError"),
+        (
+            exceptions.FallbackExceptionGroup("all of swordfish", [SdkError("swordfish")]),
+            "FallbackExceptionGroup: SdkError",
+        ),
         (exceptions.UnexpectedModelBehavior("no JSON: swordfish", "swordfish"), "UnexpectedModelBehavior"),
         (
             exceptions.ModelAPIError("m", "swordfish", provider_error_type="invalid_request_error"),
             "ModelAPIError, invalid_request_error",
         ),
         (exceptions.ModelAPIError("m", "swordfish", provider_error_code="sk-swordfish"), "ModelAPIError"),
+        (exceptions.ModelAPIError("m", "swordfish", provider_error_code="swordfish"), "ModelAPIError"),
         (exceptions.ModelAPIError("m", "swordfish", provider_error_code="swordfish_" * 5 + "x"), "ModelAPIError"),
         (
             exceptions.FallbackExceptionGroup("all of swordfish failed", [http(401, "swordfish")]),

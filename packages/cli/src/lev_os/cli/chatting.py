@@ -27,6 +27,7 @@ _HELP = """/why     what the gate said of the last answer, and what it goes by
 /help    this
 /quit    leave; so does Ctrl-D
 Ctrl-C   stops an answer; nothing of it is kept"""
+_STAY = "Ctrl-D or /quit leaves"
 _WIDTH = 300
 
 
@@ -124,7 +125,7 @@ class Chat:
     # -- a conversation --------------------------------------------------------------------------------------
 
     def talk(self) -> int:
-        """Until /quit, Ctrl-D or a Ctrl-C at the prompt."""
+        """Until /quit or Ctrl-D; without a terminal, Ctrl-C ends it too."""
         if sys.stdin.isatty():
             note(click.style(f"{self.agent.name}: {self.agent.declared.description}", bold=True))
             note(f"{self._model()}; /help lists what can be typed")
@@ -134,10 +135,15 @@ class Chat:
                 try:
                     typed = _read("> ")
                 except EOFError:
+                    if sys.stdin.isatty():
+                        print_line()  # the shell's prompt begins a line of its own
                     return FINE
                 except KeyboardInterrupt:
                     print_line()
-                    return INTERRUPTED
+                    if not sys.stdin.isatty():
+                        return INTERRUPTED
+                    note(_STAY)
+                    continue
                 if typed in ("/quit", "/exit"):
                     return FINE
                 if typed.startswith("/"):

@@ -41,14 +41,18 @@ def replace(path: Path, data: bytes) -> None:
         raise
 
 
-def make_folder(folder: Path, mode: int = 0o777) -> None:
-    """Make a folder with those above it, so that a power cut takes none: a name is kept by its parent's own sync."""
+def make_folder(folder: Path, mode: int = 0o777, *, fsync: bool = True) -> None:
+    """Make a folder with those above it, so that a power cut takes none: a name is kept by its parent's own sync.
+
+    With `fsync=False` nothing waits for the disk.
+    """
     if folder.is_dir():
         return
     if folder.parent != folder:
-        make_folder(folder.parent)
+        make_folder(folder.parent, fsync=fsync)
     folder.mkdir(mode=mode, exist_ok=True)
-    sync_folder(folder.parent)
+    if fsync:
+        sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -46,8 +46,9 @@ def spared(body: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T
                 raise
             log.warning("%s", problem.message)
             leave()
-        except Exception:
-            log.exception("a run is left where it is, to be taken up again")
+        except Exception as problem:  # its words may be those of a statement that holds what a tool has returned
+            log.error("a run is left where it is, to be taken up again: %s", type(problem).__name__)
+            log.debug("this is why", exc_info=problem)
             leave()
 
     return body_of

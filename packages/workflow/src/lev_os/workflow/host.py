@@ -65,6 +65,9 @@ class Host:
         """Effects under way beside others, by their ids."""
         self.carried = 0
         self._errands: set[asyncio.Future[None]] = set()
+        self._unlooked: list[str] = []
+        self._next_look: asyncio.Future[None] | None = None
+        self._looking = asyncio.Lock()
         self._make_world = make_world
         self._exits = ExitStack()
         self._flows: OrderedDict[str, LinkedFlow] = OrderedDict()
@@ -101,9 +104,18 @@ class Host:
             return {"at": now(), "failure": msgspec.to_builtins(failure)}
 
     async def look_for_end(self, run: str) -> None:
-        """Note whether somebody wants this run to end."""
-        for found, reason in (await asyncio.to_thread(rows.wanted_ends, self.database, [run])).items():
-            self.wants_end(found, reason)
+        """Note whether somebody wants this run to end. Runs that begin while others are looked for share one look."""
+        self._unlooked.append(run)
+        if self._next_look is None:
+            self._next_look = asyncio.ensure_future(self._look_for_ends())
+        await asyncio.shield(self._next_look)
+
+    async def _look_for_ends(self) -> None:
+        async with self._looking:
+            runs, self._unlooked, self._next_look = self._unlooked, [], None
+            found = await asyncio.to_thread(rows.wanted_ends, self.database, runs)
+        for run, reason in found.items():
+            self.wants_end(run, reason)
 
     async def wake(self, run: str) -> None:
         """Put a parked run into its queue."""

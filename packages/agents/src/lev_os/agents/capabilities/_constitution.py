@@ -6,7 +6,7 @@ sees what really leaves; the outer one stands outside of all others, where it se
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +18,7 @@ from lev_os.core import Constitution, LevError
 from lev_os.core.constitutional import Gate
 from lev_os.core.constitutional.verdict import SHOWN
 from pydantic_ai import ModelRetry
+from pydantic_ai.agent import AbstractAgent
 from pydantic_ai.capabilities import (
     AbstractCapability,
     CapabilityOrdering,
@@ -39,6 +40,7 @@ from ..gating.cards import Effects, check_effects
 from ..gating.model import GatedModel
 from ..gating.run import CURRENT, MISSING, GatedRun, Trail, known_labels, trail_of
 from ..gating.toolset import GatedToolset, sampled
+from ._lending import Carrier, Lender
 from ._packages import constitution_of
 
 
@@ -198,8 +200,16 @@ class _Inner(_Half):
         return GatedToolset(toolset, self.shared.open, self.shared.effects)
 
 
-class _Outer(_Half):
+class _Outer(_Half, Carrier):
     """Between the agent and who runs it."""
+
+    def __init__(self, shared: _Shared, carried: Sequence[Lender] = ()) -> None:
+        super().__init__(shared)
+        self.carried = carried
+
+    def for_agent(self, agent: AbstractAgent[Any, Any]) -> AbstractCapability[Any]:
+        carried = self.carrying(agent)
+        return _Outer(self.shared, carried) if carried else self
 
     def get_ordering(self) -> CapabilityOrdering | None:
         return CapabilityOrdering(position="outermost", wraps=[_Others])  # type: ignore[list-item]  # asked by issubclass alone

@@ -10,7 +10,9 @@ from lev_os.core import Context, LevError, tool
 from lev_os.core.packaging import Export, Package, find, load_package
 from lev_os.core.packaging.for_llm import parsed
 from pydantic_ai.capabilities import AbstractCapability
-from pydantic_ai.toolsets import AgentToolset, FunctionToolset
+from pydantic_ai.toolsets import AbstractToolset, FunctionToolset
+
+from ._lending import Lender
 
 _KINDS = ("context", "skill", "personality")
 
@@ -45,7 +47,7 @@ def as_instructions(parts: Iterable[Context | str]) -> list[str]:
 
 
 @dataclass(init=False, eq=False)
-class _Contexts(AbstractCapability[Any]):
+class _Contexts(Lender):
     def __init__(self, up_front: Sequence[Context], on_request: dict[str, Export]) -> None:
         self.up_front = tuple(up_front)
         self.on_request = on_request
@@ -55,7 +57,7 @@ class _Contexts(AbstractCapability[Any]):
         more = ["\n".join(["More can be read with `read_context`:", *listed])] if listed else []
         return [*as_instructions(self.up_front), *more]
 
-    def get_toolset(self) -> AgentToolset[Any] | None:
+    def get_toolset(self) -> AbstractToolset[Any] | None:
         if not self.on_request:
             return None
         names = Literal[tuple(self.on_request)]  # type: ignore[valid-type]  # known only when the agent is made
@@ -68,10 +70,6 @@ class _Contexts(AbstractCapability[Any]):
         # The annotation is a value of this function, which a string of it would not find.
         read_context.__annotations__["name"] = names
         return FunctionToolset([read_context])
-
-    @classmethod
-    def get_serialization_name(cls) -> str | None:
-        return None
 
 
 def _front(package: Package) -> list[Context]:

@@ -12,9 +12,10 @@ from lev_os.core.bidirectional.places import runs_folder
 from lev_os.core.packaging import Export, Package, find, load_package
 from lev_os.core.packaging.for_llm import parsed
 from pydantic_ai.capabilities import AbstractCapability
-from pydantic_ai.toolsets import AgentToolset
+from pydantic_ai.toolsets import AbstractToolset
 
 from ..toolsets import FlowToolset, World
+from ._lending import Lender
 
 
 def flows(
@@ -47,16 +48,12 @@ def flows(
 
 
 @dataclass(init=False, eq=False)
-class _Flows(AbstractCapability[Any]):
+class _Flows(Lender):
     def __init__(self, toolset: FlowToolset) -> None:
         self.toolset = toolset
 
-    def get_toolset(self) -> AgentToolset[Any]:
+    def get_toolset(self) -> AbstractToolset[Any]:
         return self.toolset
-
-    @classmethod
-    def get_serialization_name(cls) -> str | None:
-        return None
 
 
 def _flow(export: Export) -> Flow:

@@ -12,11 +12,12 @@ from lev_os.core.packaging.for_llm import parsed
 from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.models import Model
 from pydantic_ai.tools import RunContext
-from pydantic_ai.toolsets import AgentToolset, FunctionToolset
+from pydantic_ai.toolsets import AbstractToolset, FunctionToolset
 
 from ..gating.run import CURRENT
 from ._constitution import constitution
 from ._contexts import as_instructions
+from ._lending import Lender
 
 _OWN = "lev_os.core"
 
@@ -38,7 +39,7 @@ def personalities(*specs: str | Context) -> AbstractCapability[Any]:
 
 
 @dataclass(init=False, eq=False)
-class _Personalities(AbstractCapability[Any]):
+class _Personalities(Lender):
     def __init__(self, lenses: dict[str, Context]) -> None:
         self.lenses = lenses
 
@@ -48,7 +49,7 @@ class _Personalities(AbstractCapability[Any]):
         ]
         return ["\n".join(["When you are not sure, `consult` a lens on the question:", *listed])]
 
-    def get_toolset(self) -> AgentToolset[Any]:
+    def get_toolset(self) -> AbstractToolset[Any]:
         names = Literal[tuple(self.lenses)]  # type: ignore[valid-type]  # known only when the agent is made
 
         @tool(effects=())
@@ -74,10 +75,6 @@ class _Personalities(AbstractCapability[Any]):
         # The annotation is a value of this function, which a string of it would not find.
         consult.__annotations__["lens"] = names
         return FunctionToolset([consult])
-
-    @classmethod
-    def get_serialization_name(cls) -> str | None:
-        return None
 
 
 def _named(spec: str) -> Context:

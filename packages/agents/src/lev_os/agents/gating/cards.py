@@ -7,7 +7,8 @@ Python function. Nobody else is believed: what an MCP server says of itself is n
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, Protocol, runtime_checkable
+from functools import lru_cache
+from typing import Any
 
 import msgspec
 from lev_os.core import LevError, canonical
@@ -17,13 +18,6 @@ from pydantic_ai.toolsets.abstract import ToolsetTool
 from pydantic_ai.toolsets.function import FunctionToolset, FunctionToolsetTool
 
 Effects = Mapping[str, Collection[ToolEffect]]
-
-
-@runtime_checkable
-class Carded(Protocol):
-    """A tool that brings its card."""
-
-    card: ToolCard
 
 
 def check_effects(effects: Effects) -> Effects:
@@ -43,8 +37,8 @@ def card_of(tool: ToolsetTool[Any], effects: Effects) -> ToolCard:
     definition = tool.tool_def
     known = effects.get(definition.name)
     inner = _innermost(tool)
-    carded: ToolCard | None = inner.card if isinstance(inner, Carded) else None
-    if carded is not None:
+    carded = getattr(inner, "card", None)
+    if isinstance(carded, ToolCard):
         return carded if known is None else _with_effects(carded, known)
     declaration = _declared(inner) if known is None else ToolDeclaration(effects=frozenset(known))
     return ToolCard(
@@ -53,7 +47,7 @@ def card_of(tool: ToolsetTool[Any], effects: Effects) -> ToolCard:
         description=definition.description or "",
         input_schema=definition.parameters_json_schema,
         declaration=declaration,
-        digest=canonical.digest({"name": definition.name, "description": definition.description}),
+        digest=_digest(definition.name, definition.description),
     )
 
 
@@ -62,6 +56,11 @@ def card_by_name(name: str, effects: Effects) -> ToolCard:
     known = effects.get(name)
     declaration = ToolDeclaration() if known is None else ToolDeclaration(effects=frozenset(known))
     return ToolCard(specifier=name, name=name, declaration=declaration)
+
+
+@lru_cache(maxsize=1024)
+def _digest(name: str, description: str | None) -> str:
+    return canonical.digest({"name": name, "description": description})
 
 
 def _with_effects(card: ToolCard, more: Collection[ToolEffect]) -> ToolCard:

@@ -98,23 +98,13 @@ class GatedRun:
         self.served: Model | None = None
         """The gate around it."""
         self.lag = common_lag(one.holdback("post", "model") for one in self.gates)
-        request: dict[str, Any] = {"purpose": "ask", "step": agent, "instruction": "", "about": None}
-        self.last = Action(
-            phase="pre",
-            kind="model",
-            key=self._key("model 0"),
-            attempt=1,
-            digest=_digest("model", request),
-            at=time.time(),
-            request=request,
-        )
-        """The last request that was let out to a model."""
         self.admitted: Any = MISSING
         """The last answer that was let in."""
         self.response: ModelResponse | None = None
         """The response that it came in."""
         self.shown = ""
         """What has been let out of an answer that is still being written."""
+        self._last: Action | None = None
         self._parent = parent
         self._effects = effects
         self._audit = audit
@@ -135,6 +125,22 @@ class GatedRun:
     def labels(self) -> frozenset[str]:
         """What the conversation is tainted with."""
         return self._trace.labels
+
+    @property
+    def last(self) -> Action:
+        """The last request that was let out to a model; an empty one while there is none."""
+        if self._last is None:
+            request: dict[str, Any] = {"purpose": "ask", "step": self.agent, "instruction": "", "about": None}
+            self._last = Action(
+                phase="pre",
+                kind="model",
+                key=self._key("model 0"),
+                attempt=1,
+                digest=_digest("model", request),
+                at=time.time(),
+                request=request,
+            )
+        return self._last
 
     # -- taint -----------------------------------------------------------------------------------------------
 
@@ -188,7 +194,7 @@ class GatedRun:
         if verdict.ruling not in SHOWN:
             raise self.deny(verdict, "no request to the model")
         self.left(action)
-        self.last = action
+        self._last = action
         return action
 
     def answer_so_far(self, action: Action, answer: Mapping[str, Any]) -> Action:

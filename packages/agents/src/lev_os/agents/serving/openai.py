@@ -224,7 +224,11 @@ def told(error: Exception) -> str:
     """What the other side hears of an error. How a model failed is logged here, without the words of its provider."""
     if isinstance(error, LevError) and not isinstance(error, AgentFailed | ModelError):
         return str(error)
-    _log.warning("%s", error, exc_info=not isinstance(error, LevError))
+    if isinstance(error, LevError):
+        _log.warning("%s", error)
+    else:  # what a library raises may repeat a prompt or an answer, and so may its traceback
+        _log.warning("the model failed: %s", type(error).__name__)
+    _log.debug("this is how", exc_info=error)
     return "the model failed or misbehaved; the server's log says how"
 
 

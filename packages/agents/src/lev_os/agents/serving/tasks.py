@@ -7,9 +7,10 @@ an asynchronous engine, a driver and a thread for each; what it says of filters,
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
+import secrets
 import sqlite3
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,26 +24,23 @@ from lev_os.core.locks import lock
 from lev_os.core.writing import make_folder
 
 _OPEN = (TaskState.TASK_STATE_SUBMITTED, TaskState.TASK_STATE_WORKING)
-_SECONDS = 10
-"""How long a server that begins may look through the file before another one gives up."""
 _LEFT = "the server ended while it was at work on this; send the message again"
 
 
 class KeptTasks(TaskStore):
     """Tasks by user, tenant and id. Nobody sees those of another user or tenant.
 
-    What was under way when the last server ended has failed, and says so. Raises `LevError` when the file cannot be
-    used. `close` lets go of it.
+    Several servers may use one file. What a server was at work on when it ended has failed, and says so to whoever
+    asks any of the others, or the next one. Raises `LevError` when the file cannot be used. `close` lets go of it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
             make_folder(path.parent)
-            # SQLite would make a file that others may read. The lock has one of its own: whoever closes another
-            # descriptor of a database takes SQLite's own locks from it.
+            # SQLite would make a file that others may read.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+            self._server = _Server.begin(path)
         except OSError as error:
             raise LevError(f"the tasks {path} cannot be opened: {error.strerror}") from None
         # One event loop uses it at a time, perhaps not in the thread that has made it.
@@ -53,9 +51,13 @@ class KeptTasks(TaskStore):
                 self._rows.execute("PRAGMA synchronous=NORMAL")
                 self._rows.execute(
                     "CREATE TABLE IF NOT EXISTS task ("
-                    "user TEXT, tenant TEXT, id TEXT, state INTEGER, data BLOB, PRIMARY KEY (user, tenant, id))"
+                    "user TEXT, tenant TEXT, id TEXT, state INTEGER, data BLOB, server TEXT,"
+                    " PRIMARY KEY (user, tenant, id))"
                 )
-                self._fail_what_was_left()
+                if "server" not in {row[1] for row in self._rows.execute("PRAGMA table_info(task)")}:
+                    self._rows.execute("ALTER TABLE task ADD COLUMN server TEXT")
+                self._fail_what_was_left("TRUE", ())
+            _Server.tidy(path)
         except BaseException:
             self.close()
             raise
@@ -66,16 +68,17 @@ class KeptTasks(TaskStore):
 
     async def get(self, task_id: str, context: ServerCallContext) -> Task | None:
         """See the SDK's base class."""
+        own, of_task = (*_owner(context), task_id), "user = ? AND tenant = ? AND id = ?"
         with self._told():
-            found = self._rows.execute(
-                "SELECT data FROM task WHERE user = ? AND tenant = ? AND id = ?", (*_owner(context), task_id)
-            ).fetchone()
+            self._fail_what_was_left(of_task, own)
+            found = self._rows.execute(f"SELECT data FROM task WHERE {of_task}", own).fetchone()
             return None if found is None else Task.FromString(found[0])
 
     async def list(self, params: ListTasksRequest, context: ServerCallContext) -> ListTasksResponse:
         """See the SDK's base class."""
         of_owner = InMemoryTaskStore(use_copying=False)
         with self._told():
+            self._fail_what_was_left("user = ? AND tenant = ?", _owner(context))
             rows = self._rows.execute("SELECT data FROM task WHERE user = ? AND tenant = ?", _owner(context)).fetchall()
             tasks = [Task.FromString(data) for (data,) in rows]
         for task in tasks:
@@ -90,39 +93,32 @@ class KeptTasks(TaskStore):
     def close(self) -> None:
         """Let go of the file; safe to call twice."""
         self._rows.close()
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        self._server.end()
 
     def _save(self, user: str, tenant: str, task: Task) -> None:
-        row = (user, tenant, task.id, task.status.state, task.SerializeToString())
+        row = (user, tenant, task.id, task.status.state, task.SerializeToString(), self._server.name)
         with self._told():
-            self._rows.execute("INSERT OR REPLACE INTO task VALUES (?, ?, ?, ?, ?)", row)
+            self._rows.execute("INSERT OR REPLACE INTO task VALUES (?, ?, ?, ?, ?, ?)", row)
 
-    def _fail_what_was_left(self) -> None:
-        """Unless another server is at work on this file: then somebody is at work on its tasks."""
-        with contextlib.suppress(BlockingIOError):
-            lock(self._lock)
-            rows = self._rows.execute("SELECT user, tenant, data FROM task WHERE state IN (?, ?)", _OPEN).fetchall()
-            for user, tenant, data in rows:
+    def _fail_what_was_left(self, where: str, values: tuple[str, ...]) -> None:
+        """What nobody is at work on any more, of the tasks that this condition of ours holds for."""
+        rows = self._rows.execute(
+            f"SELECT user, tenant, server, data FROM task WHERE state IN (?, ?) AND server IS NOT ? AND ({where})",
+            (*_OPEN, self._server.name, *values),
+        ).fetchall()
+        ended = {name for name in {row[2] for row in rows} if name is None or _Server.is_over(self.path, name)}
+        for user, tenant, server, data in rows:
+            if server in ended:
                 task = Task.FromString(data)
                 task.status.state = TaskState.TASK_STATE_FAILED
                 said = new_text_message(_LEFT, context_id=task.context_id, task_id=task.id, role=Role.ROLE_AGENT)
                 task.status.message.CopyFrom(said)
                 task.status.timestamp.GetCurrentTime()
-                self._save(user, tenant, task)
-        self._share()
-
-    def _share(self) -> None:
-        """Be known to be at work on this file, once the server that begins at the same moment has looked through it."""
-        until = time.monotonic() + _SECONDS
-        while True:
-            try:
-                return lock(self._lock, shared=True)
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise LevError(f"another server holds the tasks {self.path}", help="end it first") from None
-                time.sleep(0.01)
+                row = (task.status.state, task.SerializeToString(), user, tenant, task.id, server)
+                # Another server may have gone on with it meanwhile.
+                self._rows.execute(
+                    "UPDATE task SET state = ?, data = ? WHERE user = ? AND tenant = ? AND id = ? AND server IS ?", row
+                )
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
@@ -132,6 +128,72 @@ class KeptTasks(TaskStore):
             raise LevError(
                 f"the tasks {self.path} cannot be used: {error}", help="move the file away to begin anew"
             ) from None
+
+
+class _Server:
+    """A server at work on a file of tasks, known by a lock of its own: it holds as long as the process lives."""
+
+    def __init__(self, place: Path, name: str, descriptor: int) -> None:
+        self.name = name
+        self._place = place
+        self._descriptor = descriptor
+
+    @classmethod
+    def begin(cls, path: Path) -> _Server:
+        """Be at work on these tasks, under a name that no other server has."""
+        while True:
+            name = secrets.token_hex(8)
+            place = _lock_of(path, name)
+            descriptor = os.open(place, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                lock(descriptor)
+                if place.exists():
+                    return cls(place, name, descriptor)
+            except BlockingIOError:
+                pass
+            # One that tidies up has taken the file for one that was left.
+            os.close(descriptor)
+
+    @staticmethod
+    def is_over(path: Path, name: str) -> bool:
+        """Whether a server has ended, by its name."""
+        return _can_be_locked(_lock_of(path, name))
+
+    @staticmethod
+    def tidy(path: Path) -> None:
+        """Remove what killed servers left."""
+        for place in path.parent.glob(f"{glob.escape(path.stem)}.*.lock"):
+            _can_be_locked(place, remove=True)
+
+    def end(self) -> None:
+        """Be at work no more; safe to call twice."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+            with contextlib.suppress(OSError):
+                self._place.unlink()
+
+
+def _lock_of(path: Path, server: str) -> Path:
+    return path.with_suffix(f".{server}.lock")
+
+
+def _can_be_locked(place: Path, *, remove: bool = False) -> bool:
+    """Whether nobody holds a lock; it is removed, if at all, while nobody else can take it."""
+    try:
+        descriptor = os.open(place, os.O_RDWR)
+    except FileNotFoundError:
+        return True
+    try:
+        lock(descriptor)
+        if remove:
+            with contextlib.suppress(OSError):  # Windows removes no open file
+                place.unlink()
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _owner(context: ServerCallContext) -> tuple[str, str]:

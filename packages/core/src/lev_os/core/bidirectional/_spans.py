@@ -66,9 +66,11 @@ class Spans:
             return
         try:
             self._step(step)
-        except Exception:  # a span processor is anybody's code
+        except Exception as error:  # a span processor is anybody's code, and what it says may be what it was given
             self._over = True
-            logging.getLogger("lev_os").exception("run %s is not traced any further", self._machine.run)
+            log = logging.getLogger("lev_os")
+            log.error("run %s is not traced any further: %s", self._machine.run, type(error).__name__)
+            log.debug("this is why", exc_info=error)
 
     def around(self, effect: Effect, work: Callable[[], Awaitable[Any]]) -> Callable[[], Awaitable[Any]]:
         """`work` as a part of the effect's span, so that what it traces itself lies below."""

@@ -116,7 +116,7 @@ class Journal:
             try:
                 descriptor = os.open(path, flags, 0o600)
             except FileNotFoundError:
-                make_folder(path.parent)
+                make_folder(path.parent, fsync=fsync)
                 descriptor = os.open(path, flags, 0o600)
         except FileExistsError:
             raise LevError(

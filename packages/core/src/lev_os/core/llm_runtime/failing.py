@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from typing import NoReturn
 
 from .errors import ModelError, ModelRefused, ModelUnavailable
@@ -15,8 +16,24 @@ from .errors import ModelError, ModelRefused, ModelUnavailable
 _RETRYABLE_STATUS = frozenset({408, 409, 425, 429, *range(500, 600)})
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 _SECRET = re.compile(r"\b(?:sk|pk|rk|xox[abp]|gh[pousr]|AIza)[-_A-Za-z0-9]{12,}|\bBearer\s+\S+")
-_CODE = re.compile(r"(?=.{1,40}\Z)[a-z]+(?:_[a-z]+)*")
-"""The form of the providers' own codes (`model_not_found`), which no key and no sentence has."""
+_CODES = frozenset(
+    {
+        "account_deactivated", "api_error", "authentication_error", "billing_error",
+        "billing_hard_limit_reached", "capacity_exceeded", "content_filter", "content_policy_violation",
+        "context_length_exceeded", "deployment_not_found", "engine_overloaded", "insufficient_quota",
+        "internal_error", "internal_server_error", "invalid_api_key", "invalid_image", "invalid_model",
+        "invalid_organization", "invalid_prompt", "invalid_request", "invalid_request_error", "invalid_type",
+        "invalid_value", "json_validate_failed", "missing_required_parameter", "model_decommissioned",
+        "model_not_available", "model_not_found", "not_found", "not_found_error", "organization_restricted",
+        "overloaded", "overloaded_error", "permission_denied", "permission_error", "quota_exceeded",
+        "rate_limit_error", "rate_limit_exceeded", "request_too_large", "requests", "server_error",
+        "service_unavailable", "string_above_max_length", "timeout", "timeout_error", "token_limit_exceeded",
+        "tokens", "tool_use_failed", "unauthorized", "unknown_parameter",
+        "unsupported_country_region_territory", "unsupported_parameter", "unsupported_value",
+        "usage_limit_reached",
+    }
+)  # fmt: skip
+"""The providers' own codes that are repeated. Any other word may be one of a prompt's or of an answer's."""
 _KEY = "check the provider's key in your environment"
 _HELP = {
     "ModelAuthenticationError": _KEY,
@@ -37,12 +54,12 @@ def summary(error: BaseException) -> str:
         status = getattr(error, "status_code", None)
         told = type(error).__name__ if status is None else f"{type(error).__name__}, status {status}"
         codes = dict.fromkeys((error.provider_error_type, error.provider_error_code))
-        return ", ".join([told, *(code for code in codes if code and _CODE.fullmatch(code))])
+        return ", ".join([told, *(code for code in codes if code in _CODES)])
     if isinstance(error, known.AgentRunError):
         return type(error).__name__
     if isinstance(error, BaseExceptionGroup):
         return f"{type(error).__name__}: " + "; ".join(map(summary, error.exceptions))
-    return redacted(str(error)) or type(error).__name__
+    return (redacted(str(error)) if _is_of_python(error) else "") or type(error).__name__
 
 
 def help_for(error: BaseException) -> str | None:
@@ -67,7 +84,13 @@ def fail(error: Exception, name: str) -> NoReturn:
         raise ModelUnavailable(text, help=help, said=said) from None
     if isinstance(error, known.AgentRunError | OSError | TimeoutError | ExceptionGroup):
         raise ModelUnavailable(text, help=help, retryable=True, said=said) from None
-    raise ModelUnavailable(f"{name}: {type(error).__name__}: {said}", retryable=True, said=said) from None
+    words = f": {said}" if _is_of_python(error) else ""
+    raise ModelUnavailable(f"{name}: {type(error).__name__}{words}", retryable=True, said=said) from None
+
+
+def _is_of_python(error: BaseException) -> bool:
+    """Whether an error is of Python's own kinds: no network, no such file. Those of SDKs speak for their providers."""
+    return type(error).__module__.partition(".")[0] in sys.stdlib_module_names
 
 
 def redacted(text: str) -> str:
