@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from lev_os.check.facts import FACTS
 from lev_os.check.files import File
 from lev_os.check.registry import rules
+from lev_os.check.rules.contexts.links import Reference, _target
 from lev_os.core.errors import LevError
 
 PIECES = [
@@ -51,3 +53,13 @@ def test_any_text(kind: str, text: str) -> None:
                 fact.extract(file)
             except LevError:
                 continue
+
+
+_SEGMENTS = ["a", "b.md", ".", "..", "/", "//", "é", " ", ".git", "a.b", "\\", "x/y"]
+
+
+@given(st.lists(st.sampled_from(_SEGMENTS), min_size=1, max_size=6).map("".join), st.sampled_from(["/", "/work/x"]))
+def test_the_paths_of_links(shown: str, folder: str) -> None:
+    """Those that need not be taken apart come out as all others would."""
+    expected = os.path.normpath(os.path.join(folder, shown))
+    assert _target(folder, Reference(f"{shown}?plain#top", False, False, 0, 1)) == expected

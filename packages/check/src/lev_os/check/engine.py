@@ -202,8 +202,13 @@ class Checker:
         if self._processes < 2 or not can_fork():
             return look()
         beside = Beside(look, tuple[Walk, dict[str, int]])
-        self.selection.on_files("skill")  # most checks need these rules, and they take as long to load
+        self._load()
         return beside.result() or look()
+
+    def _load(self) -> None:
+        """Load what most checks need, here as much as files take to be found: a check of next to nothing needs it."""
+        examine(File("SKILL.md", "SKILL.md", "skill", "# Skill\n"), b"", CHANGING, self.selection)
+        apply(self.selection.on("project", frozenset({"skill"})), Project(self.root, ()), None, self._locate)
 
     def _begin(self, found: Walk, folders: dict[str, int]) -> None:
         self._unreadable = {}

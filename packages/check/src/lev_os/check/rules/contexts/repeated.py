@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from hashlib import blake2b
 
@@ -102,10 +103,8 @@ def _twins(one: File, other: File) -> bool:
 )
 def repeated_passage(project: Project) -> Iterator[Finding]:
     """For each pair of files, the first passage that both have."""
-    begun: dict[bytes, File] = {}
-    alike: set[bytes] = set()
-    for file, found in project.facts(beginnings):
-        alike.update(part for part in _each(found) if begun.setdefault(part, file) is not file)
+    every = [part for _, found in project.facts(beginnings) for part in _each(found)]
+    alike = {part for part, count in Counter(every).items() if count > 1} if len(set(every)) < len(every) else set()
     first: dict[bytes, File] = {}
     copies: set[bytes] = set()
     for file, found in project.facts(beginnings) if alike else ():
@@ -128,5 +127,5 @@ def repeated_passage(project: Project) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _each(found: bytes) -> Iterator[bytes]:
-    return (found[at : at + _BEGIN] for at in range(0, len(found), _BEGIN))
+def _each(found: bytes) -> list[bytes]:
+    return [found[at : at + _BEGIN] for at in range(0, len(found), _BEGIN)]
