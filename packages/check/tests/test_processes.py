@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,3 +76,50 @@ def test_turns() -> None:
         taken += other.result() or []
     turns.close()
     assert sorted(taken) == list(range(MOST_TURNS))
+
+
+def test_where_no_more_processes_may_begin(many: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All is found in this one."""
+
+    def refused() -> int:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    wanted = checked(1)
+    monkeypatch.setattr(os, "fork", refused)
+    assert checked(2) == wanted
+
+
+def test_where_nobody_waits_for_processes() -> None:
+    """A parent that ignores SIGCHLD hands that down to us; what was found is found all the same."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        assert Beside(lambda: [1], list[int]).result() == [1]
+        assert Beside(lambda: 1 / 0, list[int]).result() is None
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+def test_no_turns_are_left_when_their_maker_is_gone() -> None:
+    """A check that is killed leaves nobody at work on the rest of its files."""
+    reading, writing = os.pipe()
+    maker = os.fork()
+    if not maker:
+        turns = Turns(MOST_TURNS)
+
+        def work() -> list[int]:
+            for number in turns:
+                os.write(writing, bytes([number % 256]))
+                time.sleep(0.002)
+            return []
+
+        Beside(work, list[int])
+        time.sleep(60)
+        os._exit(0)
+    os.close(writing)
+    taken = os.read(reading, 1)
+    os.kill(maker, signal.SIGKILL)
+    os.waitpid(maker, 0)
+    while more := os.read(reading, MOST_TURNS):
+        taken += more
+    os.close(reading)
+    assert 0 < len(taken) < MOST_TURNS // 2

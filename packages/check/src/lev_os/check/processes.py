@@ -22,14 +22,20 @@ def can_fork() -> bool:
 
 
 class Beside(Generic[T]):
-    """What `work` finds, in a process that begins at once. `type` is what it finds, as msgspec reads it back."""
+    """What `work` finds, in a process that begins at once. `type` is what it finds, as msgspec reads it back.
+
+    Where no more processes may begin, it comes to nothing.
+    """
 
     def __init__(self, work: Callable[[], T], type: Any) -> None:
         self._type = type
         self._reading, writing = os.pipe()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of a thread that only tells of progress
-            self._child = os.fork()
+            try:
+                self._child = os.fork()
+            except OSError:  # a container's or a user's limit; the pipe says nothing, and so does `result`
+                self._child = -1
         if self._child:
             os.close(writing)
             return
@@ -46,8 +52,7 @@ class Beside(Generic[T]):
         """Wait for it; None when it came to nothing. To be asked once."""
         with open(self._reading, "rb") as stream:
             data = stream.read()
-        _, status = os.waitpid(self._child, 0)
-        if status != 0:
+        if self._child > 0 and not _ended_well(self._child):
             return None
         try:
             found: T = msgspec.msgpack.decode(data, type=self._type)
@@ -56,19 +61,29 @@ class Beside(Generic[T]):
         return found
 
 
+def _ended_well(child: int) -> bool:
+    """Wait for a process. One that nobody can wait for, where SIGCHLD is ignored, is judged by what it has written."""
+    try:
+        return os.waitpid(child, 0)[1] == 0
+    except ChildProcessError:
+        return True
+
+
 class Turns:
     """The numbers below `count`, at most `MOST_TURNS`, each for the first of several processes that asks for one.
 
-    Processes differ in speed, and so do their parts of the work; so none is given its part beforehand.
+    Processes differ in speed, and so do their parts of the work; so none is given its part beforehand. When the
+    process that made it has been killed, there are none left for the others.
     """
 
     def __init__(self, count: int) -> None:
+        self._maker = os.getpid()
         self._reading, writing = os.pipe()
         with open(writing, "wb") as stream:
             stream.write(array("I", range(count)).tobytes())
 
     def __iter__(self) -> Iterator[int]:
-        while number := os.read(self._reading, array("I").itemsize):
+        while self._maker in (os.getpid(), os.getppid()) and (number := os.read(self._reading, array("I").itemsize)):
             yield int.from_bytes(number, sys.byteorder)
 
     def close(self) -> None:
