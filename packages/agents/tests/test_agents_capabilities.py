@@ -100,6 +100,14 @@ def test_what_is_lent_is_there_when_other_capabilities_change_for_a_run() -> Non
     assert tools == ["read_context"]
 
 
+def test_an_agent_made_of_what_another_one_has() -> None:
+    """What its gate lends already is lent on, beside what comes to it."""
+    flows = capabilities.flows("acme_support")
+    first = Steady(talks("x"), capabilities=[capabilities.constitution("acme_support"), flows])
+    lens = capabilities.personalities("lev_os.core/contexts/personalities/caregiver")
+    assert offered([first.root_capability, lens]) == offered([flows, lens])
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

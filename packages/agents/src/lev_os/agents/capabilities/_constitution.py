@@ -209,7 +209,8 @@ class _Outer(_Half, Carrier):
 
     def for_agent(self, agent: AbstractAgent[Any, Any]) -> AbstractCapability[Any]:
         carried = self.carrying(agent)
-        return _Outer(self.shared, carried) if carried else self
+        # Those of another agent stay: it may be made of what that one has.
+        return _Outer(self.shared, (*self.carried, *carried)) if carried else self
 
     def get_ordering(self) -> CapabilityOrdering | None:
         return CapabilityOrdering(position="outermost", wraps=[_Others])  # type: ignore[list-item]  # asked by issubclass alone
