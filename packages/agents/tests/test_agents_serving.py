@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import pytest
 import uvicorn
 from agent_doubles import NO_SECRET, answers, talks
 from lev_os.agents import Agent, capabilities
-from lev_os.agents.serving import application
+from lev_os.agents.serving import application, tasks
 from lev_os.agents.serving.a2a import thread_of
 from lev_os.agents.serving.tasks import KeptTasks
 from lev_os.core import LevError
@@ -495,6 +496,54 @@ def test_tasks_of_a_version_without_servers_names(tmp_path: Path) -> None:
         found = asyncio.run(kept.get("one", ServerCallContext()))
     assert found is not None
     assert found.status.state == TaskState.TASK_STATE_FAILED
+
+
+def test_a_task_that_was_done_while_somebody_asked_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its server ends right after: what it came to stays."""
+    from a2a.server.context import ServerCallContext
+    from a2a.types.a2a_pb2 import Task, TaskState, TaskStatus
+
+    def save(kept: KeptTasks, state: Any) -> None:
+        task = Task(id="one", context_id="c", status=TaskStatus(state=state))
+        kept._save("", "", task)
+
+    path = tmp_path / "a2a.sqlite"
+    with closing(KeptTasks(path)) as beside, closing(KeptTasks(path)) as ending:
+        save(ending, TaskState.TASK_STATE_WORKING)
+        is_over = tasks._Server.is_over
+
+        def done_just_now(path: Path, name: str) -> bool:
+            save(ending, TaskState.TASK_STATE_COMPLETED)
+            ending.close()
+            return is_over(path, name)
+
+        monkeypatch.setattr(tasks._Server, "is_over", done_just_now)
+        found = asyncio.run(beside.get("one", ServerCallContext()))
+    assert found is not None
+    assert found.status.state == TaskState.TASK_STATE_COMPLETED
+
+
+def test_servers_that_find_an_older_file_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of them changes it, the others wait."""
+    path = tmp_path / "a2a.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as other:
+        other.execute("PRAGMA journal_mode=WAL")
+        other.execute("CREATE TABLE task (user TEXT, tenant TEXT, id TEXT, state INTEGER, data BLOB)")
+        late: list[str] = []
+
+        class Slow(sqlite3.Connection):
+            def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+                found = super().execute(sql, *values)
+                if "table_info" in sql:
+                    try:
+                        other.execute("ALTER TABLE task ADD COLUMN server TEXT")
+                    except sqlite3.OperationalError as error:
+                        late.append(str(error))
+                return found
+
+        monkeypatch.setattr(tasks.sqlite3, "connect", partial(sqlite3.connect, factory=Slow))
+        KeptTasks(path).close()
+    assert late == ["database is locked"]
 
 
 def test_a_file_of_tasks_that_is_none(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ class KeptTasks(TaskStore):
             with self._told():
                 self._rows.execute("PRAGMA journal_mode=WAL")
                 self._rows.execute("PRAGMA synchronous=NORMAL")
+                self._rows.execute("BEGIN IMMEDIATE")  # several may find an older file at once
                 self._rows.execute(
                     "CREATE TABLE IF NOT EXISTS task ("
                     "user TEXT, tenant TEXT, id TEXT, state INTEGER, data BLOB, server TEXT,"
@@ -56,6 +57,7 @@ class KeptTasks(TaskStore):
                 )
                 if "server" not in {row[1] for row in self._rows.execute("PRAGMA table_info(task)")}:
                     self._rows.execute("ALTER TABLE task ADD COLUMN server TEXT")
+                self._rows.execute("COMMIT")
                 self._fail_what_was_left("TRUE", ())
             _Server.tidy(path)
         except BaseException:
@@ -114,10 +116,12 @@ class KeptTasks(TaskStore):
                 said = new_text_message(_LEFT, context_id=task.context_id, task_id=task.id, role=Role.ROLE_AGENT)
                 task.status.message.CopyFrom(said)
                 task.status.timestamp.GetCurrentTime()
-                row = (task.status.state, task.SerializeToString(), user, tenant, task.id, server)
-                # Another server may have gone on with it meanwhile.
+                row = (task.status.state, task.SerializeToString(), user, tenant, task.id, server, data)
+                # Another server may have gone on with it meanwhile, or this one been done with it before it ended.
                 self._rows.execute(
-                    "UPDATE task SET state = ?, data = ? WHERE user = ? AND tenant = ? AND id = ? AND server IS ?", row
+                    "UPDATE task SET state = ?, data = ?"
+                    " WHERE user = ? AND tenant = ? AND id = ? AND server IS ? AND data = ?",
+                    row,
                 )
 
     @contextlib.contextmanager
