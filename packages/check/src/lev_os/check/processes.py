@@ -1,4 +1,8 @@
-"""Work in processes beside this one: forked, so that they know all that it knows. What they find comes as msgpack."""
+"""Work in processes beside this one: forked, so that they know all that it knows. What they find comes as msgpack.
+
+A forked process has one thread. What other threads of ours hold at that moment, it holds for ever: so only the command
+forks, which has none that takes locks, and `check` as a function does not.
+"""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ class Host:
     async def look_for_end(self, run: str) -> None:
         """Note whether somebody wants this run to end. Runs that begin while others are looked for share one look."""
         self._unlooked.append(run)
-        if self._next_look is None:
+        if self._next_look is None or self._next_look.done():
             self._next_look = asyncio.ensure_future(self._look_for_ends())
         await asyncio.shield(self._next_look)
 
