@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -25,13 +24,6 @@ def test_a_bundle_and_its_receipt(lev: Callable[..., Any], tmp_path: Path) -> No
     as_json = lev("bundle", "acme_support", "--budget", "700", *TASK, "--json").json
     assert as_json["text"] == said.out
     assert as_json["parts"] == receipt["parts"]
-
-
-def test_a_bundle_leaves_the_collector_as_it_was(lev: Callable[..., Any]) -> None:
-    """A program that calls `main` goes on after it."""
-    assert gc.isenabled()
-    lev("bundle", "acme_support", "--budget", "1200", "--for", "tone")
-    assert gc.isenabled()
 
 
 def test_locked_and_frozen(lev: Callable[..., Any], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.metadata
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 
 import click
 import pytest
-from lev_os.cli import __version__, guard
+from lev_os.cli import __version__, guard, main
 from lev_os.cli.app import app
 
 Lev = Callable[..., Any]
@@ -45,6 +46,15 @@ def test_version_imports_nothing_but_the_package(flag: str) -> None:
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()
     assert out[0] == f"lev {__version__}"
     assert set(out[1].split()) == {"lev_os", "lev_os.cli"}
+
+
+@pytest.mark.parametrize("command", ["bundle acme_support --budget 1200 --for tone", "check ."])
+def test_the_garbage_collector_is_left_as_it_was(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that calls `main` goes on after it."""
+    monkeypatch.chdir(tmp_path)
+    assert gc.isenabled()
+    assert main(command.split()) == 0
+    assert gc.isenabled()
 
 
 def test_help_imports_no_command() -> None:

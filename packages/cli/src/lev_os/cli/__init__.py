@@ -35,9 +35,12 @@ def main(args: list[str] | None = None) -> int:
         from .guard import exit_code
 
         return exit_code(problem, given)
+    import gc
+
+    collecting = gc.isenabled()
     code = guarded(given)
     if args is None:
-        import gc
-
         gc.freeze()  # the process ends here, and looking for cycles once more would take it some 20 ms
+    elif collecting:
+        gc.enable()  # a command that makes very many objects has turned it off
     return code

@@ -60,8 +60,6 @@ def command(
     if frozen and lock:
         raise UsageProblem("--lock writes what --frozen holds to", help="give one of them")
     _check(task, receipt)
-    if gc.isenabled():
-        click.get_current_context().call_on_close(gc.enable)  # who calls `main` goes on
     gc.disable()  # a bundle leaves next to no cycles, and there are many texts to look for them in
     if frozen:
         made, changes = _again(specs, budget, task, form, python)
