@@ -48,8 +48,11 @@ def _speed(home: Path, count: int) -> list[Row]:
             shutil.rmtree(home / cache, ignore_errors=True)
         return cost(command, home, env={"LEV_CACHE_DIR": str(home / cache)})
 
+    # The tokenizer of an installation without extras; the other one is a part of this workspace.
+    plain = "import sys; sys.modules['splintr'] = None; from lev_os.cli import main; sys.exit(main())"
     measures: dict[str, Callable[[], Cost]] = {
         "cold": lambda: ours(words, "cold", cold=True),
+        "cold, no extra": lambda: ours([sys.executable, "-c", plain, *words[1:]], "cold", cold=True),
         "warm": lambda: ours(words, "warm", cold=False),
         "cold, with meaning": lambda: ours([*lev, "--receipt", str(home / "r.json")], "cold", cold=True),
     }
@@ -71,6 +74,7 @@ def _speed(home: Path, count: int) -> list[Row]:
     rows = []
     for mode, peer, least in (
         ("cold", "repomix cold", 5.0),
+        ("cold, no extra", "repomix cold", None),
         ("warm", "repomix cold", 20.0),
         ("warm", "repomix warm", None),
         ("cold, with meaning", "repomix cold", None),

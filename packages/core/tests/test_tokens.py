@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -22,12 +23,32 @@ RUNS = ["a", "Z", "é", "中", "\U00020000", "🧠", "👨‍👩‍👧", " ", 
 RUNS += ["\u0301", "नम", "ab", "Ab", "'s", "!\n", "<", "<|", "|>", "<|endoftext|>", "<|endof", "\ufffd", "\x00"]
 
 
+@cache
+def made(name: str) -> Callable[[str], int]:
+    counter: Callable[[str], int] = getattr(tokens, name)()
+    return counter
+
+
+@pytest.fixture(autouse=True, params=["_splintr", "_toktok"])
+def counter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both count the same."""
+    monkeypatch.setattr(tokens, "_counter", lambda: made(request.param))
+
+
 def test_known_counts() -> None:
     """Words, emoji, and text that looks like a control token."""
     assert tokens.count("hello world") == 2
     assert tokens.count("") == 0
     assert tokens.count("<|endoftext|>") == 7
     assert tokens.count_many(["hello world", "🧠", ""]) == [2, 3, 0]
+
+
+def test_the_faster_one_counts_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an extra."""
+    monkeypatch.undo()
+    assert "splintr" in tokens._counter.__wrapped__().__qualname__
+    monkeypatch.setitem(sys.modules, "splintr", None)
+    assert "toktok" in tokens._counter.__wrapped__().__qualname__
 
 
 def test_a_lone_surrogate_is_counted_as_its_replacement() -> None:

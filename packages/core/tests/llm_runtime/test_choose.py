@@ -54,8 +54,8 @@ def test_choosing_loads_nothing_heavy() -> None:
     program = (
         "import sys, lev_os.core.llm_runtime as runtime, lev_os.core.contexts\n"
         "runtime.open_judge(); runtime.open_model(lambda request: {})\n"
-        "print([name for name in ('pydantic', 'pydantic_ai', 'numpy', 'xllamacpp', 'tokenizers', 'splintr', 'pyromark',"
-        " 'cel') if name in sys.modules])"
+        "print([name for name in ('pydantic', 'pydantic_ai', 'numpy', 'xllamacpp', 'tokenizers', 'splintr', 'toktok',"
+        " 'pyromark', 'cel') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
