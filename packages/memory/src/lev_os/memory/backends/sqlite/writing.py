@@ -20,10 +20,7 @@ LOG = "INSERT INTO log (op, space, doc, id, at, superseded_by, ends, reason) VAL
 _NONE = 0.5
 """Stands for None, as no text and no integer is it: Python's `sqlite3` takes several times as long to bind None, bool
 and bytes as it takes for numbers, text and bytearray, since it looks for an adapter each time."""
-_VALUES = ", ".join(
-    f"CASE ?{n} WHEN {_NONE} THEN NULL ELSE ?{n} END" if name in NULLABLE else f"?{n}"
-    for n, name in enumerate(COLUMNS, 1)
-)
+_VALUES = ", ".join(f"nullif(?, {_NONE})" if name in NULLABLE else "?" for name in COLUMNS)
 _INSERT = f"INSERT INTO record ({', '.join(COLUMNS)}) VALUES ({_VALUES})"
 _LOG_PUTS = (
     "INSERT INTO log (op, space, doc, id, at) SELECT 0, space, doc, id, recorded FROM record WHERE row > ? ORDER BY row"
