@@ -74,7 +74,7 @@ class Checker:
         self.configuration = configuration or Configuration()
         self.cache = cache or Cache()
         self._faults = faults
-        self._processes = processes
+        self._processes = processes if can_fork() else 1
         self.rests_on: dict[str, int] = {}
         """After a check: the states of all that its report rests on."""
         self.walked = Walk()
@@ -199,7 +199,7 @@ class Checker:
             found = walk(given, excluded(self.configuration))
             return found, states(found.rests_on, self._begun)
 
-        if self._processes < 2 or not can_fork():
+        if self._processes < 2:
             return look()
         beside = Beside(look, tuple[Walk, dict[str, int]])
         self._load()

@@ -13,7 +13,7 @@ from .applying import apply
 from .cache import CachedFile, settled
 from .facts import FACTS
 from .files import File
-from .processes import MOST_TURNS, Beside, Turns, can_fork
+from .processes import MOST_TURNS, Beside, Turns
 from .reading import Unreadable, decode, read_bytes
 from .selection import Selection
 from .suppressions import suppressions_of
@@ -76,7 +76,7 @@ def read_and_examine(stale: Stale, begun: int, selection: Selection) -> Said:
 
 def examine_all(files: Sequence[Stale], begun: int, selection: Selection, *, processes: int = 1) -> Iterator[Said]:
     """`read_and_examine` each, in order; of many files, several `processes` take a few at a time."""
-    count = min(processes, _PROCESSES, len(files) // _WORTH) if can_fork() else 1
+    count = min(processes, _PROCESSES, len(files) // _WORTH)
     if count < 2:
         yield from (read_and_examine(stale, begun, selection) for stale in files)
         return

@@ -19,15 +19,13 @@ def step_of(linked: LinkedFlow, effect: Effect) -> str:
 
     The rounds, branches and sub-flows that led to it stand before its own path: `steps/4>|steps/1[2]|steps/1/do/0`.
     """
-    own = effect.path
-    if "|" in own:
-        *trail, own = own.split("|")
-        for place in trail:
-            if place.endswith(">"):
-                step = _steps(linked).get(place[:-1])
-                if not isinstance(step, SubFlow):
-                    return effect.path
-                linked = linked.flows[step.flow]
+    *trail, own = effect.path.split("|")
+    for place in trail:
+        if place.endswith(">"):
+            step = _steps(linked).get(place[:-1])
+            if not isinstance(step, SubFlow):
+                return effect.path
+            linked = linked.flows[step.flow]
     found = _steps(linked).get(own)
     return effect.path if found is None or not found.id else found.id
 

@@ -60,7 +60,7 @@ def rank(texts: Sequence[Text], task: str, embedder: Embedder | None = None) -> 
     return {places[number]: round(score, 6) for number, score in ranked.items()}
 
 
-def _own(texts: Sequence[Text], wanted: Sequence[str]) -> list[Occurrences]:
+def _own(texts: Sequence[Text], wanted: Sequence[str]) -> Sequence[Occurrences]:
     """Where each stem stands in the passages of all texts, which are numbered through."""
     found: list[dict[int, int]] = [{} for _ in wanted]
     first = 0
@@ -75,7 +75,7 @@ def _own(texts: Sequence[Text], wanted: Sequence[str]) -> list[Occurrences]:
             for number, count in occurrences(stem, whole, starts).items():
                 known[first + number] = count
         first += len(starts)
-    return [*found]
+    return found
 
 
 def _small(text: str) -> str:
