@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -74,10 +75,14 @@ async def leak(ctx: ToolContext[None]) -> str:
     raise RuntimeError(f"401 for {ctx.secret('CRM_TOKEN')}")
 
 
+over = threading.Event()
+"""Set where what hangs may end."""
+
+
 @tool(effects=[])
 def hang() -> None:
-    """Blocks its thread for longer than anybody waits."""
-    time.sleep(3)
+    """Blocks its thread until the test is over."""
+    over.wait(60)
 
 
 @tool(effects=[])

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import tempers
 from driving import Told, flow
 from lev_os.core import LevError, tool
 from lev_os.core.bidirectional import RunResult, read_journal, run, run_sync
@@ -169,7 +170,11 @@ def test_printing_does_not_reach_standard_output(capfd: pytest.CaptureFixture[st
 
 def test_a_hanging_thread_is_left_behind_and_counted() -> None:
     """The run goes on at its deadline; the thread is reported until it ends."""
-    result = call("hang", timeout="100ms")
+    tempers.over.clear()
+    try:
+        result = call("hang", timeout="100ms")
+    finally:
+        tempers.over.set()
     assert "in time" in message(result)
     assert result.error is not None
     assert result.error.kind == "timeout"

@@ -7,7 +7,6 @@ import os
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -319,15 +318,3 @@ def test_the_cost_of_syncing_is_told_apart(tmp_path: Path) -> None:
         journal.append([record(1)], sync=True)
         assert journal.sync_count == 1
         assert journal.sync_seconds > 0
-
-
-@pytest.mark.slow
-def test_forty_thousand_records_a_second(tmp_path: Path) -> None:
-    """Records of 4 KiB, digest and write included; a third of the aim, for slow and busy machines."""
-    batch, text = 500, "x" * 4096
-    with Journal.create(tmp_path / "j.jsonl") as journal:
-        begin = time.process_time()
-        for number in range(batch):
-            journal.append([record(number, text)])
-        spent = time.process_time() - begin
-    assert batch / spent > 13_000

