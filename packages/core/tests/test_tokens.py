@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -24,8 +24,8 @@ RUNS += ["\u0301", "नम", "ab", "Ab", "'s", "!\n", "<", "<|", "|>", "<|endoft
 
 
 @cache
-def made(name: str) -> Callable[[str], int]:
-    counter: Callable[[str], int] = getattr(tokens, name)()
+def made(name: str) -> tokens.Counter:
+    counter: tokens.Counter = getattr(tokens, name)()
     return counter
 
 
@@ -55,6 +55,30 @@ def test_a_lone_surrogate_is_counted_as_its_replacement() -> None:
     """Text from a JSON escape may hold one; counting must not fail. Halves of a pair that stand together are one."""
     assert tokens.count("\ud800") == tokens.count("\ufffd")
     assert tokens.count("<|\udc00|> \ud83e\udde0") == tokens.count("<|\ufffd|> 🧠")
+
+
+def test_one_text_in_ten_thousand_with_a_lone_surrogate() -> None:
+    """It and the others count as they do alone, in order, wherever what is counted at once ends."""
+    texts = [f"{'wörd ' * (number % 7)}{number}" for number in range(10_000)]
+    texts[5_000] = "\ufeff \ud800"
+    assert tokens.count_many(iter(texts)) == [tokens.count(text) for text in texts]
+    assert tokens.count_many([]) == []
+
+
+def test_toktok_is_called_once_for_many_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call makes its tables anew: one for each text of a thousand files takes most of the time of a bundle."""
+    calls: list[int] = []
+
+    def batch_count(texts: Sequence[str], encoding: str, threads: int) -> list[int]:
+        calls.append(len(texts))
+        return [1] * len(texts)
+
+    monkeypatch.setattr("toktok.batch_count", batch_count)
+    counter = tokens._toktok()
+    monkeypatch.setattr(tokens, "_counter", lambda: counter)
+    assert tokens.count_many(map(str, range(1_000))) == [1] * 1_000
+    assert sum(calls) == 1_000
+    assert len(calls) < 10
 
 
 def test_special_tokens_are_text() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from lev_os.core import tokens
@@ -59,10 +60,10 @@ Sizes = dict[str, tuple[int, ...]]
 
 def sizes_of(texts: Iterable[Text]) -> Sizes:
     """The tokens of every passage."""
-    return {
-        text.specifier: tuple(tokens.count_many(text.text[passage.start : passage.end] for passage in text.passages))
-        for text in texts
-    }
+    measured = [*texts]
+    pieces = (text.text[passage.start : passage.end] for text in measured for passage in text.passages)
+    counts = iter(tokens.count_many(pieces))
+    return {text.specifier: tuple(islice(counts, len(text.passages))) for text in measured}
 
 
 def _by_task(
