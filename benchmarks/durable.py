@@ -1,7 +1,9 @@
 """What durability costs: our journal beside LangGraph with SQLite, and our driver on DBOS beside DBOS by hand.
 
 The second pair runs the same steps over the same queue of the same PostgreSQL; what differs is that a flow is read,
-gated and journalled, and that its driver can be told to stop, hand over and go on anywhere. Both are warmed up first.
+gated and journalled, and that its driver can be told to stop, hand over and go on anywhere. Both are warmed up first,
+and both work at the same time: what else a machine does makes CPU time dearer, for minutes and by up to a half, and so
+it does for both. The ratio is the median of those of the rounds.
 """
 
 from __future__ import annotations
@@ -10,8 +12,10 @@ import itertools
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from . import install
@@ -26,7 +30,7 @@ DRIVEN, STEPS, TARGET = 60, 20, 1.15
 
 
 def measure(count: int) -> list[Row]:
-    return [_embedded(count), *_driver(min(count, 3))]
+    return [_embedded(count), *_driver(count)]
 
 
 def _embedded(count: int) -> Row:
@@ -66,21 +70,27 @@ def _embedded(count: int) -> Row:
 
 def _driver(count: int) -> list[Row]:
     with postgres() as url:
-
-        def cpu(kind: str) -> float:
-            said = worker(own("durable_steps", url, kind, DRIVEN, STEPS))
-            return float(said["cpu"] / said["steps"] * 1000)
-
-        kinds = ("flow", "hand", "flow-parallel", "hand-parallel")
-        measures: dict[str, Callable[[], float]] = {kind: lambda kind=kind: cpu(kind) for kind in kinds}
-        found = rounds(measures, count)
-    rows = []
-    for suffix, what in (("", "one after the other"), ("-parallel", "all at once")):
-        ours, theirs = found[f"flow{suffix}"], found[f"hand{suffix}"]
-        met = ours / theirs <= TARGET if not suffix else None
-        target = f">= {1 / TARGET:.2f}x" if not suffix else "reported"
-        rows.append(Row(f"a durable step, {what}", ours, "CPU-ms", "DBOS by hand", theirs, theirs / ours, target, met))
+        rows = []
+        for suffix, what, times in (("", "one after the other", count), ("-parallel", "all at once", min(count, 3))):
+            found = [_at_the_same_time(url, (f"flow{suffix}", f"hand{suffix}")) for _ in range(times + 1)][1:]
+            ours, theirs = (median(each) for each in zip(*found, strict=True))
+            ratio = median(their / our for our, their in found)
+            met = ratio >= 1 / TARGET if not suffix else None
+            target = f">= {1 / TARGET:.2f}x" if not suffix else "reported"
+            rows.append(Row(f"a durable step, {what}", ours, "CPU-ms", "DBOS by hand", theirs, ratio, target, met))
     return rows
+
+
+def _at_the_same_time(url: str, kinds: tuple[str, str]) -> tuple[float, float]:
+    """CPU milliseconds a step of each kind, in processes of their own that run beside each other."""
+
+    def cpu(kind: str) -> float:
+        said = worker(own("durable_steps", url, kind, DRIVEN, STEPS))
+        return float(said["cpu"] / said["steps"] * 1000)
+
+    with ThreadPoolExecutor(2) as both:
+        ours, theirs = both.map(cpu, kinds)
+    return ours, theirs
 
 
 @contextmanager

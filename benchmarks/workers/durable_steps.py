@@ -1,6 +1,9 @@
 """Steps that do nothing, recorded by DBOS: driven by a flow, or written by hand in DBOS.
 
-Arguments: database, `flow` | `hand` | `flow-parallel` | `hand-parallel`, runs, steps of each."""
+Arguments: database, `flow` | `hand` | `flow-parallel` | `hand-parallel`, runs, steps of each.
+
+What is measured begins and ends at the same moments on both sides: a few runs import what is needed, then the others
+are written down for a moment that is a few seconds off, and the clock runs from then until the last has ended."""
 
 import asyncio
 import json
@@ -8,8 +11,9 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 
+import psycopg
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, EnqueueOptions, SetWorkflowID
 from lev_os.core import Flow, tool
 from lev_os.workflow import worker
@@ -17,9 +21,15 @@ from lev_os.workflow.client import enqueue, ordered
 from lev_os.workflow.database import open_database
 
 url, kind, runs, steps = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-QUEUE, AT_ONCE, POLLING, WARM, WARMING = f"bench-{os.getpid()}", 10, 0.2, 3, 12.0
+QUEUE, AT_ONCE, POLLING, WARM, AHEAD = f"bench-{os.getpid()}", 10, 0.2, 3, 5.0
+ENDED = (
+    "select count(*) from dbos.workflow_status"
+    " where name = %s and status = 'SUCCESS' and starts_with(workflow_uuid, %s)"
+)
 database = open_database(url)
-due = 0.0
+watching = psycopg.connect(url, autocommit=True)  # asked often, so it must not cost what is measured
+Begin = Callable[[str, float | None], object]
+"""Write down a run of this name, which begins so many seconds from now."""
 
 
 @tool(effects=(), idempotent=True)
@@ -73,36 +83,35 @@ async def hand_parallel(given: dict[str, int]) -> dict[str, int]:
 
 
 def ended(name: str) -> int:
-    return len(
-        database.client.list_workflows(
-            name=name, status="SUCCESS", workflow_id_prefix=QUEUE, has_parent=False, load_input=False, load_output=False
-        )
-    )
+    row = watching.execute(ENDED, (name, QUEUE)).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
-def delays() -> Iterator[tuple[str, float | None]]:
-    """The ids of the runs: a few at once, which import what is needed, and all others when these are long over."""
-    global due
-    at = due = time.time() + WARMING
-    yield from ((f"{QUEUE}-warm-{number}", None) for number in range(WARM))
-    yield from ((f"{QUEUE}-{number}", at - time.time()) for number in range(runs))
-
-
-async def measured(name: str) -> None:
+async def measured(name: str, begin: Begin) -> None:
+    for number in range(WARM):
+        begin(f"{QUEUE}-warm-{number}", None)
     while ended(name) < WARM:
         await asyncio.sleep(0.1)
-    await asyncio.sleep(max(0.0, due - time.time()))
+    due = time.time() + AHEAD
+    for number in range(runs):
+        begin(f"{QUEUE}-{number}", max(0.0, due - time.time()))
+    if time.time() > due:
+        raise SystemExit("the machine is too busy to write the runs down before they begin")
+    await asyncio.sleep(due - time.time())
     begun, wall = time.process_time(), time.perf_counter()
     while ended(name) < WARM + runs:
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.1)
     used = time.process_time() - begun
     print(json.dumps({"steps": runs * steps, "cpu": used, "wall": time.perf_counter() - wall}))
 
 
 async def by_flow(parallel: bool) -> None:
     linked = flow(parallel).link(tools={"./tools/increment": increment})
-    for own, delay in delays():
+
+    def begin(own: str, delay: float | None) -> None:
         enqueue(database, ordered(linked, {"n": 3}, queue=QUEUE, run=own), delay=delay)
+
     stop, started = asyncio.Event(), asyncio.Event()
     work = asyncio.ensure_future(
         worker(
@@ -116,13 +125,13 @@ async def by_flow(parallel: bool) -> None:
         )
     )
     await started.wait()
-    await measured("lev.run")
+    await measured("lev.run", begin)
     stop.set()
     await work
 
 
 async def by_hand(name: str) -> None:
-    for own, delay in delays():
+    def begin(own: str, delay: float | None) -> None:
         options: EnqueueOptions = {
             "workflow_name": name,
             "queue_name": QUEUE,
@@ -132,6 +141,7 @@ async def by_hand(name: str) -> None:
         if delay is not None:
             options["delay_seconds"] = delay
         database.client.enqueue(options, {"n": 3})
+
     config = DBOSConfig(
         name="lev",
         application_version="hand",
@@ -145,7 +155,7 @@ async def by_hand(name: str) -> None:
     DBOS.listen_queues([QUEUE])
     DBOS.launch()
     await DBOS.register_queue_async(QUEUE, worker_concurrency=AT_ONCE, polling_interval_sec=POLLING)
-    await measured(name)
+    await measured(name, begin)
     await asyncio.to_thread(DBOS.destroy)
 
 

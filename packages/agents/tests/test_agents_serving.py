@@ -186,6 +186,23 @@ def test_a_failure_of_a_client_of_ours_stays_here_too(tmp_path: Path) -> None:
     assert "the model failed" in response.text
 
 
+def test_what_only_the_server_is_concerned_with_stays_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What made `deps` said, as an address with its password: the log tells it to who runs the server."""
+
+    def fail() -> None:
+        raise ValueError("no such database: postgresql://ada:swordfish@db")
+
+    monkeypatch.setattr("acme_support.deps.make", fail)
+    with served(desk=desk(talks("no"), tmp_path)) as address:
+        response = post(address, ask("Where?"))
+    assert response.status_code == 500
+    assert "the server's log says why" in response.text
+    assert "swordfish" not in response.text
+    assert "no such database" in caplog.text
+
+
 def test_the_door(tmp_path: Path) -> None:
     """Without the token, by another name, from a page of another origin: 401, 421, 403."""
     with served(desk=desk(talks("no"), tmp_path)) as address:

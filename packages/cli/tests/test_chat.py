@@ -150,6 +150,28 @@ def test_an_approval_may_come_later(lev: Lev, tmp_path: Path) -> None:
     assert refunded(tmp_path) == 0
 
 
+def test_a_question_left_open_is_asked_again_and_answered_by_the_command_it_tells(
+    lev: Lev, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By a later conversation, which knows the call from the thread; and by `--approve`, in the words of the hint."""
+    import shlex
+
+    from acme_support.deps import make
+
+    with make(tmp_path / "desk.sqlite3").open():
+        pass
+    chat = ("chat", payer(tmp_path), "--thread", "t", "--model", "script:refund.yaml")
+    typed(monkeypatch, "refund A-7001")
+    left = lev(*chat)
+    assert "not answered" in left.err
+    again = lev(*chat)
+    assert 'a person is asked: refund {"amount_cents":1999,' in again.err
+    (tmp_path / "refund.yaml").write_text("script: 1\nreplies: [{answer: It is done.}]\n", encoding="utf-8")
+    hint = shlex.split(again.err.rpartition("or answer later: lev ")[2].splitlines()[0])
+    assert lev(*hint, "--model", "script:refund.yaml").out == "It is done.\n"
+    assert refunded(tmp_path) == 1999
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

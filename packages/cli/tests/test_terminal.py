@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -145,12 +145,12 @@ class Typist:
         begin, self._seen = self._seen, at + len(text)
         return self.shown[begin : self._seen]
 
-    def interrupt_at_the_prompt(self) -> None:
+    def interrupt_at_the_prompt(self, sign: str = "Ctrl-D or /quit leaves") -> None:
         """Ctrl-C, again where it came between the prompt and the reading of a line: that one waits for a key."""
         for _ in range(12):
             self.type("\x03")
             with contextlib.suppress(AssertionError):
-                self.read_until("Ctrl-D or /quit leaves", 5)
+                self.read_until(sign, 5)
                 return
         raise AssertionError(f"no Ctrl-C is heard: {self.shown!r}")
 
@@ -175,6 +175,22 @@ class Typist:
             return False
         self.shown += part.decode(errors="replace")
         return bool(part)
+
+
+@contextlib.contextmanager
+def conversation(cwd: Path, *command: str, **env: str) -> Iterator[Typist]:
+    """A person at a conversation from its first prompt; at its last, Ctrl-D leaves. There is never a traceback."""
+    (cwd / "pyproject.toml").touch()
+    person = Typist(cwd, *command, **env)
+    try:
+        person.read_until("> ")
+        yield person
+        person.read_until("> ")
+        person.type("\x04")
+        assert person.leave() == 0
+        assert "Traceback" not in person.shown
+    finally:
+        person.kill()
 
 
 TALK = '''
@@ -205,10 +221,18 @@ def stare() -> str:
     return "seen"
 
 
+@tool(effects={"spends"})
+def pay(cents: int) -> str:
+    """Pay."""
+    return f"paid {cents} cents"
+
+
 async def stream(messages, info):
     said = str(messages[-1].parts[-1].content)
     if said in ("look", "stare"):
         yield {0: DeltaToolCall(name=said, json_args="{}", tool_call_id="c1")}
+    elif said == "pay":
+        yield {0: DeltaToolCall(name="pay", json_args='{"cents": 7}', tool_call_id="c1")}
     elif said == "count":
         for number in range(600):
             yield f"number {number} "
@@ -218,7 +242,7 @@ async def stream(messages, info):
 
 
 declared = AgentDeclaration.parse("agent: 1\\nname: desk\\ninstructions: Be brief.\\n")
-agent = Agent(declared, model=FunctionModel(stream_function=stream), tools=[look, stare])
+agent = Agent(declared, model=FunctionModel(stream_function=stream), tools=[look, stare, pay])
 sys.exit(Chat(agent, Thread()).talk())
 '''
 
@@ -226,12 +250,9 @@ sys.exit(Chat(agent, Thread()).talk())
 @pytest.mark.slow
 def test_ctrl_c_in_a_conversation(tmp_path: Path) -> None:
     """It stops an answer, a tool, and a tool in a thread; the conversation goes on, and at the prompt it says how to
-    leave. Nothing of what was stopped is kept, and there is never a traceback."""
-    (tmp_path / "pyproject.toml").touch()
+    leave. Nothing of what was stopped is kept."""
     (tmp_path / "talk.py").write_text(TALK, encoding="utf-8")
-    person = Typist(tmp_path, sys.executable, "talk.py")
-    try:
-        person.read_until("> ")
+    with conversation(tmp_path, sys.executable, "talk.py") as person:
         person.type("half a li")
         person.interrupt_at_the_prompt()
         person.interrupt_at_the_prompt()
@@ -243,25 +264,40 @@ def test_ctrl_c_in_a_conversation(tmp_path: Path) -> None:
             person.read_until("> ")
         person.type("hello\r")
         person.read_until("Heard 1.")
+
+
+@pytest.mark.slow
+def test_ctrl_c_at_a_question(tmp_path: Path) -> None:
+    """It stays open: the next line asks it again, and is sent once it is answered, else not."""
+    (tmp_path / "talk.py").write_text(TALK, encoding="utf-8")
+    with conversation(tmp_path, sys.executable, "talk.py") as person:
+        person.type("pay\r")
+        for typed in ("hello\r", "\r"):
+            person.read_until("approve? [y/N] ")
+            person.interrupt_at_the_prompt("not answered: it is asked again after your next line")
+            person.read_until("> ")
+            person.type(typed)
+        asked = person.read_until("approve? [y/N] ")
+        assert 'pay {"cents":7} (c1)' in asked
+        assert "BASE-003" in asked
+        person.interrupt_at_the_prompt("not answered: it is asked again after your next line")
         person.read_until("> ")
-        person.type("\x04")
-        assert person.leave() == 0
-        assert "Traceback" not in person.shown
-    finally:
-        person.kill()
+        person.type("hello\r")
+        person.read_until("approve? [y/N] ")
+        person.type("y\r")
+        assert "hello" not in person.read_until("paid 7 cents")
+        person.read_until("Heard 3.")
+        person.read_until("Heard 5.")
 
 
 @pytest.mark.slow
 def test_ctrl_c_in_lev_chat(tmp_path: Path) -> None:
     """The command itself: at the prompt, before anything of an answer is there, and Ctrl-D at the end."""
-    (tmp_path / "pyproject.toml").touch()
     (tmp_path / "slow.yaml").write_text(
         "script: 1\nreplies:\n  - {match: wait, fault: hang}\notherwise: {answer: Here I am.}\n", encoding="utf-8"
     )
     command = (sys.executable, "-m", "lev_os.cli", "chat", "acme_support/agents/desk", "--model", "script:slow.yaml")
-    person = Typist(tmp_path, *command, ACME_SUPPORT_DB=str(tmp_path / "d.sqlite3"))
-    try:
-        person.read_until("> ")
+    with conversation(tmp_path, *command, ACME_SUPPORT_DB=str(tmp_path / "d.sqlite3")) as person:
         person.interrupt_at_the_prompt()
         person.read_until("> ")
         person.type("wait for it\r")
@@ -271,12 +307,6 @@ def test_ctrl_c_in_lev_chat(tmp_path: Path) -> None:
         person.read_until("> ")
         person.type("are you there?\r")
         person.read_until("Here I am.")
-        person.read_until("> ")
-        person.type("\x04")
-        assert person.leave() == 0
-        assert "Traceback" not in person.shown
-    finally:
-        person.kill()
 
 
 SHELLS = {

@@ -136,4 +136,4 @@ def test_a_fault_of_ours_is_a_reply_too(play: Any, monkeypatch: pytest.MonkeyPat
         assert "a bug" not in json.dumps(reply)
 
     play(host)
-    assert "RuntimeError: a bug" in capsys.readouterr().err
+    assert f"RuntimeError at {__file__}:" in capsys.readouterr().err

@@ -46,6 +46,26 @@ def test_a_tool_that_is_not_shown_is_not_callable(play: Any, project: Path) -> N
     play(host, only=("shout",))
 
 
+def test_what_breaks_in_the_server_is_told_by_kind_and_place(
+    play: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The words of an error may be those of an argument: neither the host nor the log, which it keeps, has them."""
+
+    async def broken(*_: object) -> None:
+        raise ValueError("not a number: swordfish")
+
+    async def host(call: Any) -> None:
+        reply = await call("count_words", text="swordfish")
+        assert "(ValueError)" in reply["error"]["message"]
+        assert "swordfish" not in str(reply)
+
+    monkeypatch.setattr(Desk, "call_tool", broken)
+    play(host)
+    said = capsys.readouterr().err
+    assert f"count_words failed: ValueError at {__file__}:" in said
+    assert "swordfish" not in said
+
+
 def test_hints_come_from_declared_effects(project: Path) -> None:
     """A look-up is read-only; publishing is destructive and open-world."""
     tools = listing(project, every=True)

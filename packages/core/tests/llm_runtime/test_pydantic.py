@@ -213,7 +213,7 @@ def test_an_error_that_repeats_a_key_is_redacted(monkeypatch: pytest.MonkeyPatch
     shown = "bad key hunter2-hunter2, sk-abcdefghijklmnop1234, Bearer abc.def"
 
     def fail(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
-        raise RuntimeError(shown)
+        raise ConnectionError(shown)
 
     with pytest.raises(ModelUnavailable) as caught:
         asyncio.run(open_model(FunctionModel(fail)).ask(request()))
@@ -229,6 +229,7 @@ class SdkError(Exception):
     [
         (http(400, "you said: swordfish"), "ModelHTTPError, status 400"),
         (SdkError("you said: swordfish"), "SdkError"),
+        (ValueError("no number: swordfish"), "ValueError"),
         (
             exceptions.FallbackExceptionGroup("all of swordfish", [SdkError("swordfish")]),
             "FallbackExceptionGroup: SdkError",

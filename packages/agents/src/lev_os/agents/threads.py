@@ -32,6 +32,9 @@ from pydantic_ai.messages import (
     ToolReturnPart,
 )
 
+from .events import ToAsk
+from .gating.wire import decoded
+
 _BEGUN = "A person approved this call and it was begun; what came of it is not known. Do not repeat it unasked."
 _REFUSED = "A person refused this call."
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -129,6 +132,14 @@ class Thread:
     def waiting(self) -> list[str]:
         """The ids of tool calls at the end that have no result yet, and that a person is asked about."""
         return [name for name in self._open_calls() if name not in self.answers]
+
+    def to_ask(self) -> tuple[ToAsk, ...]:
+        """The same calls, as a person is asked about them; why is not kept, so their `reason` is empty."""
+        return tuple(
+            ToAsk(id=name, tool=call.tool_name, arguments=decoded(call.args), reason="")
+            for name, call in self._open_calls().items()
+            if name not in self.answers
+        )
 
     def _open_calls(self) -> dict[str, ToolCallPart]:
         open_calls: dict[str, ToolCallPart] = {}

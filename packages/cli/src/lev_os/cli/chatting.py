@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 _HELP = """/why     what the gate said of the last answer, and what it goes by
 /help    this
 /quit    leave; so does Ctrl-D
-Ctrl-C   stops an answer; nothing of it is kept"""
+Ctrl-C   stops an answer, nothing of which is kept; a question it leaves open is asked again after the next line"""
+_STOPPED = "stopped; nothing of it is kept"
 _STAY = "Ctrl-D or /quit leaves"
 _WIDTH = 300
 
@@ -67,6 +69,8 @@ class Chat:
         self.audit: Sequence[Any] | None = None
         """The verdicts on the last answer, or on what was denied in its place."""
         self._column = 0
+        self._asked: dict[str, ToAsk] = {}
+        """What the person was asked here, with the reasons, which threads do not keep."""
 
     @classmethod
     def open(cls, specifier: str, thread: str | None, choice: ModelChoice, python: str | None) -> Chat:
@@ -97,9 +101,8 @@ class Chat:
                 for one in answer.waiting:
                     note(f"… waits for a person: {_call(one)}")
                     note(f"    {one.reason}")
-                    if self.thread.path is not None:
-                        agent, name = self.agent.declared.specifier, self.thread.path.stem
-                        note(f"    help: lev chat {agent} --thread {name} --approve {one.id}")
+                if answer.waiting and (command := self._answering()):
+                    note(f"    help: {command}")
         return WAITING if answer.waiting else FINE
 
     def _as_json(self, answer: Answer[Any]) -> dict[str, Any]:
@@ -130,7 +133,7 @@ class Chat:
             note(click.style(f"{self.agent.name}: {self.agent.declared.description}", bold=True))
             note(f"{self._model()}; /help lists what can be typed")
         with interrupts.runner() as runner:
-            self._settle(runner, self.thread.waiting)
+            self._settle(runner)
             while True:
                 try:
                     typed = _read("> ")
@@ -148,45 +151,60 @@ class Chat:
                     return FINE
                 if typed.startswith("/"):
                     self._command(typed)
+                elif not self._settle(runner):
+                    if typed:
+                        note("what you typed was not sent")
                 elif typed:
                     self._turn(runner, typed, None)
 
-    def _turn(self, runner: asyncio.Runner, prompt: str | None, approvals: Mapping[str, bool] | None) -> None:
-        """One answer, and the questions to the person that it ends with. What goes wrong is told, and it goes on."""
+    def _turn(self, runner: asyncio.Runner, prompt: str | None, approvals: Mapping[str, bool] | None) -> bool:
+        """One answer, and the questions to the person that it ends with. What goes wrong is told; then it is False."""
         from lev_os.agents import Denied
 
         try:
             answer = runner.run(self._answer(prompt, approvals))
         except KeyboardInterrupt:
             self._end_line()
-            note("stopped; nothing of it is kept")
-            return
+            answered = approvals is not None and not self.thread.waiting
+            note("stopped; your answer counts, nothing else of it is kept" if answered else _STOPPED)
+            return False
         except LevError as error:
             self._end_line()
             if isinstance(error, Denied):
                 self.audit = error.audit
             print_report(report_of(error), as_json=False)
-            return
-        self._settle(runner, [one.id for one in answer.waiting], answer.waiting)
+            return False
+        self._asked = {one.id: one for one in answer.waiting}
+        return self._settle(runner)
 
-    def _settle(self, runner: asyncio.Runner, waiting: list[str], asked: tuple[ToAsk, ...] = ()) -> None:
-        """Ask the person about the calls that wait; a thread may begin with some."""
+    def _settle(self, runner: asyncio.Runner) -> bool:
+        """Ask the person about the calls that wait, and go on with the answers; False when some wait still."""
+        waiting = self.thread.to_ask()
         if not waiting:
-            return
-        known = {one.id: one for one in asked}
+            return True
         said: dict[str, bool] = {}
-        for call in waiting:
-            one = known.get(call)
-            note(click.style("a person is asked:", bold=True) + f" {call if one is None else _call(one)}")
-            if one is not None:
-                note(f"    {one.reason}")
+        for one in waiting:
+            note(click.style("a person is asked:", bold=True) + f" {_call(one)}")
+            if reason := self._asked.get(one.id, one).reason:
+                note(f"    {reason}")
             try:
-                said[call] = _read("approve? [y/N] ").lower() in ("y", "yes")
+                said[one.id] = _read("approve? [y/N] ").lower() in ("y", "yes")
             except (EOFError, KeyboardInterrupt):
                 print_line()
-                note("not answered; the thread waits")
-                return
-        self._turn(runner, None, said)
+                command = self._answering()
+                later = f", or answer later: {command}" if command else ""
+                note(f"not answered: it is asked again after your next line{later}")
+                return False
+        return self._turn(runner, None, said)
+
+    def _answering(self) -> str | None:
+        """The command that approves all that waits, for a thread that is kept."""
+        if self.thread.path is None:
+            return None
+        words = ["lev", "chat", self.agent.declared.specifier, "--thread", self.thread.path.stem]
+        for call in self.thread.waiting:
+            words += ["--approve", call]
+        return visible(shlex.join(words))  # a model may have made up the ids
 
     async def _answer(self, prompt: str | None, approvals: Mapping[str, bool] | None) -> Answer[Any]:
         from lev_os.agents.events import Finished

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import traceback
 from collections.abc import Sequence
 from contextlib import closing
 from importlib.metadata import version
@@ -87,7 +88,9 @@ def build_server(catalog: Catalog, desk: Desk) -> Server[Any]:
         except LevError as error:
             return _result(replies.invalid(str(error).split("\n"), next="tools/list"), error=True)
         except Exception as error:  # the host must get a reply, and its model no traceback
-            print(f"lev mcp: {call.name} failed: {type(error).__name__}: {error}", file=sys.stderr)
+            place = traceback.extract_tb(error.__traceback__)[-1]  # its words may be those of an argument or an answer
+            what = f"{type(error).__name__} at {place.filename}:{place.lineno}"
+            print(f"lev mcp: {call.name} failed: {what}", file=sys.stderr)
             reason = f"{call.name} could not be carried out ({type(error).__name__}); the server's log says more"
             return _result({"kind": "failed", "error": {"kind": "flow", "message": reason}}, error=True)
 

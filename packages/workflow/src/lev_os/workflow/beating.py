@@ -23,6 +23,8 @@ from .database import Database, leases, workers
 
 BEAT = 1.5
 DEAD = 6.0
+_SWEEPS = 3.0
+"""Seconds from one sweep to the next, whichever worker does it."""
 _STRAYS, _FIRST_STRAYS = 60.0, 86_400.0
 """Answers this old or younger are looked at again: their run may have been parked while nobody looked."""
 
@@ -156,7 +158,7 @@ class Beat:
         clock = self._database.clock
         with self._database.begin() as connection:
             taken = connection.execute(
-                sa.update(leases).where(leases.c.name == "sweep", leases.c.until <= clock).values(until=clock + BEAT)
+                sa.update(leases).where(leases.c.name == "sweep", leases.c.until <= clock).values(until=clock + _SWEEPS)
             )
         return taken.rowcount == 1
 

@@ -193,15 +193,17 @@ class Drive:
         """What comes of `work`, or that the run is to end, whichever is first."""
         task = asyncio.current_task()
         assert task is not None, "a step runs in a task"
-        with self._host.ends(self._run, task):
-            try:
-                return await work
-            except asyncio.CancelledError:
-                reason = self._host.wanted_end.get(self._run)
-                if reason is None:
-                    raise
-                task.uncancel()
-                return {"at": now(), "cancel": reason}
+        self._host.stoppable[self._run] = task
+        try:
+            return await work
+        except asyncio.CancelledError:
+            reason = self._host.wanted_end.get(self._run)
+            if reason is None:
+                raise
+            task.uncancel()
+            return {"at": now(), "cancel": reason}
+        finally:
+            self._host.stoppable.pop(self._run, None)
 
     async def _may_go_on(self) -> None:
         """Before anything leaves: not while this worker drains, and not with a tool that is not what it was."""

@@ -60,7 +60,8 @@ class Host:
         """Runs that somebody wants to end, with the reason."""
         self.active: dict[str, object] = {}
         """The runs that are driven here, each by one execution."""
-        self._stoppable: dict[str, asyncio.Task[Any]] = {}
+        self.stoppable: dict[str, asyncio.Task[Any]] = {}
+        """By run, the step that is stopped by cancelling its task."""
         self.effects: dict[str, asyncio.Task[Any]] = {}
         """Effects under way beside others, by their ids."""
         self.carried = 0
@@ -259,17 +260,8 @@ class Host:
     def wants_end(self, run: str, reason: str) -> None:
         """Somebody wants a run to end; what it does here is stopped."""
         self.wanted_end[run] = reason
-        if (task := self._stoppable.get(run)) is not None:
+        if (task := self.stoppable.get(run)) is not None:
             task.cancel()
-
-    @contextlib.contextmanager
-    def ends(self, run: str, task: asyncio.Task[Any]) -> Iterator[None]:
-        """While a step of a run may be stopped by cancelling this task."""
-        self._stoppable[run] = task
-        try:
-            yield
-        finally:
-            self._stoppable.pop(run, None)
 
     @contextlib.contextmanager
     def driving(self, run: str) -> Iterator[None]:

@@ -26,9 +26,9 @@ from .host import Host, MakeWorld, serve
 if TYPE_CHECKING:
     from lev_os.core.flowmind.link import LinkedFlow
 
-_POLLING, _ANSWERS, _RARELY = 0.2, 0.5, 1.0
+_POLLING, _ANSWERS, _RARELY = 0.2, 0.5, 3.0
 """Seconds between two looks into a queue of runs, into that of answers and alarms, and into one of effects beside
-others. An idle look costs 4 to 5 ms of CPU, as much as a step."""
+others, where only those of dead workers are. An idle look costs 4 to 5 ms of CPU, as much as a step."""
 _DRAIN = 30.0
 _SCHEDULES = 5.0
 """Seconds until a worker hears of a new schedule, at most."""

@@ -222,10 +222,12 @@ def _problem(error: Exception) -> dict[str, Any]:
 
 def told(error: Exception) -> str:
     """What the other side hears of an error. How a model failed is logged here, without the words of its provider."""
-    if isinstance(error, LevError) and not isinstance(error, AgentFailed | ModelError):
+    if isinstance(error, _BadRequest | Denied | LimitReached):
         return str(error)
     if isinstance(error, LevError):
         _log.warning("%s", error)
+        if not isinstance(error, AgentFailed | ModelError):  # the server's own: a path, why there are no `deps`
+            return "the agent cannot answer now; the server's log says why"
     else:  # what a library raises may repeat a prompt or an answer, and so may its traceback
         _log.warning("the model failed: %s", type(error).__name__)
     _log.debug("this is how", exc_info=error)

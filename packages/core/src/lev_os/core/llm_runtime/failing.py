@@ -59,7 +59,7 @@ def summary(error: BaseException) -> str:
         return type(error).__name__
     if isinstance(error, BaseExceptionGroup):
         return f"{type(error).__name__}: " + "; ".join(map(summary, error.exceptions))
-    return (redacted(str(error)) if _is_of_python(error) else "") or type(error).__name__
+    return (redacted(str(error)) if _is_of_the_system(error) else "") or type(error).__name__
 
 
 def help_for(error: BaseException) -> str | None:
@@ -84,13 +84,13 @@ def fail(error: Exception, name: str) -> NoReturn:
         raise ModelUnavailable(text, help=help, said=said) from None
     if isinstance(error, known.AgentRunError | OSError | TimeoutError | ExceptionGroup):
         raise ModelUnavailable(text, help=help, retryable=True, said=said) from None
-    words = f": {said}" if _is_of_python(error) else ""
+    words = f": {said}" if _is_of_the_system(error) else ""
     raise ModelUnavailable(f"{name}: {type(error).__name__}{words}", retryable=True, said=said) from None
 
 
-def _is_of_python(error: BaseException) -> bool:
-    """Whether an error is of Python's own kinds: no network, no such file. Those of SDKs speak for their providers."""
-    return type(error).__module__.partition(".")[0] in sys.stdlib_module_names
+def _is_of_the_system(error: BaseException) -> bool:
+    """Whether the operating system says it: no network, no such file. A `ValueError` tells what value it was."""
+    return isinstance(error, OSError) and type(error).__module__.partition(".")[0] in sys.stdlib_module_names
 
 
 def redacted(text: str) -> str:
