@@ -109,7 +109,14 @@ def test_how_many_calls_a_run_makes(steps: str, least: float, most: float) -> No
 ASK = '  - {id: ok, wait: approval, about: "${p}", returns: {approved: boolean}}\n'
 PAID = '{call: ./tools/pay, with: {sum: "${p.sum}"}}'
 MAKE = '  - set: {p: {sum: "${input.sum}"}}\n'
+SHOW = '  - {{id: ok, wait: approval, about: "${{{0}}}", returns: {{approved: boolean}}}}\n  - if: ok.approved\n'
+PAY = '    then: [{{call: ./tools/pay, with: {{sum: "${{{0}}}"}}}}]\n'
 IN_ORDER = {
+    "an object written where it is shown": SHOW.format("{'sum': input.sum}") + PAY.format("input.sum"),
+    "a list of what is paid": SHOW.format("['to', input.sum]") + PAY.format("input.sum"),
+    "an object around the very object": MAKE + SHOW.format("{'p': p, 'n': 1}") + PAY.format("p.sum"),
+    "a field named in another way": SHOW.format("{'sum': input['sum']}") + PAY.format("{'s': input.sum}.s"),
+    "the same sum worked out again": SHOW.format("{'sum': input.sum * 2}") + PAY.format("input.sum * 2"),
     "asked and looked at": f"{MAKE}{ASK}  - if: ok.approved\n    then: [{PAID}]\n",
     "the answer kept under another name": (
         f'{MAKE}{ASK}  - set: {{yes: "${{ok.approved}}"}}\n  - if: "yes"\n    then: [{PAID}]\n'
@@ -168,6 +175,30 @@ NOT_IN_ORDER = {
         f"{MAKE}{ASK}  - if: ok.approved\n    then: [{{for_each: 'i in [1, 2]', do: [{PAID}]}}]\n"
     ),
 }
+
+
+UNCERTAIN = {
+    "a choice": SHOW.format("input.sum == 1 ? input.sum : 2") + PAY.format("input.sum"),
+    "a name that is worked out": SHOW.format("{input.sum: input.sum}") + PAY.format("input.sum"),
+    "some of a list": SHOW.format("input.sum.filter(i, i > 1)") + PAY.format("input.sum"),
+}
+
+
+@pytest.mark.parametrize("name", UNCERTAIN)
+def test_what_may_have_been_shown_is_a_possible_objection(name: str) -> None:
+    """Where it cannot be told which values a person sees, nobody says that they are others."""
+    money = [found.verdict for found in findings(linked(UNCERTAIN[name])) if found.principle.id == "BASE-003"]
+    assert [verdict.certainty for verdict in money] == ["possible"]
+    assert "cannot be told" in (money[0].help or "")
+
+
+def test_the_way_out_is_an_about_that_can_be_written() -> None:
+    """The help shows an expression over the call's own arguments, and with it nothing is left to say."""
+    call = '{call: ./tools/pay, with: {sum: "${input.sum}", to: me, n: 2}}'
+    (found,) = [one for one in findings(linked(f"  - {call}\n")) if one.principle.id == "BASE-003"]
+    about = "{'sum': input.sum, 'to': 'me', 'n': 2}"
+    assert f'`about: "${{{about}}}"`' in (found.verdict.help or "")
+    assert objections(linked(f"{SHOW.format(about)}    then: [{call}]\n")) == []
 
 
 @pytest.mark.parametrize("name", NOT_IN_ORDER)

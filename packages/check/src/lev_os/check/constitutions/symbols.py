@@ -22,6 +22,7 @@ class Symbols:
         self._numbers: dict[tuple[str, Hashable, tuple[Symbol, ...]], Symbol] = {}
         self._nodes: list[tuple[str, Any, tuple[Symbol, ...]]] = []
         self._literals: dict[Symbol, Any] = {}
+        self._identified: list[bool] = []
 
     def unknown(self, *origin: Hashable) -> Symbol:
         """A value of which only the origin is known: the result of a step, the input."""
@@ -55,13 +56,16 @@ class Symbols:
         kind, _, inner = self._nodes[symbol]
         return inner[0] if kind == "or null" else symbol
 
-    def field(self, symbol: Symbol, name: str) -> Symbol:
+    def field(self, symbol: Symbol, name: str | int) -> Symbol:
+        """The value of a field of a map, or at an index of a list."""
         kind, label, inner = self._nodes[symbol]
         if kind == "or null":
             return self.field(inner[0], name)
         if kind == "object" and name in label:
             found: Symbol = inner[label.index(name)]
             return found
+        if kind == "array" and isinstance(name, int) and 0 <= name < len(inner):
+            return inner[name]
         if kind == "literal":
             value = self._literals[symbol]
             if isinstance(value, Mapping) and name in value:
@@ -108,10 +112,7 @@ class Symbols:
 
     def identified(self, symbol: Symbol) -> bool:
         """Whether it is known which value this is, so that another symbol means another value but by accident."""
-        kind, label, inner = self._nodes[symbol]
-        if kind == "unknown":
-            return label[0] in ("input", "result", "item")
-        return kind != "computed" and all(map(self.identified, inner))
+        return self._identified[symbol]
 
     def strings(self, symbol: Symbol) -> Iterator[tuple[str, bool]]:
         """The texts that are written out in a value, and whether each is a whole string there."""
@@ -139,4 +140,6 @@ class Symbols:
         if number is None:
             number = self._numbers[key] = len(self._nodes)
             self._nodes.append(key)
+            named = label[0] in ("input", "result", "item") if kind == "unknown" else kind != "computed"
+            self._identified.append(named and all(self._identified[part] for part in inner))
         return number

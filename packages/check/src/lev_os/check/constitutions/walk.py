@@ -214,7 +214,7 @@ class Walk:
         about = nothing if step.about is None else self.symbols.not_null(self._read.value(step.about, state.names))
         shown = frozenset() if about == nothing else self.symbols.shown(about)
         state.approvals.pop(answer, None)
-        state.approvals[answer] = Approval(step.name, shown)
+        state.approvals[answer] = Approval(step.name, shown, self.symbols.identified(about))
         self._bind(step, flow, state, CLEAN, answer)
         if step.on_timeout:
             self._block(step.on_timeout, flow, late)

@@ -103,13 +103,20 @@ def tainted_call(subject: FlowSubject) -> Iterator[Finding]:
     "forbidden-call",
     summary="A flow calls a tool, or lets a model call one, that a principle forbids or wants approved.",
     why="At run time the call is refused, or the run stops until a person has looked.",
-    mend="Use another tool, or ask a person with `wait`, showing an object of all arguments, before each call.",
+    mend="Use another tool, or ask a person with `wait` before each call, showing all that it is given: `about` is"
+    " text, so an object is written as an expression in it, `\"${{'amount': input.sum}}\"`, or is `set` before.",
     bad=_flow(_PAY, "./tools/pay"),
-    good=_flow(
-        "  - set: {payment: {amount: 20}}\n"
-        '  - {id: answer, wait: approval, about: "${payment}", returns: {approved: boolean}}\n'
-        '  - if: "!answer.approved"\n    then: [{return: refused}]\n'
-        '  - {call: ./tools/pay, with: {amount: "${payment.amount}"}}\n'
+    good=(
+        _flow(
+            "  - set: {payment: {amount: 20}}\n"
+            '  - {id: answer, wait: approval, about: "${payment}", returns: {approved: boolean}}\n'
+            '  - if: "!answer.approved"\n    then: [{return: refused}]\n'
+            '  - {call: ./tools/pay, with: {amount: "${payment.amount}"}}\n'
+        ),
+        _flow(
+            "  - {id: answer, wait: approval, about: \"${{'amount': 20}}\", returns: {approved: boolean}}\n"
+            f"  - if: answer.approved\n    then:\n    {_PAY}"
+        ),
     ),
 )
 def forbidden_call(subject: FlowSubject) -> Iterator[Finding]:
