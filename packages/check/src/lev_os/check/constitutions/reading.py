@@ -64,15 +64,15 @@ class Reader:
                 return names.value(name, symbols)
             case cel.Select(of=of, field=field):
                 return symbols.field(self._part(of, source, names), field)
-            case cel.Index(of=of, key=cel.Constant(value=str() | int() as key)):
-                return symbols.field(self._part(of, source, names), key)
+            case cel.Index(of=of, key=cel.Constant(value=str() | int() as place)):
+                return symbols.field(self._part(of, source, names), place)
             case cel.ListOf(items=items):
                 return symbols.array(self._part(item, source, names) for item in items)
             case cel.MapOf(entries=entries):
                 made: dict[str, Symbol] = {}
-                for key, value in entries:
+                for key, entry in entries:
                     if isinstance(key, cel.Constant) and isinstance(key.value, str):
-                        made[key.value] = self._part(value, source, names)
+                        made[key.value] = self._part(entry, source, names)
                 if len(made) == len(entries):
                     return symbols.object(made)
         used = {name: names.value(name, symbols) for name in sorted(_free(node))}
