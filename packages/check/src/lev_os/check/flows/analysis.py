@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from lev_os.core.errors import LevError
 from lev_os.core.flowmind import cel
 from lev_os.core.flowmind.expressions import ExpressionError
 from lev_os.core.flowmind.model import (
@@ -35,6 +36,7 @@ from lev_os.core.flowmind.model import (
     While,
 )
 from lev_os.core.flowmind.walk import walk
+from lev_os.core.packaging import find
 
 from . import types
 from .cases import covers
@@ -47,6 +49,7 @@ from .types import ANY, BOOL, INT, STRING, Type, from_schema, join, record
 from .uses import bound_in, defined
 
 if TYPE_CHECKING:
+    from lev_os.core import Package
     from lev_os.core.flowmind.link import LinkedFlow
 
     from ..project import FlowSubject
@@ -127,12 +130,12 @@ class Analysis:
 
 def analyse(subject: FlowSubject) -> Analysis:
     """Work it out."""
-    return examine(subject.linked)
+    return examine(subject.linked, subject.flow.package)
 
 
-def examine(linked: LinkedFlow) -> Analysis:
-    """The analysis of a linked flow; what it refers to and could not be found can be anything."""
-    walker = _Walker(linked, Analysis(linked))
+def examine(linked: LinkedFlow, package: Package | None = None) -> Analysis:
+    """The analysis of a linked flow of a package; what it refers to and could not be found can be anything."""
+    walker = _Walker(linked, Analysis(linked), package)
     tree = linked.tree
     root = Names(defined=defined(tree.steps))
     root.bind("input", from_schema(tree.input_schema))
@@ -141,8 +144,9 @@ def examine(linked: LinkedFlow) -> Analysis:
 
 
 class _Walker:
-    def __init__(self, linked: LinkedFlow, analysis: Analysis) -> None:
+    def __init__(self, linked: LinkedFlow, analysis: Analysis, package: Package | None) -> None:
         self._linked = linked
+        self._package = package
         self.analysis = analysis
         output = linked.tree.output_schema
         self._output = None if output is None else from_schema(output)
@@ -215,8 +219,19 @@ class _Walker:
     def _call(self, step: Call, names: Names) -> None:
         card = self._linked.tools.get(step.tool)
         self._arguments(step, step.with_, step.tool, card.input_schema if card else {}, names)
-        known = card is not None and card.output_schema is not None
-        self._bind(step, names, from_schema(card.output_schema, filled=False) if card and known else ANY)
+        if card is None or card.output_schema is None:
+            self._bind(step, names, ANY)
+        else:
+            typed = self._is_typed(step.tool)
+            self._bind(step, names, from_schema(card.output_schema, filled=False, whole=typed))
+
+    def _is_typed(self, tool: str) -> bool:
+        """Whether what a tool gives is told by a Python type, and not by a server that may say less than all."""
+        try:
+            package, subpath = find(tool, within=self._package)
+        except LevError:
+            return False
+        return subpath not in package.server_tools
 
     def _sub_flow(self, step: SubFlow, names: Names) -> None:
         flow = self._linked.flows.get(step.flow)
