@@ -104,6 +104,8 @@ class Analysis:
     switched: list[tuple[Switch, Type]] = field(default_factory=list)
     never: list[tuple[Step, str]] = field(default_factory=list)
     """Steps with a test that is written out, and the key of the branch that is never taken because of it."""
+    unreachable: list[tuple[Step, ...]] = field(default_factory=list)
+    """Steps that follow one after which no way goes on."""
     read_as: dict[tuple[int, int], Type] = field(default_factory=dict)
     """By the line and column of an expression, what it gives."""
 
@@ -153,10 +155,15 @@ class _Walker:
         self._wanted: dict[str, Mapping[str, Type]] = {}
 
     def block(self, steps: Sequence[Step], names: Names) -> None:
-        for step in steps:
+        """What follows where every way has returned is looked at as if one had not."""
+        never, ended = names.dead, False
+        for index, step in enumerate(() if never else steps):
             if names.dead:
-                return
+                if not ended:
+                    self.analysis.unreachable.append(tuple(steps[index:]))
+                ended, names.dead = True, False
             _STEPS[type(step)](self, step, names)
+        names.dead = names.dead or ended
 
     def _bind(self, step: Step, names: Names, type_: Type) -> None:
         if step.id is not None:
