@@ -216,3 +216,13 @@ def test_what_follows_a_way_that_always_returns_is_checked(tmp_path: Path) -> No
         file = tmp_path / "x.yaml"
         file.write_text(f'{head}{before}  - return: "${{input.n * 2.0}} and ${{input.n.z}}"\n')
         assert [one.code for one in check([file], select=["FLW314"]).diagnostics] == ["FLW314", "FLW314"]
+
+
+def test_a_constitution_that_is_not_there_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the manifest that names it, and not of each flow that it would hold for."""
+    monkeypatch.chdir(tmp_path)
+    for name, content in flow("steps:\n  - ask: Say hello.\n", tools=_PAY).files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content.replace("[exports]", 'constitution = "./values.yaml"\n[exports]'))
+    found = check(["."]).diagnostics
+    assert [one.code for one in found if one.severity == "error"] == ["MAN521"]
