@@ -6,11 +6,14 @@ import math
 
 import pytest
 from lev_os.check.constitutions.analysis import findings
-from lev_os.check.constitutions.conditions import held
 from lev_os.check.constitutions.counts import counts_of
+from lev_os.check.constitutions.reading import Reader
+from lev_os.check.constitutions.states import CLEAN, Names
 from lev_os.check.constitutions.symbols import Symbols
 from lev_os.core.constitutional import Constitution
+from lev_os.core.errors import Location
 from lev_os.core.flowmind import Flow
+from lev_os.core.flowmind.expressions import parse_expression
 from lev_os.core.flowmind.link import LinkedFlow
 from lev_os.core.tools import ToolCard, ToolDeclaration
 
@@ -56,13 +59,22 @@ def objections(flow: LinkedFlow) -> list[str]:
         ("a.approved != false", ["a.approved"], []),
         ("x == '&&' && a", ["a"], []),
         ("!a.exists(x, x)", [], []),
-        ("true", [], []),
+        ("a['approved'] && !(b == false)", ["a.approved", "b"], []),
     ],
 )
 def test_what_a_test_says_of_its_parts(source: str, true: list[str], false: list[str]) -> None:
     """Which paths are surely true where the expression is true, and where it is false."""
-    assert list(held(source, holds=True)) == true
-    assert list(held(source, holds=False)) == false
+    symbols, names = Symbols(), Names()
+    reader = Reader(symbols)
+    for name in "abcx":
+        names.bind(name, symbols.unknown("input", name), CLEAN)
+
+    def read(text: str) -> int:
+        return reader.expression(parse_expression(text, Location()), names)
+
+    for holds, paths in ((True, true), (False, false)):
+        surely = set(symbols.true_where(read(source), holds=holds))
+        assert {path for path in ("a", "b", "c", "a.approved", "b.approved") if read(path) in surely} == set(paths)
 
 
 def test_a_field_of_what_was_shown_was_shown() -> None:
@@ -120,6 +132,13 @@ IN_ORDER = {
     "asked and looked at": f"{MAKE}{ASK}  - if: ok.approved\n    then: [{PAID}]\n",
     "the answer kept under another name": (
         f'{MAKE}{ASK}  - set: {{yes: "${{ok.approved}}"}}\n  - if: "yes"\n    then: [{PAID}]\n'
+    ),
+    "looked at with other things": (
+        f"{MAKE}{ASK}  - set: {{go: \"${{ok['approved'] && input.sum != 3}}\"}}\n  - if: go\n    then: [{PAID}]\n"
+    ),
+    "a list that was shown, one by one": (
+        '  - {id: ok, wait: approval, about: "${input.message}", returns: {approved: boolean}}\n  - if: ok.approved\n'
+        '    then: [{for_each: m in input.message, do: [{call: ./tools/send, with: {text: "${m}"}}]}]\n'
     ),
     "an early way out": f'{MAKE}{ASK}  - if: "!ok.approved"\n    then: [{{return: no}}]\n  - {PAID}\n',
     "a switch": f"{MAKE}{ASK}  - switch: ok.approved\n    cases: {{'true': [{PAID}]}}\n",

@@ -66,6 +66,13 @@ class Reader:
                 return symbols.field(self._part(of, source, names), field)
             case cel.Index(of=of, key=cel.Constant(value=str() | int() as place)):
                 return symbols.field(self._part(of, source, names), place)
+            case cel.Unary(operator="!", of=of):
+                return symbols.negation(self._part(of, source, names))
+            case cel.Binary(operator="&&" | "||" as operator, left=left, right=right):
+                return symbols.junction(operator, self._part(left, source, names), self._part(right, source, names))
+            case cel.Binary(operator="==" | "!=" as operator, left=left, right=cel.Constant(value=bool() as truth)):
+                same = symbols.being(self._part(left, source, names), truth)
+                return same if operator == "==" else symbols.negation(same)
             case cel.ListOf(items=items):
                 return symbols.array(self._part(item, source, names) for item in items)
             case cel.MapOf(entries=entries):
