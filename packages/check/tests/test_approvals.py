@@ -55,5 +55,21 @@ def test_the_rest_of_the_lock_stays(tmp_path: Path) -> None:
 def test_a_lock_that_cannot_be_used(tmp_path: Path, text: str) -> None:
     """It is an error that says where, never an empty list of approvals."""
     (tmp_path / "lev.lock").write_text(text)
-    with pytest.raises(InvalidInput, match=r"lev\.lock:1:1 SEC503"):
+    with pytest.raises(InvalidInput, match=r"lev\.lock:1:\d+ SEC503"):
         read_lock(tmp_path / "lev.lock")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (b"[bundle]\n[approved\n", ("lev.lock", 2, 10)),
+        (b'[approved]\na = "md5:1"\n', ("lev.lock", 1, 1)),
+        (b"\xff\x00", ("mine/flows/reply.yaml", 4, 11)),
+    ],
+)
+@pytest.mark.parametrize("path", [".", "mine/flows"])
+def test_a_lock_is_wrong_where_it_is_wrong(project: Path, text: bytes, place: tuple[str, int, int], path: str) -> None:
+    """In the lock, whatever is checked; one that is no text, where it is needed."""
+    (project / "lev.lock").write_bytes(text)
+    (found,) = check([path], select=["SEC503"]).diagnostics
+    assert (found.file, found.line, found.column) == place

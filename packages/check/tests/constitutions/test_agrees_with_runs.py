@@ -7,6 +7,7 @@ against a call was known before, and what was said to be sure is held against ev
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from random import Random
 from typing import Any
@@ -14,11 +15,16 @@ from typing import Any
 from hypothesis import example, given, reject, settings
 from hypothesis import strategies as st
 from lev_os.check.constitutions.analysis import findings
+from lev_os.check.files import File
+from lev_os.check.project import FlowSubject
+from lev_os.check.registry import rules_on
+from lev_os.check.rule import Span
 from lev_os.core.bidirectional import Effect, Failure, Machine
 from lev_os.core.constitutional import Constitution
 from lev_os.core.errors import InvalidInput
 from lev_os.core.flowmind import Flow
 from lev_os.core.flowmind.link import LinkedFlow
+from lev_os.core.flowmind.parse import examine
 from lev_os.core.tools import ToolCard, ToolDeclaration
 
 EFFECTS = {
@@ -255,3 +261,47 @@ def test_what_the_gate_holds_against_a_call_was_known_before(seed: int) -> None:
         decided = {one for one in objections if one[2] in DECIDED and one[2] not in counted}
         assert not decided - said
         assert not {one for one in sure if one[:2] in reached} - objections
+
+
+class Damaged(FlowSubject, frozen=True, dict=True):
+    """A flow as it is checked, linked by hand."""
+
+    by_hand: LinkedFlow | None = None
+
+    @property
+    def linked(self) -> LinkedFlow:
+        assert self.by_hand is not None
+        return self.by_hand
+
+
+DAMAGE = (("wait", "wiat"), ("call", "clal"), ("set", "ste"), ("then", "thne"), ("return", "retrun"), ("with", "wiht"),
+          ("input.text", "input.txet"), ("${s", "${$"), ("about", "abuot"))  # fmt: skip
+
+
+def said(text: str) -> set[tuple[str, Span]]:
+    """The codes and places of what is said of a flow against the constitution."""
+    tree, problems = examine(text)
+    assert tree is not None
+    by_hand = LinkedFlow(
+        tree=tree, specifier="acme/flows/x", package="acme", contexts={}, tools=TOOLS, flows={},
+        constitutions=(CONSTITUTION,),
+    )  # fmt: skip
+    subject = Damaged(File("x.yaml", "x.yaml", "flow", text), Flow(tree), problems=problems, by_hand=by_hand)
+    on_flows = [rule for rule in rules_on("flow") if rule.family == "CON" and rule.check is not None]
+    return {(rule.code, found.span) for rule in on_flows for found in rule.check(subject)}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**32))
+def test_what_is_said_of_a_damaged_flow_holds_once_it_is_mended(seed: int) -> None:
+    """An error elsewhere in a flow brings up no objection that the flow without it does not meet."""
+    random = Random(seed)
+    whole = Writer(random, ()).flow("x", 2)
+    places = [(old, new, at.start()) for old, new in DAMAGE for at in re.finditer(re.escape(old), whole)]
+    if examine(whole)[1] or not places:
+        reject()
+    old, new, at = random.choice(places)
+    damaged = whole[:at] + new + whole[at + len(old) :]
+    if not examine(damaged)[1]:
+        reject()
+    assert said(damaged) <= said(whole)

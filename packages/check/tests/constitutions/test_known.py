@@ -6,11 +6,14 @@ import math
 
 import pytest
 from lev_os.check.constitutions.analysis import findings
-from lev_os.check.constitutions.conditions import held
 from lev_os.check.constitutions.counts import counts_of
+from lev_os.check.constitutions.reading import Reader
+from lev_os.check.constitutions.states import CLEAN, Names
 from lev_os.check.constitutions.symbols import Symbols
 from lev_os.core.constitutional import Constitution
+from lev_os.core.errors import Location
 from lev_os.core.flowmind import Flow
+from lev_os.core.flowmind.expressions import parse_expression
 from lev_os.core.flowmind.link import LinkedFlow
 from lev_os.core.tools import ToolCard, ToolDeclaration
 
@@ -56,13 +59,22 @@ def objections(flow: LinkedFlow) -> list[str]:
         ("a.approved != false", ["a.approved"], []),
         ("x == '&&' && a", ["a"], []),
         ("!a.exists(x, x)", [], []),
-        ("true", [], []),
+        ("a['approved'] && !(b == false)", ["a.approved", "b"], []),
     ],
 )
 def test_what_a_test_says_of_its_parts(source: str, true: list[str], false: list[str]) -> None:
     """Which paths are surely true where the expression is true, and where it is false."""
-    assert list(held(source, holds=True)) == true
-    assert list(held(source, holds=False)) == false
+    symbols, names = Symbols(), Names()
+    reader = Reader(symbols)
+    for name in "abcx":
+        names.bind(name, symbols.unknown("input", name), CLEAN)
+
+    def read(text: str) -> int:
+        return reader.expression(parse_expression(text, Location()), names)
+
+    for holds, paths in ((True, true), (False, false)):
+        surely = set(symbols.true_where(read(source), holds=holds))
+        assert {path for path in ("a", "b", "c", "a.approved", "b.approved") if read(path) in surely} == set(paths)
 
 
 def test_a_field_of_what_was_shown_was_shown() -> None:
@@ -109,10 +121,24 @@ def test_how_many_calls_a_run_makes(steps: str, least: float, most: float) -> No
 ASK = '  - {id: ok, wait: approval, about: "${p}", returns: {approved: boolean}}\n'
 PAID = '{call: ./tools/pay, with: {sum: "${p.sum}"}}'
 MAKE = '  - set: {p: {sum: "${input.sum}"}}\n'
+SHOW = '  - {{id: ok, wait: approval, about: "${{{0}}}", returns: {{approved: boolean}}}}\n  - if: ok.approved\n'
+PAY = '    then: [{{call: ./tools/pay, with: {{sum: "${{{0}}}"}}}}]\n'
 IN_ORDER = {
+    "an object written where it is shown": SHOW.format("{'sum': input.sum}") + PAY.format("input.sum"),
+    "a list of what is paid": SHOW.format("['to', input.sum]") + PAY.format("input.sum"),
+    "an object around the very object": MAKE + SHOW.format("{'p': p, 'n': 1}") + PAY.format("p.sum"),
+    "a field named in another way": SHOW.format("{'sum': input['sum']}") + PAY.format("{'s': input.sum}.s"),
+    "the same sum worked out again": SHOW.format("{'sum': input.sum * 2}") + PAY.format("input.sum * 2"),
     "asked and looked at": f"{MAKE}{ASK}  - if: ok.approved\n    then: [{PAID}]\n",
     "the answer kept under another name": (
         f'{MAKE}{ASK}  - set: {{yes: "${{ok.approved}}"}}\n  - if: "yes"\n    then: [{PAID}]\n'
+    ),
+    "looked at with other things": (
+        f"{MAKE}{ASK}  - set: {{go: \"${{ok['approved'] && input.sum != 3}}\"}}\n  - if: go\n    then: [{PAID}]\n"
+    ),
+    "a list that was shown, one by one": (
+        '  - {id: ok, wait: approval, about: "${input.message}", returns: {approved: boolean}}\n  - if: ok.approved\n'
+        '    then: [{for_each: m in input.message, do: [{call: ./tools/send, with: {text: "${m}"}}]}]\n'
     ),
     "an early way out": f'{MAKE}{ASK}  - if: "!ok.approved"\n    then: [{{return: no}}]\n  - {PAID}\n',
     "a switch": f"{MAKE}{ASK}  - switch: ok.approved\n    cases: {{'true': [{PAID}]}}\n",
@@ -168,6 +194,30 @@ NOT_IN_ORDER = {
         f"{MAKE}{ASK}  - if: ok.approved\n    then: [{{for_each: 'i in [1, 2]', do: [{PAID}]}}]\n"
     ),
 }
+
+
+UNCERTAIN = {
+    "a choice": SHOW.format("input.sum == 1 ? input.sum : 2") + PAY.format("input.sum"),
+    "a name that is worked out": SHOW.format("{input.sum: input.sum}") + PAY.format("input.sum"),
+    "some of a list": SHOW.format("input.sum.filter(i, i > 1)") + PAY.format("input.sum"),
+}
+
+
+@pytest.mark.parametrize("name", UNCERTAIN)
+def test_what_may_have_been_shown_is_a_possible_objection(name: str) -> None:
+    """Where it cannot be told which values a person sees, nobody says that they are others."""
+    money = [found.verdict for found in findings(linked(UNCERTAIN[name])) if found.principle.id == "BASE-003"]
+    assert [verdict.certainty for verdict in money] == ["possible"]
+    assert "cannot be told" in (money[0].help or "")
+
+
+def test_the_way_out_is_an_about_that_can_be_written() -> None:
+    """The help shows an expression over the call's own arguments, and with it nothing is left to say."""
+    call = '{call: ./tools/pay, with: {sum: "${input.sum}", to: me, n: 2}}'
+    (found,) = [one for one in findings(linked(f"  - {call}\n")) if one.principle.id == "BASE-003"]
+    about = "{'sum': input.sum, 'to': 'me', 'n': 2}"
+    assert f'`about: "${{{about}}}"`' in (found.verdict.help or "")
+    assert objections(linked(f"{SHOW.format(about)}    then: [{call}]\n")) == []
 
 
 @pytest.mark.parametrize("name", NOT_IN_ORDER)

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lev_os.check import check
 from lev_os.check.files import File
 from lev_os.check.project import FlowSubject
 from lev_os.check.registry import rules
+from lev_os.check.rules._flow_examples import flow
 from lev_os.core import Flow
 from lev_os.core.errors import InvalidInput
 from lev_os.core.flowmind.parse import examine
@@ -129,7 +131,7 @@ def look(text: str) -> None:
     subject = FlowSubject(File(Path("x.yaml"), "x.yaml", "flow", text), Flow(tree), problems=problems)
     assert subject.linked.tree is tree
     for rule in rules().values():
-        for finding in rule.check(subject) if rule.family == "FLW" and rule.check is not None else ():
+        for finding in rule.check(subject) if rule.on == "flow" and rule.check is not None else ():
             start, end = finding.span
             assert 0 <= start <= end <= len(text)
 
@@ -164,3 +166,63 @@ def test_depth_and_length_have_bounds(text: str) -> None:
         look(text)
     except InvalidInput as error:
         pytest.fail(str(error))
+
+
+_UNCERTAIN = """\
+input: {n: integer, unused: string}
+output: {text: string}
+limits: {asks: 1, time: 10m}
+steps:
+  - {call: ./tools/pay, with: {amount: 20}}
+  - {id: one, ask: Hello.}
+  - {ask: "Hello ${input.n * 2.0}."}
+  - {set: {tries: 1}}
+  - {while: "input.n < 3", max_iterations: 5, do: [{set: {x: 1}}]}
+"""
+_PAY = "@tool(effects={'spends'}, idempotent=True)\ndef pay(amount: int) -> None: ...\n"
+ALL = {"CON502", "FLW211", "FLW212", "FLW213", "FLW314", "FLW402", "FLW413", "FLW510"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("", "", ALL),
+        ("${input.n * 2.0}", "${input.m}", ALL - {"FLW211", "FLW212", "FLW213", "FLW314"} | {"FLW201"}),
+        ("ask: Hello.", "aks: Hello.", {"CON502", "FLW102", "FLW314"}),
+        ("${input.n * 2.0}", "${input.n * }", {"CON502", "FLW301", "FLW402"}),
+        ("  - {call", "  - {wiat: approval}\n  - {call", {"FLW102", "FLW314"}),
+        ("limits:", "context: [./contexts/x]\nlimits:", ALL - {"FLW211", "FLW212", "FLW213"} | {"FLW501"}),
+        ("./tools/pay", "./tools/payy", ALL - {"CON502"} | {"FLW501"}),
+    ],
+)
+def test_an_error_hides_only_what_hangs_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, expected: set[str]
+) -> None:
+    """A name that is not there may be any that nothing reads; a step that cannot be read may be any step."""
+    monkeypatch.chdir(tmp_path)
+    text = _UNCERTAIN if not old else _UNCERTAIN.replace(old, new, 1)
+    for name, content in flow(text, tools=_PAY).files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    found = check(["."], select=["CON", "FLW"]).diagnostics
+    assert {one.code for one in found if one.severity != "info"} == expected
+
+
+def test_what_follows_a_way_that_always_returns_is_checked(tmp_path: Path) -> None:
+    """Nothing leads there, and the first look at it was always the last one."""
+    ends = "  - switch: input.m\n    cases: {x: [{return: 1}], y: [{return: 2}]}\n"
+    head = "flowmind: 1\nname: x\ninput: {n: integer, m: {enum: [x, y]}}\nsteps:\n"
+    for before in (ends, '  - if: "true"\n    then: [{return: 1}]\n', "  - return: 1\n"):
+        file = tmp_path / "x.yaml"
+        file.write_text(f'{head}{before}  - return: "${{input.n * 2.0}} and ${{input.n.z}}"\n')
+        assert [one.code for one in check([file], select=["FLW314"]).diagnostics] == ["FLW314", "FLW314"]
+
+
+def test_a_constitution_that_is_not_there_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the manifest that names it, and not of each flow that it would hold for."""
+    monkeypatch.chdir(tmp_path)
+    for name, content in flow("steps:\n  - ask: Say hello.\n", tools=_PAY).files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content.replace("[exports]", 'constitution = "./values.yaml"\n[exports]'))
+    found = check(["."]).diagnostics
+    assert [one.code for one in found if one.severity == "error"] == ["MAN521"]

@@ -280,7 +280,7 @@ def test_a_constitution_that_is_not_there(site: Site) -> None:
         "acme", {"flows/main.yaml": calls("./flows/b"), "flows/b.yaml": calls()}, head='constitution = "./c.yaml"\n'
     )
     assert site.problems("acme/flows/main") == [
-        f"acme/lev.toml FLW501 the constitution {site.root}/acme/c.yaml cannot be read: No such file or directory; "
+        "acme/lev.toml FLW501 the constitution `./c.yaml` cannot be read: No such file or directory; "
         "correct `constitution`, or write that file"
     ]
 

@@ -87,6 +87,10 @@ def test_the_example_of_the_formats() -> None:
             "6:13 FLW109 a case cannot be named",
         ),
         ("  - wait: x\n    on_timeout: []", "6:5 FLW101 `on_timeout` without a `timeout`"),
+        (
+            "  - wait: x\n    about: {a: 1}",
+            "6:12 FLW101 `about` must be text, not a mapping; write it as one expression: \"${{'name': …}}\"",
+        ),
         ("  - return: 1\n  - ask: x", "6:5 FLW401 this step is never reached"),
         ("  - ask: x\n    returns: {a: strng}", "6:18 FLW302 unknown type `strng`; did you mean `string`?"),
         (

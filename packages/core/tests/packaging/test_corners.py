@@ -55,6 +55,34 @@ def test_annotations_of_the_syntax_tree(make_package: MakePackage, annotation: s
     assert card.input_schema["properties"]["a"] == schema
 
 
+OPEN = {
+    "class O(Far):\n    a: int": None,
+    "class O(TypedDict):\n    a: int": False,
+    "class O(Struct, frozen=True):\n    a: int": False,
+    "class O(Struct, rename='camel'):\n    a: int": True,
+    "class O(Struct, Generic[T]):\n    a: int": False,
+    "@dataclass\nclass O:\n    a: int": False,
+    "@dataclass\nclass O(Far):\n    a: int": True,
+    "@dataclass\nclass O:\n    a: int\n@dataclass\nclass More(O):\n    b: int": True,
+    "class O(BaseModel):\n    a: int\n    def of(self): ...": False,
+    "class O(BaseModel, Far):\n    a: int": True,
+    "class O(BaseModel):\n    model_config = ConfigDict(extra='forbid')\n    a: int": False,
+    "class O(BaseModel):\n    model_config = ConfigDict(extra='allow')\n    a: int": True,
+    "class O(BaseModel):\n    model_config = ConfigDict(**shared)\n    a: int": True,
+    "class O(BaseModel):\n    model_config = {}\n    a: int": True,
+    "class O(BaseModel):\n    a: int\n    class Config: ...": True,
+    "class O(BaseModel):\n    a: int\n    @computed_field\n    @property\n    def b(self) -> int: ...": True,
+}
+
+
+@pytest.mark.parametrize("source", OPEN)
+def test_a_class_with_more_than_is_seen_says_so(make_package: MakePackage, source: str) -> None:
+    """Fields that may come from elsewhere, or be written under other names, leave the object open; None: not read."""
+    card = make_package(TOML, {"tools.py": f"{source}\ndef f() -> O: ...\n"}).card("./tools/f")
+    may_have_more = None if card.output_schema is None else card.output_schema.get("additionalProperties", False)
+    assert may_have_more is OPEN[source]
+
+
 def test_names_are_found_in_branches_and_unpackings(make_package: MakePackage) -> None:
     """`try`/`except`, `if`/`else`, tuples and annotated names define; a computed `__all__` does not count."""
     source = (
@@ -123,6 +151,27 @@ def test_a_pydantic_model_describes_itself() -> None:
     assert card.input_schema["$defs"]["Line"]["properties"]["sku"]["type"] == "string"
     assert card.output_schema is not None
     assert "$defs" in card.output_schema
+
+
+def test_what_a_pydantic_model_gives_is_told_as_it_is_written() -> None:
+    """Computed fields, and names instead of aliases; what it takes goes by the aliases."""
+    from pydantic import BaseModel, Field, computed_field
+
+    class Order(BaseModel):
+        number: int = Field(alias="orderNumber")
+
+        @computed_field
+        def shown(self) -> str:
+            return f"#{self.number}"
+
+    def close(order: Order) -> Order:
+        return order
+
+    close.__annotations__ = {"order": Order, "return": Order}
+    card = card_of(close)
+    assert card.output_schema is not None
+    assert set(card.output_schema["properties"]) == set(Order(orderNumber=1).model_dump(mode="json"))
+    assert set(card.input_schema["properties"]["order"]["properties"]) == {"orderNumber"}
 
 
 def test_parameter_docs_end_with_their_section(make_package: MakePackage) -> None:

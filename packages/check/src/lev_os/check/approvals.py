@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 from lev_os.core.errors import InvalidInput, LevError, Location, Problem
 from lev_os.core.packaging import lock as locks
-from lev_os.core.packaging.lock import LOCK, lock_of
+from lev_os.core.packaging.lock import lock_of
 
 from .facts import fact
 from .files import File
@@ -22,6 +22,7 @@ from .project import Project
 from .rule import Span
 
 _DIGEST = Pattern(r"sha256:[0-9a-f]{64}")
+_PLACED = Pattern(r"at line (\d+), column (\d+)")
 _EXTERNAL = Pattern(r"(?:lev://)?[A-Za-z_][\w.]*/(?:contexts|skills)/[\w./-]+")
 
 
@@ -136,9 +137,9 @@ def read_lock(path: Path) -> Mapping[str, str]:
 
 
 def _unusable(path: Path, reason: str) -> InvalidInput:
-    return InvalidInput(
-        [Problem("SEC503", f"{LOCK}: {reason}", Location(str(path), 1, 1), "restore it, or approve anew")]
-    )
+    placed = _PLACED.search(reason)
+    at = Location(str(path), int(placed[1]), int(placed[2])) if placed else Location(str(path), 1, 1)
+    return InvalidInput([Problem("SEC503", reason, at, "restore it, or approve anew")])
 
 
 def approve(path: Path, digests: Mapping[str, str]) -> None:

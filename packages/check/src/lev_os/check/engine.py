@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from lev_os.core.errors import LevError
+from lev_os.core.packaging.lock import LOCK
 
 from .applying import apply, writable
 from .cache import (
@@ -47,6 +48,9 @@ from .suppressions import suppress
 from .walk import NOT_UTF8, Walk, is_text, package_around, walk
 
 T = TypeVar("T")
+
+_OF_ALL = frozenset({".", LOCK})
+"""What holds for every file, so that findings in it are shown whatever is checked."""
 
 
 class Checker:
@@ -379,7 +383,9 @@ class Checker:
         wanted = [
             item
             for item in dict.fromkeys(diagnostics)
-            if item.file in shown or _is_below(os.path.join(self._prefix, item.file), given) or item.file == "."
+            if item.file in shown
+            or _is_below(os.path.join(self._prefix, item.file), given)
+            or os.path.basename(item.file) in _OF_ALL
         ]
         wanted, ignored = without_ignored(wanted, self.configuration, self._prefix)
         left, count = suppress(

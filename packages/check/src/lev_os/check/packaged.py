@@ -18,6 +18,7 @@ from .selection import Selection
 
 if TYPE_CHECKING:
     from lev_os.core import Package
+    from lev_os.core.errors import Problem
     from lev_os.core.packaging import Resolver
 
     from .packages import Outline, Parsed
@@ -168,7 +169,15 @@ class Packages:
 def _about_flow(flow: FlowSubject, selection: Selection, locate: Locate) -> list[Diagnostic]:
     """What is wrong with what a flow refers to, and what the rules say of it."""
     try:
-        problems = flow.link_problems
+        problems = tuple(problem for problem in flow.link_problems if not _of_the_manifest(problem, flow.flow.package))
     except Exception as error:
         problems = (reading_failed(flow.file.where, error),)
     return [*of_problems(problems, flow.file, locate), *apply(selection.on("flow"), flow, flow.file, locate)]
+
+
+def _of_the_manifest(problem: Problem, package: Package | None) -> bool:
+    """Whether it is that the package's own constitution is not there, which is told of its manifest (MAN521)."""
+    if package is None or problem.at.path != str(package.root / "lev.toml"):
+        return False
+    constitution = package.constitution_path
+    return constitution is not None and not constitution.is_file()

@@ -63,6 +63,12 @@ class PackageSubject(Struct, frozen=True, dict=True):
         self.used.update(dict.fromkeys(os.fspath(path) for path in paths))
 
 
+_ABOUT_THE_WHOLE = frozenset({"FLW303", "FLW401", "FLW402"})
+"""What reading reports of steps that are all there: outputs that do not fit, steps that nothing leads to or from."""
+_ABOUT_NAMES = frozenset({"FLW201", "FLW202", "FLW204"})
+"""What it reports of names alone."""
+
+
 class FlowSubject(Struct, frozen=True, dict=True):
     """One flow. `export` is None for a flow that was given as a file of no package.
 
@@ -87,6 +93,16 @@ class FlowSubject(Struct, frozen=True, dict=True):
     def link_problems(self) -> tuple[Problem, ...]:
         """Why the rest cannot be."""
         return self._links[1]
+
+    @cached_property
+    def lost(self) -> tuple[Problem, ...]:
+        """The problems that keep a step or an expression from being read: what is not in the flow may be there yet."""
+        return tuple(problem for problem in self.problems if problem.code not in _ABOUT_THE_WHOLE | _ABOUT_NAMES)
+
+    @cached_property
+    def sound(self) -> bool:
+        """Whether all of it could be read, and each name is that of one value; the rest is how steps go together."""
+        return all(problem.code in _ABOUT_THE_WHOLE for problem in self.problems)
 
     @cached_property
     def undefined(self) -> list[tuple[int, int]]:

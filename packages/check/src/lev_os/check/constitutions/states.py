@@ -121,11 +121,13 @@ class Names:
 class Approval:
     """An answered wait: what was `shown`. It counts only where its answer is known to be yes (`granted`).
 
-    `spent`: another call may have left on its strength; only some checks mind.
+    `certain`: it is known which values those are, so that others were not shown but by accident. `spent`: another call
+    may have left on its strength; only some checks mind.
     """
 
     name: str
     shown: frozenset[Symbol]
+    certain: bool = True
     granted: bool = False
     spent: bool = False
 

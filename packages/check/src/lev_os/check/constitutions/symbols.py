@@ -13,6 +13,8 @@ from typing import Any
 from lev_os.core.constitutional.history import digest
 
 Symbol = int
+_WORKED_OUT = frozenset({"computed", "not", "junction", "being"})
+"""Kinds of values of which it is not known which they are."""
 
 
 class Symbols:
@@ -22,6 +24,7 @@ class Symbols:
         self._numbers: dict[tuple[str, Hashable, tuple[Symbol, ...]], Symbol] = {}
         self._nodes: list[tuple[str, Any, tuple[Symbol, ...]]] = []
         self._literals: dict[Symbol, Any] = {}
+        self._identified: list[bool] = []
 
     def unknown(self, *origin: Hashable) -> Symbol:
         """A value of which only the origin is known: the result of a step, the input."""
@@ -43,6 +46,36 @@ class Symbols:
         """What an expression makes of the values of its names; CEL has no side effects, so the same of the same."""
         return self._number("computed", (source, *names), tuple(names.values()))
 
+    def negation(self, symbol: Symbol) -> Symbol:
+        return self._number("not", None, (symbol,))
+
+    def junction(self, operator: str, left: Symbol, right: Symbol) -> Symbol:
+        """What `&&` or `||` makes of two values."""
+        return self._number("junction", operator, (left, right))
+
+    def being(self, symbol: Symbol, truth: bool) -> Symbol:
+        """Whether a value is true, or is false."""
+        return self._number("being", truth, (symbol,))
+
+    def true_where(self, symbol: Symbol, *, holds: bool) -> Iterator[Symbol]:
+        """The values that are surely true where this one is true (`holds`), or false."""
+        pending = [(symbol, holds)]
+        while pending:
+            one, holds = pending.pop()
+            kind, label, inner = self._nodes[one]
+            if kind == "not":
+                pending.append((inner[0], not holds))
+            elif kind == "junction":
+                if (label == "&&") == holds:
+                    pending += [(part, holds) for part in inner]
+            elif kind == "being":
+                if label == holds:  # what is not false is taken for true, as what `approved` holds is one of them
+                    pending.append((inner[0], True))
+                elif holds:
+                    pending.append((inner[0], False))
+            elif holds:
+                yield one
+
     def text(self, parts: Iterable[Symbol]) -> Symbol:
         return self._number("text", None, tuple(parts))
 
@@ -55,18 +88,25 @@ class Symbols:
         kind, _, inner = self._nodes[symbol]
         return inner[0] if kind == "or null" else symbol
 
-    def field(self, symbol: Symbol, name: str) -> Symbol:
+    def field(self, symbol: Symbol, name: str | int) -> Symbol:
+        """The value of a field of a map, or at an index of a list."""
         kind, label, inner = self._nodes[symbol]
         if kind == "or null":
             return self.field(inner[0], name)
         if kind == "object" and name in label:
             found: Symbol = inner[label.index(name)]
             return found
+        if kind == "array" and isinstance(name, int) and 0 <= name < len(inner):
+            return inner[name]
         if kind == "literal":
             value = self._literals[symbol]
             if isinstance(value, Mapping) and name in value:
                 return self.literal(value[name])
         return self._number("field", name, (symbol,))
+
+    def item(self, symbol: Symbol, place: str) -> Symbol:
+        """Some item of a list, the one that a loop at this place has come to."""
+        return self._number("field", (place,), (symbol,))
 
     def known(self, symbol: Symbol) -> tuple[bool, Any]:
         """Whether the whole value is written out, and the value."""
@@ -108,10 +148,7 @@ class Symbols:
 
     def identified(self, symbol: Symbol) -> bool:
         """Whether it is known which value this is, so that another symbol means another value but by accident."""
-        kind, label, inner = self._nodes[symbol]
-        if kind == "unknown":
-            return label[0] in ("input", "result", "item")
-        return kind != "computed" and all(map(self.identified, inner))
+        return self._identified[symbol]
 
     def strings(self, symbol: Symbol) -> Iterator[tuple[str, bool]]:
         """The texts that are written out in a value, and whether each is a whole string there."""
@@ -139,4 +176,6 @@ class Symbols:
         if number is None:
             number = self._numbers[key] = len(self._nodes)
             self._nodes.append(key)
+            named = label[0] in ("input", "result") if kind == "unknown" else kind not in _WORKED_OUT
+            self._identified.append(named and all(self._identified[part] for part in inner))
         return number

@@ -17,6 +17,7 @@ from lev_os.core.constitutional.checks.base import Globs, Selector, listing, wor
 from lev_os.core.constitutional.checks.forbid_tool import declaration
 from lev_os.core.constitutional.facts import Facts
 from lev_os.core.constitutional.history import History
+from lev_os.core.flowmind.model import Call, Expr, Template, Value
 from lev_os.core.schemas import Schema
 
 from .in_force import covers, effects_of, names_of, selector
@@ -86,7 +87,7 @@ def _taint(check: Check, hard: bool, site: ToolSite, known: Known) -> Verdict | 
     does = effects - {"undeclared"}
     sink = _does(name, does) if does else f"`{name}` declares no effects"
     certainty: Certainty = "sure" if certain and not (unless and known.waited(unless)) else "likely"
-    if unless and not certain_values(site, known):
+    if unless and not certain_values(site, unless, known):
         certainty = "possible"
     return Verdict(certainty, f"{what}, and {sink}", _way_out(site, unless, known) if unless else None)
 
@@ -102,7 +103,7 @@ def _forbid_tool(check: Check, hard: bool, site: ToolSite, known: Known) -> Verd
     name = site.card.specifier
     help = _way_out(site, unless, known) if unless else None
     certainty: Certainty = "likely" if unless and known.waited(unless) else "sure"
-    if certainty == "likely" and not certain_values(site, known):
+    if certainty == "likely" and not certain_values(site, unless, known):
         certainty = "possible"
     if selects.effects is None:
         return Verdict(certainty, f"`{name}` may not be called", help)
@@ -142,7 +143,7 @@ def _temporal(check: Check, hard: bool, site: ToolSite, known: Known) -> Verdict
         if all(known.symbols.covered(value, approval.shown) for value in present):
             return None
     alone = not known.waited(names) and (not same or sum(known.tools.values()) == 1)
-    certainty = "sure" if alone else "likely" if certain_values(site, known) else "possible"
+    certainty = "sure" if alone else "likely" if certain_values(site, names, known) else "possible"
     message = f"`{name}` needs `{wanted}` by a person before it{over}"
     return Verdict(certainty, message, _way_out(site, names, known, same))
 
@@ -237,9 +238,12 @@ _JUDGES: Mapping[str, Callable[[Check, bool, ToolSite, Known], Verdict | None]] 
 }
 
 
-def certain_values(site: ToolSite, known: Known) -> bool:
-    """Whether the call's arguments can be told from what was shown; a model's own cannot be what was shown before."""
-    return site.arguments is None or all(map(known.symbols.identified, site.arguments.values()))
+def certain_values(site: ToolSite, names: frozenset[str], known: Known) -> bool:
+    """Whether a call's arguments can be told from what was shown; a model's own cannot be what was shown before."""
+    return site.arguments is None or (
+        all(map(known.symbols.identified, site.arguments.values()))
+        and all(approval.certain for approval in site.approvals if approval.named(names))
+    )
 
 
 def _cleared(site: ToolSite, unless: frozenset[str], known: Known) -> bool:
@@ -307,6 +311,30 @@ def _way_out(site: ToolSite, names: frozenset[str], known: Known, over: Sequence
         return "a person is asked, but nobody looks at the answer: go on only if its `approved` is true"
     if any(approval.spent for approval in shown):
         return "one approval is good for one call: ask before each"
+    if not site.arguments:
+        return "a call without arguments is covered by no `wait`: a person is asked when it is made"
+    if waits and not certain_values(site, names, known):
+        return "whether a person is asked about these very values cannot be told: show them as the call is given them"
+    about = _about(site)
     if waits:
-        return "a person is asked about other values: show the very object whose fields are the arguments"
-    return f"before it, `wait: {wait}` with `about` an object of all arguments, and go on only if it was approved"
+        return f"a person is asked about other values: show all that the call is given, `about: {about}`"
+    return f"before it, `wait: {wait}` with all that it is given, `about: {about}`, and go on only if it was approved"
+
+
+def _about(site: ToolSite) -> str:
+    """An `about` that shows all arguments of a call: one expression, for `about` is text, that makes an object."""
+    step = site.place.step
+    given = step.with_ if isinstance(step, Call) else dict.fromkeys(site.arguments or ())
+    shown = ", ".join(f"'{name}': {_as_expression(value)}" for name, value in given.items())
+    return f'"${{{{{shown}}}}}"'
+
+
+def _as_expression(value: Value) -> str:
+    match value:
+        case Template(parts=(Expr(source=source),)) if '"' not in source:
+            return source.strip()
+        case bool() | int() | float():
+            return str(value).lower()
+        case str() if value.isprintable() and not set(value) & set("\"'\\"):
+            return f"'{value}'"
+    return "…"

@@ -36,7 +36,6 @@ from lev_os.core.flowmind.walk import bodies
 from lev_os.core.schemas import UNTRUSTED
 from lev_os.core.tools import ToolCard, tool_labels
 
-from .conditions import held
 from .in_force import covers, spends
 from .reading import Reader, path_of
 from .sites import Field, Place, TextSite, ToolSite
@@ -214,7 +213,7 @@ class Walk:
         about = nothing if step.about is None else self.symbols.not_null(self._read.value(step.about, state.names))
         shown = frozenset() if about == nothing else self.symbols.shown(about)
         state.approvals.pop(answer, None)
-        state.approvals[answer] = Approval(step.name, shown)
+        state.approvals[answer] = Approval(step.name, shown, self.symbols.identified(about))
         self._bind(step, flow, state, CLEAN, answer)
         if step.on_timeout:
             self._block(step.on_timeout, flow, late)
@@ -266,8 +265,7 @@ class Walk:
 
     def _held(self, expression: Expr, state: State, *, holds: bool) -> list[Symbol]:
         """The values that are surely true where a test came out so."""
-        paths = held(expression.source, holds=holds)
-        return [self._read.expression(Expr(path, frozenset({path.split(".")[0]})), state.names) for path in paths]
+        return list(self.symbols.true_where(self._read.expression(expression, state.names), holds=holds))
 
     def _if(self, step: If, flow: Flow, state: State) -> None:
         mark = self._read.mark(step.test, state.names)
@@ -337,7 +335,8 @@ class Walk:
         if spending(step.do, flow):
             state.spend_all()
         inner = state.inside(labels)
-        inner.names.bind(step.variable, self.symbols.unknown("item", flow.trail, step.path), labels)
+        item = self.symbols.item(self._read.expression(step.items, state.names), flow.trail + step.path)
+        inner.names.bind(step.variable, item, labels)
         self._block(step.do, flow, inner)
         local = CLEAN.also(*inner.names.marks.values()).also(self._read.mark(step.collect, inner.names))
         self._bind(step, flow, state, labels.also(local.maybe()))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from lev_os.core.errors import LevError
 from lev_os.core.flowmind import cel
 from lev_os.core.flowmind.expressions import ExpressionError
 from lev_os.core.flowmind.model import (
@@ -35,6 +36,7 @@ from lev_os.core.flowmind.model import (
     While,
 )
 from lev_os.core.flowmind.walk import walk
+from lev_os.core.packaging import find
 
 from . import types
 from .cases import covers
@@ -47,6 +49,7 @@ from .types import ANY, BOOL, INT, STRING, Type, from_schema, join, record
 from .uses import bound_in, defined
 
 if TYPE_CHECKING:
+    from lev_os.core import Package
     from lev_os.core.flowmind.link import LinkedFlow
 
     from ..project import FlowSubject
@@ -101,6 +104,8 @@ class Analysis:
     switched: list[tuple[Switch, Type]] = field(default_factory=list)
     never: list[tuple[Step, str]] = field(default_factory=list)
     """Steps with a test that is written out, and the key of the branch that is never taken because of it."""
+    unreachable: list[tuple[Step, ...]] = field(default_factory=list)
+    """Steps that follow one after which no way goes on."""
     read_as: dict[tuple[int, int], Type] = field(default_factory=dict)
     """By the line and column of an expression, what it gives."""
 
@@ -127,12 +132,12 @@ class Analysis:
 
 def analyse(subject: FlowSubject) -> Analysis:
     """Work it out."""
-    return examine(subject.linked)
+    return examine(subject.linked, subject.flow.package)
 
 
-def examine(linked: LinkedFlow) -> Analysis:
-    """The analysis of a linked flow; what it refers to and could not be found can be anything."""
-    walker = _Walker(linked, Analysis(linked))
+def examine(linked: LinkedFlow, package: Package | None = None) -> Analysis:
+    """The analysis of a linked flow of a package; what it refers to and could not be found can be anything."""
+    walker = _Walker(linked, Analysis(linked), package)
     tree = linked.tree
     root = Names(defined=defined(tree.steps))
     root.bind("input", from_schema(tree.input_schema))
@@ -141,18 +146,24 @@ def examine(linked: LinkedFlow) -> Analysis:
 
 
 class _Walker:
-    def __init__(self, linked: LinkedFlow, analysis: Analysis) -> None:
+    def __init__(self, linked: LinkedFlow, analysis: Analysis, package: Package | None) -> None:
         self._linked = linked
+        self._package = package
         self.analysis = analysis
         output = linked.tree.output_schema
         self._output = None if output is None else from_schema(output)
         self._wanted: dict[str, Mapping[str, Type]] = {}
 
     def block(self, steps: Sequence[Step], names: Names) -> None:
-        for step in steps:
+        """What follows where every way has returned is looked at as if one had not."""
+        never, ended = names.dead, False
+        for index, step in enumerate(() if never else steps):
             if names.dead:
-                return
+                if not ended:
+                    self.analysis.unreachable.append(tuple(steps[index:]))
+                ended, names.dead = True, False
             _STEPS[type(step)](self, step, names)
+        names.dead = names.dead or ended
 
     def _bind(self, step: Step, names: Names, type_: Type) -> None:
         if step.id is not None:
@@ -215,8 +226,19 @@ class _Walker:
     def _call(self, step: Call, names: Names) -> None:
         card = self._linked.tools.get(step.tool)
         self._arguments(step, step.with_, step.tool, card.input_schema if card else {}, names)
-        known = card is not None and card.output_schema is not None
-        self._bind(step, names, from_schema(card.output_schema, filled=False) if card and known else ANY)
+        if card is None or card.output_schema is None:
+            self._bind(step, names, ANY)
+        else:
+            typed = self._is_typed(step.tool)
+            self._bind(step, names, from_schema(card.output_schema, filled=False, whole=typed))
+
+    def _is_typed(self, tool: str) -> bool:
+        """Whether what a tool gives is told by a Python type, and not by a server that may say less than all."""
+        try:
+            package, subpath = find(tool, within=self._package)
+        except LevError:
+            return False
+        return subpath not in package.server_tools
 
     def _sub_flow(self, step: SubFlow, names: Names) -> None:
         flow = self._linked.flows.get(step.flow)

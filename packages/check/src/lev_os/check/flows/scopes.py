@@ -64,15 +64,13 @@ class Names:
         return after
 
     def merge(self, layers: Sequence[Names]) -> None:
-        """Go on after one of these layers above this one, whichever it was."""
+        """Go on after one of these layers above this one, whichever it was; dead where none of them goes on."""
         for layer in layers:
             for name, type_ in layer._ever.items():
                 before = self._ever.get(name)
                 self._ever[name] = type_ if before is None else join((before, type_))
-        alive = [layer for layer in layers if not layer.dead]
-        if not alive:
-            self.dead = True
-            return
+        self.dead = all(layer.dead for layer in layers)
+        alive = [layer for layer in layers if self.dead or not layer.dead]
         changed: dict[str, list[Type]] = {}
         for layer in alive:
             for name, type_ in layer._types.items():

@@ -173,20 +173,25 @@ def _join_fields(one: Type, other: Type) -> tuple[Mapping[str, Type] | None, fro
 # --- from JSON Schemas -----------------------------------------------------------------------------------------
 
 
-def from_schema(schema: Any, *, filled: bool = True) -> Type:
+def from_schema(schema: Any, *, filled: bool = True, whole: bool = False) -> Type:
     """The type of the values that fit a JSON Schema (2020-12), as they are bound: numbers coerced and, when `filled`,
-    the defaults of absent properties put in."""
+    the defaults of absent properties put in.
+
+    `whole`: the properties are all the fields there are where `additionalProperties` does not say that there may be
+    more, as in a schema that was made from a type.
+    """
     if not isinstance(schema, Mapping):
         return NEVER if schema is False else ANY
-    return _Schemas(schema, filled).of(schema, 0, bound=True)
+    return _Schemas(schema, filled, whole).of(schema, 0, bound=True)
 
 
 class _Schemas:
     """Reads the parts of one schema. Where `bound` is false, values stay as they were written."""
 
-    def __init__(self, root: Mapping[str, Any], filled: bool) -> None:
+    def __init__(self, root: Mapping[str, Any], filled: bool, whole: bool) -> None:
         self._root = root
         self._filled = filled
+        self._whole = whole
 
     def of(self, schema: Any, depth: int, *, bound: bool) -> Type:
         if schema is False:
@@ -251,7 +256,8 @@ class _Schemas:
         self, schema: Mapping[str, Any], depth: int, bound: bool
     ) -> tuple[Mapping[str, Type] | None, frozenset[str], bool]:
         properties = schema.get("properties")
-        more = schema.get("additionalProperties", True)
+        all_told = self._whole and bool(properties)
+        more = schema.get("additionalProperties", not all_told)
         if not isinstance(properties, Mapping):
             properties = {}
             if more is not False:

@@ -305,7 +305,7 @@ def _constitution(package: Package | None) -> Constitution:
     try:
         text = path.read_bytes()
     except OSError as error:
-        message = f"the constitution {path} cannot be read: {error.strerror}"
+        message = f"the constitution `{package.manifest.constitution}` cannot be read: {error.strerror}"
         raise LevError(message, help="correct `constitution`, or write that file") from None
     return Constitution.parse(text, package=package, path=str(path), specifier=specifier)
 

@@ -60,6 +60,10 @@ class Reader:
 
     def template(self, value: Any, path: Path, scope: Scope) -> Template:
         """Text with `${…}`."""
+        if isinstance(value, dict | list):
+            message = f"`{path[-1]}` must be text, not {describe(value)}"
+            made = "{'name': …}" if isinstance(value, dict) else "[…]"
+            self.report("FLW101", path, message, f'write it as one expression: "${{{made}}}"')
         if not isinstance(value, str):
             return Template(("",))
         if "${" not in value:

@@ -159,7 +159,8 @@ class Builder:
         )
 
     def _optional(self, data: _Data, key: str, path: Path, scope: Scope) -> Any:
-        return self.reader.template(data[key], (*path, key), scope) if isinstance(data.get(key), str) else None
+        given = isinstance(data.get(key), str | dict | list)
+        return self.reader.template(data[key], (*path, key), scope) if given else None
 
     def _call(self, data: _Data, path: Path, scope: Scope, base: dict[str, Any]) -> Step:
         reader = self.reader

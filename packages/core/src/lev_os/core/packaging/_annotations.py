@@ -1,7 +1,8 @@
 """JSON Schema 2020-12 from Python annotations: from the syntax tree, and exactly from types.
 
 The syntax tree knows the built-in types, `Literal`, unions, and classes of the same module; anything else is
-the empty schema, which accepts every value: a schema may be vague, never wrong.
+the empty schema, which accepts every value: a schema may be vague, never wrong. An object that may have fields which
+are not seen here says so: `additionalProperties: true`.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ _MAPPINGS = {"dict", "Dict", "Mapping", "MutableMapping"}
 _WRAPPERS = {"Annotated", "Required", "NotRequired", "ReadOnly", "Final"}
 _ENUMS = {"Enum", "StrEnum", "IntEnum"}
 _RECORDS = {"TypedDict", "NamedTuple", "Struct", "BaseModel"}
+_BASES = _RECORDS | {"Generic", "ABC", "object"}
+"""Bases that give a class no fields."""
+_KEYWORDS = {"total", "frozen", "kw_only", "order", "eq", "forbid_unknown_fields", "gc", "weakref", "omit_defaults"}
+"""Arguments of a class that give it no fields and no other names for them."""
+_WRITERS = {"computed_field", "model_serializer"}
 _MAX_DEPTH = 12
 
 
@@ -154,7 +160,38 @@ def _class(statement: ast.ClassDef, module: Module, inside: tuple[str, ...]) -> 
         if field.value is None and wrapper != "NotRequired" and (total or wrapper == "Required"):
             required.append(field.target.id)
     schema: dict[str, Any] = {"type": "object", "properties": properties}
-    return {**schema, "required": required} if required else schema
+    if required:
+        schema["required"] = required
+    return {**schema, "additionalProperties": True} if _has_more(statement, module) else schema
+
+
+def _has_more(statement: ast.ClassDef, module: Module) -> bool:
+    """Whether a value may have fields in JSON that the body does not declare, or has them under other names."""
+    bases = {_last_name(base.value if isinstance(base, ast.Subscript) else base) for base in statement.bases}
+    if bases - _BASES or {keyword.arg for keyword in statement.keywords} - _KEYWORDS:
+        return True
+    if statement.name in module.bases:  # what is said to be of this class may be of one derived from it
+        return True
+    for item in statement.body:
+        if isinstance(item, ast.FunctionDef):
+            found = {_last_name(one.func if isinstance(one, ast.Call) else one) for one in item.decorator_list}
+            if found & _WRITERS:
+                return True
+        elif isinstance(item, ast.ClassDef) and item.name == "Config":
+            return True
+        elif isinstance(item, ast.Assign) and any(_last_name(target) == "model_config" for target in item.targets):
+            return _configured(item.value)
+    return False
+
+
+def _configured(value: ast.expr) -> bool:
+    """Whether a Pydantic model's configuration lets it have fields, or names for them, that are not declared."""
+    if not isinstance(value, ast.Call) or value.args:
+        return True
+    given = {keyword.arg: keyword.value for keyword in value.keywords}
+    extra = given.get("extra", ast.Constant("ignore"))
+    known = isinstance(extra, ast.Constant) and extra.value in ("ignore", "forbid")
+    return not known or bool(given.keys() & {None, "serialize_by_alias"})
 
 
 def _enum(statement: ast.ClassDef) -> dict[str, Any]:
@@ -182,12 +219,16 @@ def type_hints(function: Callable[..., Any]) -> dict[str, Any]:
         return {name: hint for name, hint in raw.items() if not isinstance(hint, str)}
 
 
-def runtime_schema(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a type; schemas it refers to are added to `definitions`. The empty schema if there is none."""
+def runtime_schema(hint: Any, definitions: dict[str, Any], *, returned: bool = False) -> dict[str, Any]:
+    """The schema of a type; schemas it refers to are added to `definitions`. The empty schema if there is none.
+
+    `returned`: of the values that a tool returns, as they are written; else of those that it is given.
+    """
     if hint is Any or hint is object:
         return {}
     if hasattr(hint, "model_json_schema"):  # a Pydantic model describes itself
-        schema: dict[str, Any] = hint.model_json_schema(ref_template="#/$defs/{model}")
+        how: dict[str, Any] = {"mode": "serialization", "by_alias": False} if returned else {}
+        schema: dict[str, Any] = hint.model_json_schema(ref_template="#/$defs/{model}", **how)
         definitions.update(schema.pop("$defs", {}))
         return schema
     import msgspec

@@ -42,6 +42,12 @@ class Module:
         return found
 
     @cached_property
+    def bases(self) -> frozenset[str]:
+        """The names of the classes that others of the module derive from."""
+        classes = (statement for statement in self.definitions.values() if isinstance(statement, ast.ClassDef))
+        return frozenset(base.id for found in classes for base in found.bases if isinstance(base, ast.Name))
+
+    @cached_property
     def imports(self) -> dict[str, tuple[str, str]]:
         """`from x import y [as z]` at the top level: z -> (module, y), relative ones made absolute."""
         found: dict[str, tuple[str, str]] = {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
@@ -328,7 +329,7 @@ def card_of(function: Callable[..., Any], *, specifier: str | None = None) -> To
         name,
         description,
         input_schema,
-        _output_schema(hints.get("return", Any), runtime_schema),
+        _output_schema(hints.get("return", Any), partial(runtime_schema, returned=True)),
         getattr(function, "__lev_tool__", ToolDeclaration()),
     )
 

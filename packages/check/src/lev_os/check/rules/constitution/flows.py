@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+
+from lev_os.core.errors import Location
 
 from ...constitutions.analysis import Found, Kind, findings
 from ...constitutions.places import span_of
@@ -103,13 +105,20 @@ def tainted_call(subject: FlowSubject) -> Iterator[Finding]:
     "forbidden-call",
     summary="A flow calls a tool, or lets a model call one, that a principle forbids or wants approved.",
     why="At run time the call is refused, or the run stops until a person has looked.",
-    mend="Use another tool, or ask a person with `wait`, showing an object of all arguments, before each call.",
+    mend="Use another tool, or ask a person with `wait` before each call, showing all that it is given: `about` is"
+    " text, so an object is written as an expression in it, `\"${{'amount': input.sum}}\"`, or is `set` before.",
     bad=_flow(_PAY, "./tools/pay"),
-    good=_flow(
-        "  - set: {payment: {amount: 20}}\n"
-        '  - {id: answer, wait: approval, about: "${payment}", returns: {approved: boolean}}\n'
-        '  - if: "!answer.approved"\n    then: [{return: refused}]\n'
-        '  - {call: ./tools/pay, with: {amount: "${payment.amount}"}}\n'
+    good=(
+        _flow(
+            "  - set: {payment: {amount: 20}}\n"
+            '  - {id: answer, wait: approval, about: "${payment}", returns: {approved: boolean}}\n'
+            '  - if: "!answer.approved"\n    then: [{return: refused}]\n'
+            '  - {call: ./tools/pay, with: {amount: "${payment.amount}"}}\n'
+        ),
+        _flow(
+            "  - {id: answer, wait: approval, about: \"${{'amount': 20}}\", returns: {approved: boolean}}\n"
+            f"  - if: answer.approved\n    then:\n    {_PAY}"
+        ),
     ),
 )
 def forbidden_call(subject: FlowSubject) -> Iterator[Finding]:
@@ -226,7 +235,28 @@ def _of_kind(subject: FlowSubject, kind: Kind) -> Iterator[Finding]:
 
 
 def _found(subject: FlowSubject) -> Iterable[Found]:
-    return findings(subject.linked) if not subject.problems else ()
+    found = findings(subject.linked)
+    return found if subject.sound else (one for one in found if _stands(one, subject))
+
+
+def _stands(found: Found, subject: FlowSubject) -> bool:
+    """Whether an objection stands whatever a flow with errors says once it is mended.
+
+    Steps that could not be read may ask a person, or end the flow; names that could not, be the values that were shown.
+    """
+    sure = found.verdict.certainty == "sure"
+    if found.kind == "undeclared":
+        return True
+    if not subject.lost:
+        return found.kind == "text" or (sure and found.kind != "arguments")
+    argument = found.check.argument
+    unless = isinstance(argument, Mapping) and argument.get("unless")
+    after = sure and all(_place(problem.at) > _place(found.place.step.at) for problem in subject.lost)
+    return found.kind == "forbidden" and (after or not unless)
+
+
+def _place(at: Location) -> tuple[int, int]:
+    return at.line or 0, at.column or 0
 
 
 def _severity(found: Found) -> Severity:

@@ -25,9 +25,9 @@ from lev_os.core.flowmind.walk import bodies, walk
 
 from ...diagnostics import Edit, Fix
 from ...flows.cases import unhandled
-from ...flows.places import in_step, of_step
+from ...flows.places import in_step, of_step, reported
 from ...flows.types import Type
-from ...flows.uses import bound_in, in_value
+from ...flows.uses import bound_in, expressions, in_value
 from ...project import FlowSubject
 from ...rule import Finding, rule
 from .._flow_examples import flow
@@ -141,12 +141,14 @@ _LOOP = 'input: {n: integer}\nsteps:\n  - set: {tries: 0}\n  - while: "tries < 3
 def loop_without_progress(subject: FlowSubject) -> Iterator[Finding]:
     """Loops whose body binds nothing that the test reads, and does not return."""
     for step in subject.analysis.steps:
-        if not isinstance(step, While) or subject.problems or not step.do:
+        if not isinstance(step, While) or subject.lost or not step.do:
             continue
         inside = list(walk(step.do))
         if any(isinstance(inner, Return) for inner in inside):
             continue
         read = _read_by(step)
+        if any(reported(subject, expr) for expr in expressions(step)):
+            continue
         bound = set(bound_in(step.do)) | ({"error"} if any(isinstance(inner, Try) for inner in inside) else set())
         if read is None or read & bound:
             continue
@@ -173,7 +175,7 @@ def _read_by(step: While) -> frozenset[str] | None:
 )  # fmt: skip
 def does_nothing(subject: FlowSubject) -> Iterator[Finding]:
     """Branches and loops without a step in them, and without a result that is read."""
-    if subject.problems:
+    if subject.lost:
         return
     names = subject.analysis.reads.names
     for step in subject.analysis.steps:
@@ -207,7 +209,7 @@ _KEYS = {
 def join_decided_at_once(subject: FlowSubject) -> Iterator[Finding]:
     """Joins that branches without effects can satisfy alone, though other branches have effects."""
     for step in subject.analysis.steps:
-        if not isinstance(step, Parallel) or step.wait_for == "all" or subject.problems:
+        if not isinstance(step, Parallel) or step.wait_for == "all" or subject.lost:
             continue
         instant = [name for name, steps in step.branches.items() if not any(map(_has_effect, walk(steps)))]
         need = 1 if step.wait_for == "any" else step.wait_for
@@ -221,3 +223,30 @@ def _has_effect(step: Step) -> bool:
     return isinstance(step, Ask | Call | SubFlow | Wait | IfSemantic | SwitchSemantic) or (
         isinstance(step, While) and step.condition is not None
     )
+
+
+_ALL = "input: {plan: {enum: [free, paid]}}\nsteps:\n  - switch: input.plan\n    cases:\n"
+_SAID = "      free: [{return: nothing}]\n      paid: [{return: money}]\n"
+
+
+@rule(
+    "FLW416", "never-reached", on="flow", severity="warning",
+    summary="A step is never reached: the one before returns whatever the values are.",
+    why="Its test is written out as true, or its cases are all the values there can be. What follows looks as if it "
+    "ran. A last `return` is left alone, for it says what happens should there be more cases one day.",
+    mend="Remove the step, or let a way lead to it.",
+    bad=(
+        flow('steps:\n  - if: "true"\n    then: [{return: 1}]\n  - ask: Say hello.\n', (6, 5)),
+        flow(_ALL + _SAID + "  - ask: Say hello.\n  - return: done\n", (9, 5)),
+    ),
+    good=(
+        flow(_ALL + _SAID + "  - return: done\n"),
+        flow('input: {n: integer}\nsteps:\n  - if: "input.n > 1"\n    then: [{return: 1}]\n  - ask: Say hello.\n'),
+    ),
+)  # fmt: skip
+def never_reached(subject: FlowSubject) -> Iterator[Finding]:
+    """The first of the steps that no way leads to, where reading the flow has not seen it already (FLW401)."""
+    seen = {problem.at for problem in subject.problems if problem.code == "FLW401"}
+    for step, *more in subject.analysis.unreachable:
+        if step.at not in seen and (more or not isinstance(step, Return)):
+            yield Finding(of_step(subject, step), "this step is never reached: the one before always returns")

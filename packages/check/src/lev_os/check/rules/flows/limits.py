@@ -38,7 +38,7 @@ def limit_too_low(subject: FlowSubject) -> Iterator[Finding]:
     """Limits below the least that a successful run needs."""
     for name, of in _COUNTED.items():
         limit, count = _limit(subject, name), of(subject.analysis.cost)
-        if limit is not None and count.low > limit and not subject.problems:
+        if limit is not None and count.low > limit and not subject.lost:
             message = f"every run needs at least {count.low:.0f} {_WORDS[name]}, and the limit is {limit}"
             yield Finding(in_header(subject, "limits", name), message, f"raise it to {count.low:.0f} or more")
 
@@ -56,7 +56,7 @@ def limit_may_be_reached(subject: FlowSubject) -> Iterator[Finding]:
     """Limits below the most that a run may need, where that can be counted."""
     for name, of in _COUNTED.items():
         limit, count = _limit(subject, name), of(subject.analysis.cost)
-        if limit is None or subject.problems or not count.low <= limit < count.high < UNBOUNDED:
+        if limit is None or subject.lost or not count.low <= limit < count.high < UNBOUNDED:
             continue
         most = [
             f"{times:.0f} at line {step.at.line}" for step, times in heaviest(subject.linked, of)[:3] if step.at.line
@@ -105,7 +105,7 @@ _LONG = {"acme/contexts/long.md": "Be polite to everyone.\n" * 100}
 def tokens_too_few(subject: FlowSubject) -> Iterator[Finding]:
     """Limits of tokens below what the contexts alone come to; counted as o200k does."""
     limit, count = subject.flow.tree.limits.tokens, subject.analysis.cost.context
-    if limit is None or subject.problems or count.low <= limit:
+    if limit is None or subject.lost or count.low <= limit:
         return
     message = f"every run sends contexts of at least {count.low:,.0f} tokens, and the limit is {limit:,}"
     sure = count.low > 2 * limit  # other models count a little otherwise

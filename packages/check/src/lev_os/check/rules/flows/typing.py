@@ -72,6 +72,7 @@ def _replacement(subject: FlowSubject, complaint: Complaint, span: Span) -> Fix 
             "        ask: Say a number.\n        returns: {text: string}\n  - return: \"${answers[0].answr}\"\n",
             (10, 27),
         ),
+        _customer('  - if: "customer != null"\n    then:\n      - return: "${customer.nmae}"\n', (10, 29)),
     ),
     good=flow("steps:\n  - set: {payment: {cents: 100}}\n  - return: \"${payment.cents}\"\n"),
 )  # fmt: skip

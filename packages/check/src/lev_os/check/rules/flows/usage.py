@@ -21,8 +21,11 @@ _FIND = "@tool(effects={'reads_private'}, idempotent=True)\ndef find_order(order
 
 
 def _whole(subject: FlowSubject) -> bool:
-    """Whether all that could read a name has been read itself."""
-    return not subject.problems and not subject.link_problems
+    """Whether all that could read a name has been read itself: every expression, and what the contexts take."""
+    contexts = [*subject.flow.tree.context]
+    for step in subject.analysis.steps:
+        contexts += step.context if isinstance(step, Ask) else ()
+    return subject.sound and subject.linked.contexts.keys() >= set(contexts)
 
 
 @rule(
@@ -159,7 +162,7 @@ def ignored_answer(subject: FlowSubject) -> Iterator[Finding]:
 def nothing_to_catch(subject: FlowSubject) -> Iterator[Finding]:
     """Bodies of `try` without an effect and without an expression."""
     for step in subject.analysis.steps:
-        if isinstance(step, Try) and not subject.problems and all(map(_cannot_fail, walk(step.body))):
+        if isinstance(step, Try) and not subject.lost and all(map(_cannot_fail, walk(step.body))):
             yield Finding(of_step(subject, step), "nothing in this `try` can fail")
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from lev_os.core.errors import InvalidInput
 from lev_os.core.packaging.lock import lock_of
 
 from ...approvals import foreign_contexts, needed, read_lock
+from ...files import File
 from ...project import Project
+from ...reading import Unreadable
 from ...rule import Example, Finding, rule
 from .hidden import VERIFIED
 
@@ -89,17 +92,23 @@ def context_not_approved(project: Project) -> Iterator[Finding]:
     why="Without it nothing counts as approved, so nothing that changed would be seen.",
     mend="Restore the file from version control, or delete it and approve again.",
     verified=VERIFIED,
-    bad=Example({**PROJECT, "lev.lock": "[approved\n"}, _AT),
+    bad=Example({**PROJECT, "lev.lock": "[approved\n"}, ("lev.lock", 1, 10)),
     good=Example({**PROJECT, **_lock(DIGEST)}),
 )
 def lock_unusable(project: Project) -> Iterator[Finding]:
-    """A lock that is no TOML or maps no specifiers to digests; shown where the first context is named."""
+    """A lock that is no TOML or maps no specifiers to digests, if something is named that it could approve; one that
+    is no text has no places, so it is told where that is named."""
     named = next(((file, found[0]) for file, found in project.facts(foreign_contexts) if found), None)
     if named is None:
         return
+    lock = lock_of(project.root)
     try:
-        read_lock(lock_of(project.root))
+        read_lock(lock)
     except InvalidInput as error:
-        file, first = named
         problem = error.problems[0]
-        yield Finding((first.start, first.end), problem.message, problem.help, file=file.where)
+        file, first = named
+        span = first.start, first.end
+        with suppress(Unreadable):
+            written = File(str(lock), lock.name, "other")
+            span, file = written.span_at(problem.at.line or 1, problem.at.column or 1), written
+        yield Finding(span, problem.message, problem.help, file=file.where)
