@@ -49,5 +49,5 @@ def test_a_manifest_that_an_export_wrote_is_no_package(tmp_path: Path, monkeypat
     assert [os.path.relpath(root) for root in found.packages] == ["acme", "twin/other"]
     assert checked(".") == ["acme/lev.toml", "twin/other/lev.toml"]
     assert list(walk([os.path.abspath("twin/llm")]).packages) == []
-    ((path, reason),) = walk([os.path.abspath("twin/llm/lev.toml")]).not_checked
+    ((_, reason),) = walk([os.path.abspath("twin/llm/lev.toml")]).not_checked
     assert "`lev export` wrote it" in reason

@@ -110,7 +110,7 @@ def parse_flow(file: File, package: Package | None, specifier: str | None) -> Pa
 
 
 def read_constitution(file: File, package: Package | None) -> tuple[Constitution | None, Sequence[Problem]]:
-    """The constitution in a file, or None when it cannot be used, and what is wrong with it."""
+    """The constitution in a file as far as it can be read, and what is wrong with it."""
     try:
         return examine(file.text, package=package, path=file.where)
     except Exception as error:

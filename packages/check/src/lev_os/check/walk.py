@@ -81,7 +81,7 @@ def walk(paths: Iterable[str], excluded: Ignored | None = None) -> Walk:
 
 
 def package_around(path: str) -> str | None:
-    """The folder of the package that a file or folder lies in: the nearest one above it with a `lev.toml` of its own."""
+    """The folder of the package that a file or folder lies in: the nearest one above it with its own `lev.toml`."""
     folder = path if os.path.isdir(path) else os.path.dirname(path)
     while not os.path.isfile(manifest := os.path.join(folder, MANIFEST)) or exported_by(manifest):
         parent = os.path.dirname(folder)
