@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lev_os.core.documents import Document
 
+from ..diagnostics import Edit, Fix
 from ..files import File
 from ..rule import Example, Span
 
@@ -26,6 +27,11 @@ def key_span(file: File, head: Document, *path: str | int) -> Span:
     """The key at `path`."""
     at = head.at(path, key=True)
     return file.span_at(at.line or 1, at.column or 1)
+
+
+def in_quotes(file: File, span: Span) -> Fix:
+    """Quotes around a number or a word as it stands there, so that it is the same text for everybody."""
+    return Fix("put it in quotes", (Edit(*span, f'"{file.text[slice(*span)]}"'),))
 
 
 def skill(head: str, body: str = "Text.\n", *, name: str = "pdf", at: tuple[int, int] | None = None) -> Example:
