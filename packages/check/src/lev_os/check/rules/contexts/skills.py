@@ -10,7 +10,7 @@ from lev_os.core.documents import nearest
 from ...files import File
 from ...patterns import Pattern
 from ...rule import Finding, rule
-from .._head import key_span, line_span, skill, value_span
+from .._head import in_quotes, key_span, line_span, skill, value_span
 from .names import SPECIFICATION, VERIFIED
 
 KEYS = frozenset({"name", "description", "license", "compatibility", "metadata", "allowed-tools"})
