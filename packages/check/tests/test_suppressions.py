@@ -163,11 +163,9 @@ principles:
 )
 def test_a_mistake_in_the_constitution_makes_no_suppression_unused(write: Write, old: str, new: str) -> None:
     """What is suppressed is found all the same, or nobody knows whether it would be."""
-    manifest = (
-        'format = 1\nconstitution = "./constitution.yaml"\n[exports]\n"./contexts/*" = {llm = "./contexts/*.md"}\n'
-    )
+    exports = '[exports]\n"./contexts/*" = {llm = "./contexts/*.md"}\n'
     write("acme/__init__.py", "")
-    write("acme/lev.toml", manifest)
+    write("acme/lev.toml", 'format = 1\nconstitution = "./constitution.yaml"\n' + exports)
     write("acme/constitution.yaml", CONSTITUTION.replace(old, new, 1))
     comment = "<!-- lev-ignore CON511: a quotation -->"
     write("acme/contexts/tone.md", f"---\ndescription: x\n---\n# Tone\n\n{comment}\nguaranteed\n")

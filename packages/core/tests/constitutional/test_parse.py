@@ -144,7 +144,8 @@ def test_what_can_be_read_besides_is_there_to_look_at() -> None:
         "constitution: 1\nname: a\nfoo: 1\nprinciples:\n"
         "  - {id: A-1, statement: x, checks: [{forbid_tool: 5}], tests: {violates: [{}], complies: [{}]}}\n"
         "  - {id: A-2, statement: x, checks: [{regex: '('}], tests: {violates: [{}, {}], complies: [{}, {}]}}\n"
-        "  - {id: A-3, statement: x, severity: eror, checks: [{regex: x}], tests: {violates: [{}], complies: [{}, {}]}}\n"
+        "  - {id: A-3, statement: x, severity: eror, checks: [{regex: x}], tests: {violates: [{}], "
+        "complies: [{}, {}]}}\n"
     )
     made, problems = examine(text, path="c.yaml")
     assert made is not None

@@ -65,7 +65,10 @@ def links(file: File) -> Links:
     """Relative links and anchors of a Markdown file."""
     found: tuple[Reference, ...] = ()
     if file.kind != "resource" or not _MATERIAL & set(file.name.split("/")):
-        written = (Reference(link.target, link.image, _object(link), *link.span) for link in file.markdown.links)
+        written = (
+            Reference(link.target, link.image, _object(link) if link.code else "", *link.span)
+            for link in file.markdown.links
+        )
         found = tuple(
             link
             for link in (*written, *_in_html(file))
@@ -75,9 +78,9 @@ def links(file: File) -> Links:
 
 
 def _object(link: Link) -> str:
-    """`Client.refund` of a link such as [`Client.refund()`](client.py)."""
+    """`Client.refund` of a link in code form, such as [`Client.refund()`](client.py)."""
     path = link.target.partition("#")[0]
-    found = _OBJECT.fullmatch(link.label) if link.code and path.endswith(".py") else None
+    found = _OBJECT.fullmatch(link.label) if path.endswith(".py") else None
     if found is None or found[1].rpartition(".")[2] in ("py", os.path.basename(path)[: -len(".py")]):
         return ""  # the module's own name
     return found[1]

@@ -186,7 +186,7 @@ def file_not_exported(subject: PackageSubject) -> Iterator[Finding]:
     """Files that a model could be given, by their folder or what stands in them, that are no export's target and
     under no key that is `false`."""
     found = manifest_of(subject)
-    if found is None:
+    if found is None or not found.is_whole:
         return
     reached = {*_paths(subject), subject.package.constitution_path}
     for path in files_below(found.root, "."):
@@ -243,7 +243,7 @@ def private_name_exported(subject: PackageSubject) -> Iterator[Finding]:
 def deprecated_without_way(subject: PackageSubject) -> Iterator[Finding]:
     """The paths that stand in `deprecated`, against the exports; a text without any is let be as `info`."""
     found = manifest_of(subject)
-    if found is None:
+    if found is None or not found.is_whole:
         return
     names = {export.subpath for export in subject.exports}
     for key, text in subject.package.manifest.deprecated.items():
