@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from lev_os.check.engine import Checker
 from lev_os.check.rules.manifest._package import SOUND
 from lev_os.check.selection import Selection
@@ -34,3 +35,30 @@ def test_a_changed_pyproject_is_seen_by_the_next_check(tmp_path: Path) -> None:
         (tmp_path / "pyproject.toml").write_text(text)
         said.append([item.code for item in checker.check([tmp_path / "src"]).diagnostics])
     assert said == [[], ["MAN523"], []]
+
+
+@pytest.mark.parametrize(
+    ("build", "help"),
+    [
+        ('[build-system]\nbuild-backend = "setuptools.build_meta"\n', "[tool.setuptools.package-data]"),
+        (
+            '[build-system]\nbuild-backend = "uv_build"\n[tool.uv.build-backend]\nwheel-exclude = ["**/*.md"]\n',
+            'narrow "**/*.md" in `wheel-exclude` of [tool.uv.build-backend]',
+        ),
+        (
+            '[build-system]\nbuild-backend = "hatchling.build"\n[tool.hatch.build.targets.wheel]\nexclude = ["*.md"]\n',
+            'narrow "*.md" in `exclude` of [tool.hatch.build.targets.wheel]',
+        ),
+    ],
+    ids=["setuptools", "uv", "hatch"],
+)
+def test_what_leaves_a_file_out_of_the_wheel_is_named(tmp_path: Path, build: str, help: str) -> None:
+    """The setting of the project's own backend, not of another one."""
+    for name, text in SOUND.items():
+        path = tmp_path / "src" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (tmp_path / "pyproject.toml").write_text(PROJECT + build)
+    (item,) = Checker(tmp_path, selection=Selection(("MAN524",))).check([tmp_path]).diagnostics
+    assert item.help is not None
+    assert help in item.help

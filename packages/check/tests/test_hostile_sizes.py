@@ -72,7 +72,7 @@ def suppressed(file: File) -> None:
     """The suppressions of a file, and a finding on each line that they are about."""
     found = suppressions_of(file)
     each = [Diagnostic("CTX301", "error", file.name, max(item.line, 1), 1, 1, 1, "x") for item in found]
-    suppress(each, {file.name: found}, ran=lambda codes: True)
+    suppress(each, {file.name: found}, ran=lambda name, codes: True)
 
 
 def costs(kind: str, text: str, measure: Callable[[Callable[[], object]], float]) -> dict[str, float]:

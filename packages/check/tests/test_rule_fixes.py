@@ -10,7 +10,7 @@ from lev_os.check.registry import rules
 
 FIXED = [
     rule for rule in rules().values()
-    if rule.code in {"CTX409", "CTX410", "SEC101", "SEC102", "SEC103", "SEC104", "SEC105"}
+    if rule.code in {"CTX105", "CTX409", "CTX410", "SEC101", "SEC102", "SEC103", "SEC104", "SEC105"}
 ]  # fmt: skip
 
 

@@ -134,3 +134,43 @@ def test_the_last_day_counts() -> None:
     assert suppress([diagnostic], items, today="2026-11-30", **ran)[0] == []
     left, count = suppress([diagnostic], items, today="2026-12-01", **ran)
     assert ([item.code for item in left], count) == (["CTX998", "CHK904"], 0)
+
+
+CONSTITUTION = """\
+constitution: 1
+name: acme
+principles:
+  - id: ACME-001
+    statement: No promises.
+    scope: {artifacts: [context, run]}
+    checks: [{regex: guaranteed}]
+    tests:
+      violates: [{request: {about: guaranteed}}, {request: {about: guaranteed gains}}]
+      complies: [{request: {about: likely}}, {request: {about: likely gains}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("", ""),
+        ("name: acme", "name: acme\nextra: 1"),
+        ("statement:", "statment:"),
+        ("guaranteed}", "'('}"),
+        ("[", "[["),
+    ],
+    ids=["none", "unknown key", "misspelt key", "no pattern", "no YAML"],
+)
+def test_a_mistake_in_the_constitution_makes_no_suppression_unused(write: Write, old: str, new: str) -> None:
+    """What is suppressed is found all the same, or nobody knows whether it would be."""
+    exports = '[exports]\n"./contexts/*" = {llm = "./contexts/*.md"}\n'
+    write("acme/__init__.py", "")
+    write("acme/lev.toml", 'format = 1\nconstitution = "./constitution.yaml"\n' + exports)
+    write("acme/constitution.yaml", CONSTITUTION.replace(old, new, 1))
+    comment = "<!-- lev-ignore CON511: a quotation -->"
+    write("acme/contexts/tone.md", f"---\ndescription: x\n---\n# Tone\n\n{comment}\nguaranteed\n")
+    found = [item.code for item in check(["."]).diagnostics if item.file.endswith("tone.md")]
+    assert found == []
+    write("acme/contexts/tone.md", f"---\ndescription: x\n---\n# Tone\n\n{comment}\nlikely\n")
+    found = [item.code for item in check(["."]).diagnostics if item.file.endswith("tone.md")]
+    assert found == (["CHK902"] if not old else [])

@@ -36,3 +36,18 @@ def test_folders_of_tools_are_left_out(tmp_path: Path, monkeypatch: pytest.Monke
         Path(name).mkdir(parents=True)
         Path(name, "SKILL.md").touch()
     assert checked(".") == ["skills/build/SKILL.md"]
+
+
+def test_a_manifest_that_an_export_wrote_is_no_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The npm twin of `acme` holds a copy of its manifest in `llm/`; a `lev.toml` that no lock names is a package."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("acme/lev.toml", "twin/llm/lev.toml", "twin/other/lev.toml"):
+        Path(name).parent.mkdir(parents=True)
+        Path(name).write_text("format = 1\n")
+    Path("twin/lev-export.lock").write_text('{"format": 1, "blocks": {}, "files": {"llm/lev.toml": {}}}')
+    found = walk([os.path.abspath(".")])
+    assert [os.path.relpath(root) for root in found.packages] == ["acme", "twin/other"]
+    assert checked(".") == ["acme/lev.toml", "twin/other/lev.toml"]
+    assert list(walk([os.path.abspath("twin/llm")]).packages) == []
+    ((_, reason),) = walk([os.path.abspath("twin/llm/lev.toml")]).not_checked
+    assert "`lev export` wrote it" in reason

@@ -163,3 +163,19 @@ def test_a_sub_flow_reports_only_what_its_caller_brings(desk: Path) -> None:
     hits = found(desk)
     assert {(item.code, item.file) for item in hits} == {("CON501", TRIAGE), ("CON501", REFUND)}
     assert all("in `ticket` of that flow" in item.message for item in hits)
+
+
+def test_a_mistake_in_the_constitution_hides_none_in_what_it_is_about(desk: Path) -> None:
+    """An unknown key, and an inherited principle loosened: both are told, and the promise in the context too."""
+    states = desk / STATES
+    principle = (
+        "  - id: DESK-900\n    statement: No promises.\n    note: x\n    scope: {artifacts: [context, run]}\n"
+        "    checks: [{regex: guaranteed returns}]\n    tests:\n"
+        "      violates: [{request: {about: guaranteed returns}}, {request: {about: returns}}]\n"
+        "      complies: [{request: {about: a}}, {request: {about: b}}]\n"
+        "  - {id: BASE-001, on_violation: warn}\n"
+    )
+    states.write_text(states.read_text().rstrip("\n") + "\n" + principle)
+    context = desk / "acme_support/contexts/executive.md"
+    context.write_text(context.read_text() + "\nWe give guaranteed returns.\n")
+    assert {"CON101", "CON204", "CON301", "CON511"} <= {item.code for item in found(desk)}

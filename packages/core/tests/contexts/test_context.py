@@ -255,6 +255,12 @@ def test_bad_expressions_have_their_place() -> None:
     ]
 
 
+def test_a_bad_expression_hides_none_after_it() -> None:
+    """Also in one piece of text, without code between them."""
+    found = problems("---\nmetadata:\n  lev-params: a\n---\n${b} and ${a +} and ${len(a)} and ${c}\n")
+    assert [problem.split(" ")[1] for problem in found] == ["CTX202", "CTX201", "CTX201", "CTX202"]
+
+
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
     """A folder with code beside contexts."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lev_os.core.errors import InvalidInput, LevError
 from lev_os.core.packaging import Manifest, manifest_schema, parse_manifest
 from lev_os.core.packaging._toml_positions import key_positions
+from lev_os.core.packaging.manifest import examine_manifest
 
 FULL = """\
 format = 1
@@ -253,3 +254,27 @@ def test_every_key_is_found_where_it_stands(data: dict[str, Any]) -> None:
             check(item, (*path, key))
 
     check(data, ())
+
+
+def test_what_can_be_read_besides_is_there_to_look_at() -> None:
+    """Misspelt keys and conditions are read as what was meant; an export that leads outside is left out."""
+    text = (
+        'format = 1\ndescripton = "Desk."\n[exports]\n"contexts/*" = { lllm = "./contexts/*.md" }\n'
+        '"./about" = { llm = "../about.md" }\n"./flows/*" = { llm = "./flows/*.yaml" }\n'
+    )
+    manifest, problems = examine_manifest(text, name="acme")
+    assert [(problem.code, problem.at.line) for problem in problems] == [
+        ("MAN104", 2),
+        ("MAN111", 4),
+        ("MAN114", 4),
+        ("MAN115", 5),
+    ]
+    assert manifest.description == "Desk."
+    assert manifest.exports == {
+        "./contexts/*": {"llm": "./contexts/*.md"},
+        "./flows/*": {"llm": "./flows/*.yaml"},
+        "./lev.toml": "./lev.toml",
+    }
+    assert manifest.left_out == ("./about",)
+    with pytest.raises(InvalidInput):
+        parse_manifest(text, name="acme")

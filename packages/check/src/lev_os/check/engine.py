@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
@@ -157,7 +158,7 @@ class Checker:
         left, _ = suppress(
             without_ignored(own, self.configuration, self._prefix)[0],
             {file.name: self.cache.files[place].suppressions},
-            ran=self.selection.ran,
+            ran=self._ran(found),
         )
         return tuple(sorted(filter(self.selection.shows, left), key=_order))
 
@@ -378,7 +379,7 @@ class Checker:
         name = path[len(self._prefix) :] if path.startswith(self._prefix) else os.path.relpath(path, self.root)
         return name.replace(os.sep, "/")
 
-    def _report(self, given: tuple[str, ...], found: Walk, diagnostics: Iterable[Diagnostic]) -> Report:
+    def _report(self, given: tuple[str, ...], found: Walk, diagnostics: list[Diagnostic]) -> Report:
         shown = {file.name: path for path, file in self._files.items() if _is_below(path, given)}
         wanted = [
             item
@@ -391,7 +392,7 @@ class Checker:
         left, count = suppress(
             [*self._faults, *wanted],
             {name: self.cache.files[path].suppressions for name, path in shown.items()},
-            ran=self.selection.ran,
+            ran=self._ran(diagnostics),
         )
         reasons = [*found.not_checked, *((path, "there is no such file") for path in found.missing)]
         reasons += [(path, reason) for path, reason in self._unreadable.items() if _is_below(path, given)]
@@ -401,6 +402,30 @@ class Checker:
             tuple(NotChecked(writable(self._name(path)), reason) for path, reason in sorted(reasons)),
             count + ignored,
         )
+
+    def _ran(self, found: list[Diagnostic]) -> Callable[[str, tuple[str, ...]], bool]:
+        """Whether all rules that some codes name ran over a file, and over all of it.
+
+        They did not where reading it has failed in part, nor where the constitution or the manifest has errors that
+        they are about: what a principle that cannot be read would find is not known.
+        """
+
+        @cache
+        def unread() -> tuple[frozenset[str], bool]:
+            from .registry import rules
+
+            reported = {code for code, rule in rules().items() if rule.check is None}
+            files = frozenset(item.file for item in found if item.severity == "error" and item.code in reported)
+            above = {file.name for file in self._files.values() if file.kind in ("manifest", "constitution")}
+            return files, not above.isdisjoint(files)
+
+        def ran(name: str, codes: tuple[str, ...]) -> bool:
+            if not self.selection.ran(codes):
+                return False
+            files, partly = unread()
+            return name not in files and not (partly and self.selection.rests_on_packages(codes))
+
+        return ran
 
 
 def _order(item: Diagnostic) -> tuple[str, int, int, str, str]:

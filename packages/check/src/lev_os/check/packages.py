@@ -54,7 +54,7 @@ def outline(root: str) -> Outline:
         exports, problems = package.exports(), ()
         constitution = package.constitution_path
     except InvalidInput as error:
-        return Outline(package, {}, tuple(error.problems), None)
+        return _in_part(package, tuple(error.problems))
     except (LevError, OSError) as error:
         message = error.message if isinstance(error, LevError) else str(error)
         help = error.help if isinstance(error, LevError) else None
@@ -63,6 +63,18 @@ def outline(root: str) -> Outline:
     except Exception as error:
         return Outline(package, {}, (reading_failed(str(folder / MANIFEST), error),), None)
     return Outline(package, dict(_targets(exports)), problems, None if constitution is None else str(constitution))
+
+
+def _in_part(package: Package, problems: tuple[Problem, ...]) -> Outline:
+    """The package with what can be read of its manifest. While an export is left out nobody knows what it is that
+    flows and contexts refer to, so no file is read, and only the manifest's own rules have something to look at."""
+    try:
+        rest = package.examine()
+        exports = () if rest.manifest.left_out else rest.exports()
+        constitution = None if rest.manifest.left_out else rest.constitution_path
+    except (LevError, OSError):
+        return Outline(package, {}, problems, None)
+    return Outline(rest, dict(_targets(exports)), problems, None if constitution is None else str(constitution))
 
 
 def read_package(
@@ -110,7 +122,7 @@ def parse_flow(file: File, package: Package | None, specifier: str | None) -> Pa
 
 
 def read_constitution(file: File, package: Package | None) -> tuple[Constitution | None, Sequence[Problem]]:
-    """The constitution in a file, or None when it cannot be used, and what is wrong with it."""
+    """The constitution in a file as far as it can be read, and what is wrong with it."""
     try:
         return examine(file.text, package=package, path=file.where)
     except Exception as error:

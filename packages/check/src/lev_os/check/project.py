@@ -36,11 +36,11 @@ class PackageSubject(Struct, frozen=True, dict=True):
     files: Mapping[Path, File]
     flows: tuple[FlowSubject, ...] = ()
     constitution: Constitution | None = None
-    """Its own, or the baseline; None when it has one that cannot be read."""
+    """Its own as far as it can be read, or the baseline; None when nothing of its own can be."""
     problems: tuple[Problem, ...] = ()
     environment: Environment = field(default_factory=lambda: Environment(()))
     constitutions: Mapping[Path, Constitution] = field(default_factory=dict)
-    """Every constitution of its files that can be used, its own and those that it exports."""
+    """Every constitution of its files that can be read, its own and those that it exports."""
     used: dict[str, None] = field(default_factory=dict)
 
     @cached_property

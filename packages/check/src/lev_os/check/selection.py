@@ -44,6 +44,10 @@ class Selection(Struct, frozen=True, dict=True):
             self.runs(rule.code) and not self._later(rule) for rule in rules().values() if matches(rule.code, codes)
         )
 
+    def rests_on_packages(self, codes: tuple[str, ...]) -> bool:
+        """Whether a rule whose code begins with one of these looks at packages or their flows."""
+        return any(rule.on in ("package", "flow") for rule in rules().values() if matches(rule.code, codes))
+
     @cached_property
     def _all(self) -> bool:
         return any(code.startswith(_OWN) or _OWN.startswith(code) for code in self.select)

@@ -111,12 +111,13 @@ def suppress(
     diagnostics: list[Diagnostic],
     by_file: Mapping[str, tuple[Suppression, ...]],
     *,
-    ran: Callable[[tuple[str, ...]], bool],
+    ran: Callable[[str, tuple[str, ...]], bool],
     today: str | None = None,
 ) -> tuple[list[Diagnostic], int]:
     """What is left of the findings, with those about the suppressions themselves, and how many were suppressed.
 
-    `ran` says whether all rules that some codes name did run: a suppression of others is not called unused.
+    `ran` says whether all rules that some codes name did see all of a file: a suppression of others is not called
+    unused.
     """
     if not any(by_file.values()):
         return diagnostics, 0
@@ -138,7 +139,7 @@ def suppress(
     for name, items in by_file.items():
         for item in items:
             served = any((name, item.line, code) in used for code in item.codes)
-            left += _about(item, name, served or not ran(item.codes), today)
+            left += _about(item, name, served or not ran(name, item.codes), today)
     return left, count
 
 

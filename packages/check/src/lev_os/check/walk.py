@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+import msgspec
 from lev_os.core.gitignore import NAMES, Ignored, ignored_in
 from msgspec import Struct, field
 
 from .kinds import kind_of, kind_of_named
 
 MANIFEST = "lev.toml"
+_EXPORTED = "lev-export.lock"
+"""What `lev export` leaves in a folder: it names the files that it wrote there."""
 _SKIPPED = frozenset(
     {"node_modules", "__pycache__", "site-packages", ".git", ".hg", ".svn", ".venv", "venv", ".tox", ".nox",
      ".mypy_cache", ".ruff_cache", ".pytest_cache", ".tools", ".lev", ".idea"}
@@ -28,6 +31,12 @@ class Found(Struct, frozen=True):
     path: str
     kind: str
     named: bool = False
+
+
+class _Exported(Struct):
+    """As much of a `lev-export.lock` as says which files are copies."""
+
+    files: dict[str, msgspec.Raw]
 
 
 class Walk(Struct):
@@ -72,14 +81,30 @@ def walk(paths: Iterable[str], excluded: Ignored | None = None) -> Walk:
 
 
 def package_around(path: str) -> str | None:
-    """The folder of the package that a file or folder lies in: the nearest one above it with a `lev.toml`."""
+    """The folder of the package that a file or folder lies in: the nearest one above it with its own `lev.toml`."""
     folder = path if os.path.isdir(path) else os.path.dirname(path)
-    while not os.path.isfile(os.path.join(folder, MANIFEST)):
+    while not os.path.isfile(manifest := os.path.join(folder, MANIFEST)) or exported_by(manifest):
         parent = os.path.dirname(folder)
         if parent == folder:
             return None
         folder = parent
     return folder
+
+
+def exported_by(path: str) -> str | None:
+    """The `lev-export.lock` that says that `lev export` wrote a file: an npm twin holds a copy of a manifest, and the
+    package is elsewhere."""
+    above = os.path.dirname(path)
+    while not os.path.isfile(lock := os.path.join(above, _EXPORTED)):
+        below, above = above, os.path.dirname(above)
+        if above == below:
+            return None
+    try:
+        with open(lock, "rb") as stream:
+            made = msgspec.json.decode(stream.read(), type=_Exported)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return lock if os.path.relpath(path, above).replace(os.sep, "/") in made.files else None
 
 
 def _folder(folder: str, parents: tuple[str, ...], ignored: Ignored, found: Walk, seen: set[str], depth: int) -> None:
@@ -142,6 +167,11 @@ def _take(path: str, kind: str, found: Walk, seen: set[str], *, named: bool = Fa
         return
     seen.add(real)
     if kind == "manifest":
+        if (lock := exported_by(path)) is not None:
+            found.rests_on.append(lock)
+            if named:
+                found.not_checked.append((path, "`lev export` wrote it: check the package that it is a copy of"))
+            return
         found.packages.setdefault(os.path.dirname(path))
     found.files.append(Found(path, kind, named))
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from .documents import Document, Path, describe, nearest, short
+from .documents import Document, Path, Violation, describe, nearest, short
 from .errors import Problem
 
 _MAX_PROBLEMS = 100
@@ -28,6 +28,19 @@ def check(document: Document, schema: Mapping[str, Any], code: str, at: Path) ->
     for error in islice(_validator(schema).iter_errors(value), _MAX_PROBLEMS):
         found.extend(_explain(document, schema, error, (*at, *error.instance_path), code))
     return found[:_MAX_PROBLEMS]
+
+
+def violations(value: Any, schema: Mapping[str, Any]) -> Iterator[Violation]:
+    """See `documents.violations`."""
+    for error in _validator(schema).iter_errors(value):
+        path, kind = tuple(error.instance_path), error.kind
+        if kind.name == "additionalProperties":
+            known = _subschema(schema, error.schema_path[:-1]).get("properties", ())
+            yield Violation(path, unknown=tuple(kind.unexpected), known=tuple(known))
+        elif kind.name == "required":
+            yield Violation(path, missing=(kind.property,))
+        else:
+            yield Violation(path)
 
 
 def _validator(schema: Mapping[str, Any]) -> Any:

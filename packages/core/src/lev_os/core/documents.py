@@ -138,12 +138,36 @@ def check(document: Document, schema: Mapping[str, Any], *, code: str, at: Path 
     return check_schema(document, schema, code, at)
 
 
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One way in which a value breaks a JSON Schema. `unknown` and `missing` are keys of the mapping at `path`, `known`
+    those that it may have."""
+
+    path: Path
+    unknown: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+
+
+def violations(value: Any, schema: Mapping[str, Any]) -> Iterator[Violation]:
+    """Every violation of one of our schemas, for a reader that goes on without what is wrong; see `check`."""
+    from ._schema_problems import violations as found
+
+    return found(value, schema)
+
+
 def nearest(word: str, words: Collection[str]) -> str | None:
     """The word that was probably meant, as help: "did you mean `x`?"; None when none is near."""
+    close = nearest_word(word, words)
+    return f"did you mean `{close}`?" if close else None
+
+
+def nearest_word(word: str, words: Collection[str]) -> str | None:
+    """The word that was probably meant; None when none is near."""
     import difflib
 
     close = difflib.get_close_matches(word[:100], words, 1, 0.6)
-    return f"did you mean `{close[0]}`?" if close else None
+    return close[0] if close else None
 
 
 def describe(value: Any) -> str:

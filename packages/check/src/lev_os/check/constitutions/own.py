@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from lev_os.core import Constitution
+from lev_os.core.constitutional.build import stated_in
 from lev_os.core.constitutional.model import Principle
+from lev_os.core.constitutional.readable import readable
 from lev_os.core.documents import Document
 
 from ..files import File
@@ -26,17 +28,21 @@ class Stated:
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """A constitution of a package, which can be used, and the file that holds it."""
+    """A constitution of a package and its document, as far as they can be read, and the file that holds them."""
 
     constitution: Constitution
     file: File
     document: Document
 
     def stated(self) -> Iterator[Stated]:
-        """The file's own principles, in order; inherited ones only where they are restated."""
-        by_id = {principle.id: principle for principle in self.constitution.principles}
-        for index, data in enumerate(self.document.data.get("principles", ())):
-            yield Stated(by_id[data["id"]], index, data)
+        """The file's own principles that can be put to use, in order; inherited ones only where they are restated."""
+        own = (each for each in self.constitution.principles if each.at.path == self.file.where)
+        by_place = {(principle.at.line, principle.at.column): principle for principle in own}
+        for index, data in stated_in(self.document):
+            at = self.document.at(("principles", index, "id"))
+            principle = by_place.get((at.line, at.column))
+            if principle is not None:
+                yield Stated(principle, index, data)
 
     def span(self, *path: str | int, key: bool = False) -> Span:
         """What stands at a path of the document, or its key."""
@@ -49,9 +55,10 @@ class Own:
 
 
 def constitutions_of(subject: PackageSubject) -> Iterator[Own]:
-    """The constitutions that stand in the package's files and can be used."""
+    """The constitutions that stand in the package's files and can be read."""
     for path, constitution in subject.constitutions.items():
-        yield Own(constitution, subject.files[path], subject.files[path].yaml)
+        document = subject.files[path].yaml
+        yield Own(constitution, subject.files[path], readable(document) or document)
 
 
 def stated_by(subject: PackageSubject) -> Iterator[tuple[Own, Stated]]:

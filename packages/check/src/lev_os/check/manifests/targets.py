@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lev_os.core.documents import Document, read_toml
-from lev_os.core.errors import InvalidInput
+from lev_os.core.errors import InvalidInput, LevError
 
 from ..project import PackageSubject
 from ..rule import Finding, Span
@@ -33,7 +33,7 @@ class Written:
 
 
 class Manifest:
-    """A `lev.toml` that can be used, with the places of its keys."""
+    """A `lev.toml` as far as it can be read, with the places of its keys."""
 
     def __init__(self, subject: PackageSubject, document: Document) -> None:
         self.subject = subject
@@ -43,8 +43,14 @@ class Manifest:
 
     @property
     def exports(self) -> Mapping[str, Any]:
-        found = self.data.get("exports", {})
-        return found if isinstance(found, Mapping) else {}
+        """Those that are under the keys that are read, as they are written."""
+        found, read = self.data.get("exports", {}), self.subject.package.manifest.exports
+        return {key: found[key] for key in found if key in read} if isinstance(found, Mapping) else {}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every export could be read, so that nothing else is exported."""
+        return not self.subject.package.manifest.left_out
 
     def targets(self) -> Iterator[Written]:
         """Every target that is text, in the order of the file."""
@@ -62,8 +68,10 @@ class Manifest:
 
 
 def manifest_of(subject: PackageSubject) -> Manifest | None:
-    """The package's manifest; None when it cannot be used, which reading it has reported."""
-    if any(problem.code.startswith("MAN1") for problem in subject.problems):
+    """The package's manifest; None when nothing of it can be read, which reading it has reported."""
+    try:
+        _ = subject.package.manifest
+    except LevError:
         return None
     try:
         return Manifest(subject, read_toml(subject.manifest.text, code="MAN101"))

@@ -14,6 +14,11 @@ from typing import Any
 
 _LEVELS = 5
 """How far above a package its project may lie, and above that its workspace."""
+_EXCLUDING = {
+    "uv_build": (("uv", "build-backend", "wheel-exclude"), ("uv", "build-backend", "source-exclude")),
+    "hatchling": (("hatch", "build", "targets", "wheel", "exclude"), ("hatch", "build", "exclude")),
+}
+"""The settings of build backends that take files out of the wheel."""
 _MORE_SETUPTOOLS = ("MANIFEST.in", "setup.py", "setup.cfg")
 
 
@@ -126,20 +131,20 @@ def left_out(project: BuildProject, path: Path) -> bool:
     """Whether a file of a package is surely not taken; false for what cannot be told."""
     if project.backend == "setuptools":
         return _setuptools(project, path)
+    return way_in(project, path) is not None
+
+
+def way_in(project: BuildProject, path: Path) -> str | None:
+    """What to change in the project's settings to have a file of a package in the wheel; None when it is not left out
+    by them."""
+    if project.backend == "setuptools":
+        return '[tool.setuptools.package-data] with "*" = ["*.toml", "**/*.md", "**/*.yaml"]'
     relative = path.relative_to(project.folder).as_posix() if path.is_relative_to(project.folder) else path.name
-    if project.backend == "uv_build":
-        globs = [
-            *_globs(project, "uv", "build-backend", "wheel-exclude"),
-            *_globs(project, "uv", "build-backend", "source-exclude"),
-        ]
-    elif project.backend == "hatchling":
-        globs = [
-            *_globs(project, "hatch", "build", "targets", "wheel", "exclude"),
-            *_globs(project, "hatch", "build", "exclude"),
-        ]
-    else:
-        return False
-    return any(_matches(relative, glob) for glob in globs)
+    for setting in _EXCLUDING.get(project.backend, ()):
+        for glob in _globs(project, *setting):
+            if _matches(relative, glob):
+                return f'narrow "{glob}" in `{setting[-1]}` of [tool.{".".join(setting[:-1])}]'
+    return None
 
 
 def _setuptools(project: BuildProject, path: Path) -> bool:

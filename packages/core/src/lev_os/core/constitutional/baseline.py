@@ -12,5 +12,5 @@ def load() -> Constitution:
     """The shipped baseline."""
     source = baseline_source()
     document = read_yaml(source.text, path=source.path)
-    principles = tuple(principles_of(document, BASELINE, {}))
+    principles = tuple(principle for _, principle in principles_of(document, BASELINE, {}))
     return Constitution.of(principles, name=document.data["name"], specifier=BASELINE, text=document.text)

@@ -9,10 +9,17 @@ from ..documents import Document
 from .model import Check, JudgeSpec, Principle
 
 
-def principles_of(document: Document, source: str, inherited: Mapping[str, Principle]) -> Iterator[Principle]:
-    """The document's own principles, in order. What one leaves out comes from the inherited one of its id."""
-    for index, data in enumerate(document.data.get("principles", ())):
-        yield _principle(document, index, data, source, inherited.get(data["id"]))
+def principles_of(
+    document: Document, source: str, inherited: Mapping[str, Principle]
+) -> Iterator[tuple[int, Principle]]:
+    """The document's own principles, in order, by index. What one leaves out comes from the inherited one of its id."""
+    for index, data in stated_in(document):
+        yield index, _principle(document, index, data, source, inherited.get(data["id"]))
+
+
+def stated_in(document: Document) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The principles of a document as written, by index, without those that could not be read."""
+    return ((index, data) for index, data in enumerate(document.data.get("principles", ())) if data is not None)
 
 
 def _principle(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import canonical
@@ -77,9 +77,9 @@ def inherit(document: Document, parents: Sequence[Loaded]) -> tuple[dict[str, Pr
     return found, problems
 
 
-def loosening(document: Document, own: Sequence[Principle], inherited: dict[str, Principle]) -> Iterator[Problem]:
+def loosening(document: Document, own: Mapping[int, Principle], inherited: dict[str, Principle]) -> Iterator[Problem]:
     """A problem for everything in the document's principles that is laxer than what they inherit."""
-    for index, child in enumerate(own):
+    for index, child in own.items():
         parent = inherited.get(child.id)
         if parent is None:
             continue

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ..documents import Document
 from ..errors import Problem
+from .build import stated_in
 from .checks import KINDS
 from .constitution import Constitution
 from .inherit import loosening
@@ -17,21 +18,36 @@ MIN_TESTS: Final = 2
 
 
 def lint(
-    document: Document, own: Sequence[Principle], inherited: dict[str, Principle], parents: Sequence[Constitution]
-) -> list[Problem]:
-    """Every problem of a document that fits the schema; those of severity warning leave it usable."""
-    return [
-        *_emptiness(document),
+    document: Document,
+    own: Mapping[int, Principle],
+    inherited: dict[str, Principle],
+    parents: Sequence[Constitution],
+    *,
+    orphaned: bool,
+) -> tuple[list[Problem], frozenset[int]]:
+    """Every problem of a document that fits the schema, and the indexes of principles that cannot be put to use.
+
+    Those of severity warning leave it usable. `orphaned`: not all that it inherits could be read, so what a principle
+    lacks may stand there.
+    """
+    checks = [(index, problem) for index, data in stated_in(document) for problem in _principle(document, index, data)]
+    ids = list(_ids(document))
+    problems = [
+        *(() if orphaned else _emptiness(document)),
         *_mode(document, parents),
+        *(problem for _, problem in checks),
+        *(problem for _, problem in ids),
         *(
             problem
-            for index, data in enumerate(document.data.get("principles", ()))
-            for problem in _principle(document, index, data)
+            for index, principle in own.items()
+            if not (
+                orphaned and principle.id not in inherited and "statement" not in document.data["principles"][index]
+            )
+            for problem in _complete(document, index, principle)
         ),
-        *_ids(document),
-        *(problem for index, principle in enumerate(own) for problem in _complete(document, index, principle)),
         *loosening(document, own, inherited),
     ]
+    return problems, frozenset(index for index, problem in (*checks, *ids) if problem.severity == "error")
 
 
 def _emptiness(document: Document) -> Iterator[Problem]:
@@ -50,12 +66,13 @@ def _mode(document: Document, parents: Sequence[Constitution]) -> Iterator[Probl
         )
 
 
-def _ids(document: Document) -> Iterator[Problem]:
+def _ids(document: Document) -> Iterator[tuple[int, Problem]]:
     seen: dict[str, str] = {}
-    for index, data in enumerate(document.data.get("principles", ())):
+    for index, data in stated_in(document):
         at = document.at(("principles", index, "id"))
         if data["id"] in seen:
-            yield Problem("CON104", f"{data['id']} is already the id of a principle at {seen[data['id']]}", at)
+            message = f"{data['id']} is already the id of a principle at {seen[data['id']]}"
+            yield index, Problem("CON104", message, at)
         seen.setdefault(data["id"], str(at))
 
 

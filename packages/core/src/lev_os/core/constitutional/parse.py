@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..documents import Document, check, read_yaml
@@ -11,6 +11,7 @@ from .build import principles_of
 from .constitution import Constitution
 from .inherit import inherit, parents_of
 from .lint import lint
+from .readable import readable
 from .schema import VERSION, constitution_schema
 from .sources import Resolve, Source, from_packages
 
@@ -29,10 +30,18 @@ def parse(
     resolve: Resolve | None = None,
 ) -> Constitution:
     """See `Constitution.parse`."""
-    constitution, problems = examine(text, package=package, path=path, specifier=specifier, resolve=resolve)
-    if constitution is None:
+    return _usable(*examine(text, package=package, path=path, specifier=specifier, resolve=resolve))
+
+
+def _usable(constitution: Constitution | None, problems: list[Problem]) -> Constitution:
+    if constitution is None or has_errors(problems):
         raise InvalidInput(problems)
     return constitution
+
+
+def has_errors(problems: Iterable[Problem]) -> bool:
+    """Whether a constitution with these problems must not be used; warnings (`fail: open`) leave it usable."""
+    return any(problem.severity == "error" for problem in problems)
 
 
 def examine(
@@ -43,7 +52,11 @@ def examine(
     specifier: str | None = None,
     resolve: Resolve | None = None,
 ) -> tuple[Constitution | None, list[Problem]]:
-    """The constitution, or None when a problem is an error; warnings (`fail: open`) come with a usable one."""
+    """The constitution as far as it can be read, None when nothing of it can, and every problem.
+
+    When `has_errors(problems)` it is for looking at, not for use: of its principles, those are left out that cannot
+    be read or put to use.
+    """
     source = Source(specifier or path or "<text>", text, path, package)
     return _examine(source, resolve or from_packages, (source.specifier,), specifier or "")
 
@@ -55,35 +68,31 @@ def _examine(
         document = read_yaml(source.text, path=source.path)
     except InvalidInput as error:
         return None, list(error.problems)
-    problems = _shape(document)
-    if problems:
-        return None, problems
-    data = document.data
+    shape = _shape(document)
+    sound = readable(document) if shape and shape[0].code == _CODE else None if shape else document
+    if sound is None:
+        return None, shape
+    data = sound.data
     specifier = specifier or data["name"]
 
     def load(found: Source) -> Constitution:
-        parent, troubles = _examine(found, resolve, (*chain, found.specifier), found.specifier)
-        if parent is None:
-            raise InvalidInput(troubles)
-        return parent
+        return _usable(*_examine(found, resolve, (*chain, found.specifier), found.specifier))
 
-    parents, problems = parents_of(document, source.package, resolve, chain, load)
-    inherited, more = inherit(document, parents)
-    problems += more
-    own = list(principles_of(document, specifier, inherited))
-    problems += lint(document, own, inherited, [parent for _, parent in parents])
-    if any(problem.severity == "error" for problem in problems):
-        return None, problems
-    merged = {**inherited, **{principle.id: principle for principle in own}}
+    parents, problems = parents_of(sound, source.package, resolve, chain, load)
+    inherited, more = inherit(sound, parents)
+    own = dict(principles_of(sound, specifier, inherited))
+    orphaned = len(parents) < len(data.get("extends", ())) or ("extends" in document.data and "extends" not in data)
+    said, useless = lint(sound, own, inherited, [parent for _, parent in parents], orphaned=orphaned)
+    used = {principle.id: principle for index, principle in own.items() if index not in useless}
     return (
         Constitution.of(
-            tuple(merged.values()),
+            tuple({**inherited, **used}.values()),
             name=data["name"],
             specifier=specifier,
             mode=data.get("mode", "enforce"),
             text=document.text,
         ),
-        problems,
+        [*shape, *problems, *more, *said],
     )
 
 

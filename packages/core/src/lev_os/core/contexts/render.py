@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from ..errors import InvalidInput, LevError, Problem
+from ..errors import InvalidInput, LevError, Location, Problem
 from ..flowmind.model import Expr, Template
 from .markdown import Span, read_layout
 from .source import Lines
@@ -17,8 +17,7 @@ def check(body: str, code: Iterable[Span], params: tuple[str, ...], lines: Lines
     problems: list[Problem] = []
     for start, text, literal in _segments(body, code):
         if not literal and "${" in text:
-            template = _read_segment(start, text, lines, problems)
-            problems.extend(_undeclared(template, params))
+            problems.extend(_faults(start, text, lines, params))
     if problems:
         raise InvalidInput(problems)
 
@@ -50,25 +49,27 @@ def _template(text: str) -> Template:
     return Template(tuple(parts))
 
 
-def _read_segment(start: int, text: str, lines: Lines, problems: list[Problem]) -> Template:
-    from ..flowmind.expressions import ExpressionError, parse_template
+def _faults(start: int, text: str, lines: Lines, params: tuple[str, ...]) -> Iterator[Problem]:
+    """What is wrong with the expressions of one piece of text, each apart from the others."""
+    from ..flowmind.expressions import ExpressionError, expressions_in, parse_expression
 
-    def at(offset: int) -> Any:
+    def at(offset: int) -> Location:
         return lines.at(start + len(text[:offset].encode()))
 
     try:
-        return parse_template(text, at)
-    except ExpressionError as error:
-        problems.append(Problem("CTX201", error.message, at(error.offset or 0), help=error.help))
-        return Template(())
+        for begin, end in expressions_in(text):
+            try:
+                yield from _undeclared(parse_expression(text[begin:end], at(begin)), params)
+            except ExpressionError as error:
+                yield Problem("CTX201", error.message, at(begin + (error.offset or 0)), help=error.help)
+    except ExpressionError as error:  # one that is not closed: what follows is part of it
+        yield Problem("CTX201", error.message, at(error.offset or 0), help=error.help)
 
 
-def _undeclared(template: Template, params: tuple[str, ...]) -> Iterator[Problem]:
-    for part in template.parts:
-        if isinstance(part, Expr):
-            for name in sorted(part.names - set(params)):
-                help_ = f'declare it: lev-params: "{" ".join([*params, name])}"'
-                yield Problem("CTX202", f"`{name}` is not one of this context's parameters", part.at, help=help_)
+def _undeclared(expression: Expr, params: tuple[str, ...]) -> Iterator[Problem]:
+    for name in sorted(expression.names - set(params)):
+        help_ = f'declare it: lev-params: "{" ".join([*params, name])}"'
+        yield Problem("CTX202", f"`{name}` is not one of this context's parameters", expression.at, help=help_)
 
 
 def _segments(body: str, code: Iterable[Span]) -> Iterator[tuple[int, str, bool]]:

@@ -125,12 +125,15 @@ class _Linker:
         if name not in self._constitutions:
             self._constitutions[name] = ()
             try:
-                self._constitutions[name] = (_constitution(package),)
+                constitution, problems = _constitution(package)
             except InvalidInput as error:
                 self.problems.extend(error.problems)
             except LevError as error:
                 at = Location(str(package.root / "lev.toml") if package else None)
                 self.problems.append(Problem("FLW501", error.message, at, error.help))
+            else:
+                self._constitutions[name] = () if constitution is None else (constitution,)
+                self.problems.extend(problems)
         return self._constitutions[name]
 
     def sub_flow(self, package: Package, subpath: str, left: Package | None, chain: tuple[str, ...]) -> LinkedFlow:
@@ -295,19 +298,22 @@ class _OneFlow:
         self.linker.problems.append(Problem("FLW304", message, place, help))
 
 
-def _constitution(package: Package | None) -> Constitution:
+def _constitution(package: Package | None) -> tuple[Constitution | None, list[Problem]]:
+    """A package's constitution as far as it can be read, and why it must not be used."""
     from ..constitutional import Constitution
+    from ..constitutional.parse import examine, has_errors
 
     path = package.constitution_path if package else None
     if package is None or path is None:
-        return Constitution.baseline()
+        return Constitution.baseline(), []
     specifier = f"{package.name}/{(package.manifest.constitution or '').removeprefix('./')}"
     try:
         text = path.read_bytes()
     except OSError as error:
         message = f"the constitution `{package.manifest.constitution}` cannot be read: {error.strerror}"
         raise LevError(message, help="correct `constitution`, or write that file") from None
-    return Constitution.parse(text, package=package, path=str(path), specifier=specifier)
+    constitution, problems = examine(text, package=package, path=str(path), specifier=specifier)
+    return constitution, problems if has_errors(problems) else []
 
 
 def _read_flow(package: Package, subpath: str) -> Flow:

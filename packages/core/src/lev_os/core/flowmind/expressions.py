@@ -8,7 +8,7 @@ is bounded: no comprehension inside another, and none over more than 10,000 item
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -118,22 +118,30 @@ def parse_template(text: str, at: Location | Callable[[int], Location] | None = 
     """Split text at `${…}`; raises `ExpressionError` with the offset in `text`. `at` may depend on the offset."""
     parts: list[str | Expr] = []
     position = 0
-    while (start := text.find("${", position)) >= 0:
-        end = _closing(text, start + 2)
-        if end is None:
-            raise ExpressionError("`${` is not closed", help="close it with `}`", offset=start)
-        if start > position:
-            parts.append(text[position:start])
-        place = at(start + 2) if callable(at) else at
+    for start, end in expressions_in(text):
+        if start - 2 > position:
+            parts.append(text[position : start - 2])
+        place = at(start) if callable(at) else at
         try:
-            parts.append(parse_expression(text[start + 2 : end], place))
+            parts.append(parse_expression(text[start:end], place))
         except ExpressionError as error:
-            error.offset = start + 2 + (error.offset or 0)
+            error.offset = start + (error.offset or 0)
             raise
         position = end + 1
     if position < len(text) or not parts:
         parts.append(text[position:])
     return Template(tuple(parts))
+
+
+def expressions_in(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of what stands in each `${…}`; raises `ExpressionError` at one that is not closed."""
+    position = 0
+    while (start := text.find("${", position)) >= 0:
+        end = _closing(text, start + 2)
+        if end is None:
+            raise ExpressionError("`${` is not closed", help="close it with `}`", offset=start)
+        yield start + 2, end
+        position = end + 1
 
 
 _INSIDE = re.compile(r"""(?:[rR])?(?:"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')|[{}]""")

@@ -145,7 +145,8 @@ def expand(package: Package) -> dict[str, tuple[str, ...]]:
                 conditions = conditions_of(package, subpath)
                 if conditions:
                     found[subpath] = conditions
-    _refuse_confusable(package, found)
+    if not package.is_examined:
+        _refuse_confusable(package, found)
     return found
 
 

@@ -33,6 +33,9 @@ REFERENCE = re.compile(
     r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*(?::(?:\*|[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*))?"
 )
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
+_MEANT = frozenset({"MAN113", "MAN114"})
+"""Problems of an export of which it is clear what was meant."""
+_CONDITION = re.compile(r"[A-Za-z][A-Za-z0-9_:.@-]*")
 _TOP = ("format", "name", "description", "constitution", "deps", "exports", "budget", "mcp", "npm")
 _BUDGET = ("context", "bundle", "wheel-kb", "twin-kb", "import-ms")
 NPM_NAME = re.compile(r"(?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]{0,200}")
@@ -67,17 +70,31 @@ class Manifest:
     npm_name: str | None = None
     """What the package is called on npm, where that does not follow from its import name."""
     path: str | None = None
+    left_out: tuple[str, ...] = ()
+    """Keys of exports that could not be read, `exports` for all of them; see `examine_manifest`."""
 
 
 def parse_manifest(source: str | bytes, *, name: str, path: str | None = None) -> Manifest:
     """Read a `lev.toml`. `name` is the import package beside whose `__init__.py` it lies; raises `InvalidInput`."""
-    text = decode(source, path or FILE_NAME) if isinstance(source, bytes) else source
-    data = _load(text, path)
-    reader = _Reader(text, path)
-    manifest = reader.manifest(data, name)
-    if reader.problems:
-        raise InvalidInput(sorted(reader.problems, key=lambda problem: (problem.at.line or 0, problem.at.column or 0)))
+    manifest, problems = examine_manifest(source, name=name, path=path)
+    if problems:
+        raise InvalidInput(problems)
     return manifest
+
+
+def examine_manifest(source: str | bytes, *, name: str, path: str | None = None) -> tuple[Manifest, list[Problem]]:
+    """A `lev.toml` as far as it can be read, and every problem of it; raises `InvalidInput` when nothing of it can be.
+
+    With problems it is for looking at, not for use: misspelt keys and conditions count as the ones that were meant, and
+    exports that lead outside or to nothing that a target can be are left out.
+    """
+    text = decode(source, path or FILE_NAME) if isinstance(source, bytes) else source
+    reader = _Reader(text, path)
+    manifest = reader.manifest(_load(text, path), name)
+    problems = sorted(reader.problems, key=lambda problem: (problem.at.line or 0, problem.at.column or 0))
+    if any(problem.code == "MAN103" for problem in problems):
+        raise InvalidInput(problems)
+    return manifest, problems
 
 
 def is_reference(target: str) -> bool:
@@ -135,17 +152,23 @@ def _load(text: str, path: str | None) -> dict[str, Any]:
 
 
 class _Reader:
-    """Collects problems while it builds a manifest; what it returns counts only if there are none."""
+    """Collects problems while it builds a manifest of what is left without them."""
 
     def __init__(self, text: str, path: str | None) -> None:
         self.text = text
         self.path = path
         self.problems: list[Problem] = []
+        self.left_out: list[str] = []
+        self.spelled: dict[KeyPath, KeyPath] = {}
+        """How keys that are read under another name are written."""
         self._places: Mapping[KeyPath, tuple[int, int]] | None = None
 
     def problem(self, at: KeyPath, code: str, message: str, help: str | None = None) -> None:
         if self._places is None:
             self._places = key_positions(self.text)
+        for meant, written in self.spelled.items():
+            if at[: len(meant)] == meant and meant not in self._places:
+                at = (*written, *at[len(meant) :])
         while at and at not in self._places:
             at = at[:-1]
         line, column = self._places.get(at, (1, 1))
@@ -166,9 +189,10 @@ class _Reader:
                 "upgrade lev-os-core",
             )
             return Manifest(name)
-        self.known(data, _TOP, ())
+        self.name(data, name)
+        data = self.known(data, _TOP, ())
         return Manifest(
-            name=self.name(data, name),
+            name=name,
             description=self.text_of(data, "description") or "",
             constitution=self.constitution(data),
             deps=self.deps(data),
@@ -178,17 +202,21 @@ class _Reader:
             servers=self.servers(data),
             npm_name=self.npm_name(data),
             path=self.path,
+            left_out=tuple(self.left_out),
         )
 
-    def known(self, table: Mapping[str, Any], names: Iterable[str], at: KeyPath) -> None:
+    def known(self, table: Mapping[str, Any], names: Iterable[str], at: KeyPath) -> dict[str, Any]:
+        """The table, with misspelt keys as the ones that were meant."""
+        meant = dict(table)
         for key in table:
             if key not in names:
-                self.problem(
-                    (*at, key),
-                    "MAN104",
-                    f"unknown key `{key}`",
-                    _nearest(key, names) or f"known keys: {', '.join(names)}",
-                )
+                near = _nearest(key, names)
+                help = f"did you mean `{near}`?" if near else f"known keys: {', '.join(names)}"
+                self.problem((*at, key), "MAN104", f"unknown key `{key}`", help)
+                if near is not None:
+                    meant.setdefault(near, meant[key])
+                    self.spelled[(*at, near)] = (*at, key)
+        return meant
 
     def text_of(self, data: Mapping[str, Any], key: str) -> str | None:
         value = data.get(key)
@@ -197,10 +225,10 @@ class _Reader:
         self.problem((key,), "MAN105", f"`{key}` is text, not {_kind(value)}")
         return None
 
-    def name(self, data: Mapping[str, Any], name: str) -> str:
+    def name(self, data: Mapping[str, Any], name: str) -> None:
         value = self.text_of(data, "name")
         if value is None:
-            return name
+            return
         if not NAME.fullmatch(value):
             right = value.replace("-", "_")
             self.problem(
@@ -216,18 +244,19 @@ class _Reader:
                 f"`name` says {value!r}, but the package is imported as {name!r}",
                 f'write name = "{name}"',
             )
-        return value
 
     def constitution(self, data: Mapping[str, Any]) -> str | None:
         value = self.text_of(data, "constitution")
         if value is not None and (fault := path_fault(value) or _starred(value)):
             self.problem(("constitution",), "MAN107", f"{value!r} is not a file of the package: {fault}")
+            return None
         return value
 
     def deps(self, data: Mapping[str, Any]) -> str | None:
         value = self.text_of(data, "deps")
         if value is not None and (not is_reference(value) or ":" not in value or value.endswith("*")):
             self.problem(("deps",), "MAN108", f"{value!r} is not an object reference", "write module:function")
+            return None
         return value
 
     def budget(self, data: Mapping[str, Any]) -> Budget:
@@ -235,7 +264,7 @@ class _Reader:
         if not isinstance(table, dict):
             self.problem(("budget",), "MAN105", f"`budget` is a table, not {_kind(table)}")
             return Budget()
-        self.known(table, _BUDGET, ("budget",))
+        table = self.known(table, _BUDGET, ("budget",))
         values: dict[str, int] = {}
         for key in _BUDGET:
             value = table.get(key)
@@ -260,7 +289,7 @@ class _Reader:
         if not isinstance(table, dict):
             self.problem(("npm",), "MAN105", f"`npm` is a table, not {_kind(table)}")
             return None
-        self.known(table, ("name",), ("npm",))
+        table = self.known(table, ("name",), ("npm",))
         value = table.get("name")
         if value is None or (isinstance(value, str) and NPM_NAME.fullmatch(value)):
             return value
@@ -272,16 +301,22 @@ class _Reader:
         table = data.get("exports", {})
         result: dict[str, Any] = {}
         if not isinstance(table, dict):
+            self.left_out.append("exports")
             self.problem(("exports",), "MAN105", f"`exports` is a table, not {_kind(table)}")
         elif len(table) > _MAX_EXPORTS:
+            self.left_out.append("exports")
             self.problem(
                 ("exports",), "MAN110", f"{len(table):,} exports; at most {_MAX_EXPORTS:,} are read; use patterns"
             )
         else:
             for key, target in table.items():
-                if self.export_key(key):
-                    self.target(target, ("exports", key), key, None)
-                    result[key] = ordered(_without_deprecated(target))
+                name = key if self.export_key(key) else _below(key)
+                before = len(self.problems)
+                self.target(target, ("exports", key), key, None)
+                if name is not None and all(problem.code in _MEANT for problem in self.problems[before:]):
+                    result.setdefault(name, ordered(_meant(_without_deprecated(target))))
+                else:
+                    self.left_out.append(key)
             self.identifiers(result)
         result[f"./{FILE_NAME}"] = f"./{FILE_NAME}"
         return result
@@ -328,11 +363,11 @@ class _Reader:
                 if not isinstance(target, str) or not target.strip():
                     self.problem(here, "MAN113", "`deprecated` says what to use instead")
                 continue
-            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_:.@-]*", condition):
+            if not _CONDITION.fullmatch(condition):
                 self.problem(here, "MAN114", f"{condition!r} is not the name of a condition")
                 continue
-            if condition not in CONDITIONS and condition != "default" and (near := _nearest(condition, CONDITIONS)):
-                self.problem(here, "MAN114", f"unknown condition `{condition}`", near)
+            if (near := _misspelt(condition)) is not None:
+                self.problem(here, "MAN114", f"unknown condition `{condition}`", f"did you mean `{near}`?")
             self.target(target, here, key, condition)
         if len(at) == 2 and set(table) <= {"deprecated"}:
             self.problem(at, "MAN112", "this export has no target", "name one for `llm`, `python` or `default`")
@@ -376,6 +411,27 @@ class _Reader:
                 )
 
 
+def _below(key: str) -> str | None:
+    """The subpath that was meant by a key without `./`."""
+    name = f"./{key}"
+    return None if key.startswith(".") or path_fault(name) or key.count("*") > 1 else name
+
+
+def _misspelt(condition: str) -> str | None:
+    """The condition that was meant; None for one that is known or a name of somebody's own."""
+    return None if condition in CONDITIONS or condition == "default" else _nearest(condition, CONDITIONS)
+
+
+def _meant(target: Any) -> Any:
+    """A target with its misspelt conditions as the ones that were meant."""
+    if isinstance(target, dict):
+        found = {key: _meant(value) for key, value in target.items() if _CONDITION.fullmatch(key)}
+        return {near: found[key] for key in found if (near := _misspelt(key)) and near not in found} | {
+            key: value for key, value in found.items() if not _misspelt(key)
+        }
+    return [_meant(item) for item in target] if isinstance(target, list) else target
+
+
 def _without_deprecated(target: Any) -> Any:
     if isinstance(target, dict):
         return {condition: value for condition, value in target.items() if condition != "deprecated"}
@@ -399,7 +455,7 @@ def _nearest(key: str, names: Iterable[str]) -> str | None:
     import difflib
 
     match = difflib.get_close_matches(key, list(names), n=1, cutoff=0.7)
-    return f"did you mean `{match[0]}`?" if match else None
+    return match[0] if match else None
 
 
 def texts(target: Any) -> Iterator[str]:

@@ -17,7 +17,7 @@ from ._files import locate, path_fault, read_bytes, read_text
 from ._modules import Module
 from .export import Export, Target
 from .exports import ExportNotFound, resolve_exports
-from .manifest import FILE_NAME, MAX_MANIFEST, PYTHON, Manifest, is_reference, parse_manifest
+from .manifest import FILE_NAME, MAX_MANIFEST, PYTHON, Manifest, examine_manifest, is_reference, parse_manifest
 from .specifiers import InvalidSpecifier, parse_specifier
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ class Package:
         self._skills = skills
         self._given = given
         self._fault = fault
+        self.is_examined = False
 
     @cached_property
     def root(self) -> Path:
@@ -111,6 +112,16 @@ class Package:
             assert error is not None
             raise error
         return manifest
+
+    def examine(self) -> Package:
+        """The package as far as its manifest can be read, for looking at it and not for use; `exports` of it refuses no
+        names that Python confuses. Raises `LevError` when nothing of the manifest can be read."""
+        path = self.root / FILE_NAME
+        text = read_bytes(locate(self.root, f"./{FILE_NAME}"), limit=MAX_MANIFEST)
+        manifest, _ = examine_manifest(text, name=self.name, path=str(path))
+        found = Package(self.name, self._root, self.source, self.version, skills=self._skills, given=manifest)
+        found.is_examined = True
+        return found
 
     def specifier(self, subpath: str) -> str:
         """`acme_support/contexts/x`; the package's name alone for `.`."""

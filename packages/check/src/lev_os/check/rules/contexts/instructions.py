@@ -11,7 +11,7 @@ from ...files import File
 from ...patterns import Pattern
 from ...project import Project
 from ...rule import Example, Finding, rule
-from .._head import key_span, value_span
+from .._head import key_span, meant_by, value_span
 from .names import VERIFIED
 
 _IMPORT = Pattern(
@@ -88,7 +88,7 @@ def cursor_rule_head(file: File) -> Iterator[Finding]:
     if always is not None and not isinstance(always, bool):
         yield Finding(value_span(file, head, "alwaysApply"), "`alwaysApply` must be true or false")
     for key in fields:
-        if str(key).lower() in ("glob", "globs", "alwaysapply", "always_apply", "descripton") and key not in _CURSOR:
+        if key not in _CURSOR and (key == "glob" or meant_by(str(key), _CURSOR - fields.keys())):
             yield Finding(
                 key_span(file, head, key), f"Cursor does not know `{key}`", f"known: {', '.join(sorted(_CURSOR))}"
             )
@@ -175,12 +175,16 @@ _COMMAND_KEYS = frozenset(
     on="file",
     kinds={"command"},
     severity="warning",
-    why="Unknown keys are ignored in silence: a misspelt `allowed-tools` grants nothing.",
+    why="Unknown keys are ignored in silence: a misspelt `allowed-tools` grants nothing. Keys of other tools (`tags`, "
+    "`agents`) are left alone: only what differs from a key of Claude Code in case, hyphens or a letter is reported.",
     mend="Correct the spelling.",
     source="https://code.claude.com/docs/en/slash-commands",
     verified=VERIFIED,
-    bad=Example({".claude/commands/a.md": "---\nallowed_tools: Read\n---\nText.\n"}, (".claude/commands/a.md", 2, 1)),
-    good=Example({".claude/commands/a.md": "---\nallowed-tools: Read\ntags: x\n---\nText.\n"}),
+    bad=(
+        Example({".claude/commands/a.md": "---\nallowed_tools: Read\n---\nText.\n"}, (".claude/commands/a.md", 2, 1)),
+        Example({".claude/commands/a.md": "---\ndescripton: Lints.\n---\nText.\n"}, (".claude/commands/a.md", 2, 1)),
+    ),
+    good=Example({".claude/commands/a.md": "---\nallowed-tools: Read\ntags: x\nmode: y\n---\nText.\n"}),
 )
 def command_head(file: File) -> Iterator[Finding]:
     """Keys that are nearly a known one."""
@@ -188,6 +192,6 @@ def command_head(file: File) -> Iterator[Finding]:
     if read is None:
         return
     for key in read[1]:
-        near = str(key).replace("_", "-").lower()
-        if key not in _COMMAND_KEYS and near in _COMMAND_KEYS:
-            yield Finding(key_span(file, read[0], key), f"Claude Code does not know `{key}`", f"write `{near}`")
+        meant = None if key in _COMMAND_KEYS else meant_by(str(key), _COMMAND_KEYS - read[1].keys())
+        if meant is not None:
+            yield Finding(key_span(file, read[0], key), f"Claude Code does not know `{key}`", f"write `{meant}`")

@@ -15,6 +15,7 @@ from lev_os.core.documents import nearest
 
 from ...facts import fact
 from ...files import File
+from ...markdown import Link, within
 from ...patterns import Pattern
 from ...project import Project
 from ...rule import Example, Finding, rule
@@ -33,15 +34,21 @@ _OWN = Pattern(r"(?:\./)?(?!\.\./).*\.(?:md|py|sh|js|ts|json|ya?ml|txt|toml|html
 _ID = Pattern(r"\{#[\w.:-]+\}\s*$")
 _SLUG = {**dict.fromkeys(range(128)), **{ord(c): c for c in "abcdefghijklmnopqrstuvwxyz0123456789_-"}, 32: "-"}
 """What becomes of the ASCII characters of a heading."""
+_ENDING = Pattern(r"\.[A-Za-z][A-Za-z0-9]*$")
+_OBJECT = Pattern(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?:\([^()]*\))?", re.ASCII)
+_TAG = Pattern(r"<(a|img)\s(?:[^<>]*\s)?(?:href|src)=[\"']([^\"'<>]+)[\"'][^<>]*>", re.IGNORECASE)
+_COMMENT = Pattern(r"<!--.*?-->", re.DOTALL)
+_SOURCE = 1024 * 1024
+"""Bytes of a module that is looked into."""
 _EXPLICIT = Pattern(r"\{#([\w.:-]+)\}|<a\s(?:[^<>]*\s)?(?:id|name)=[\"']([^\"'>]+)|\sid=[\"']([^\"'>]+)")
 
 
 class Reference(msgspec.Struct, frozen=True, array_like=True):
-    """One link to a file or an anchor, with its place."""
+    """One link to a file or an anchor, with its place; `names` is the object that a link to Python code is about."""
 
     target: str
     image: bool
-    code: bool
+    names: str
     start: int
     end: int
 
@@ -58,12 +65,36 @@ def links(file: File) -> Links:
     """Relative links and anchors of a Markdown file."""
     found: tuple[Reference, ...] = ()
     if file.kind != "resource" or not _MATERIAL & set(file.name.split("/")):
-        found = tuple(
-            Reference(link.target, link.image, link.code, *link.span)
+        written = (
+            Reference(link.target, link.image, _object(link) if link.code else "", *link.span)
             for link in file.markdown.links
+        )
+        found = tuple(
+            link
+            for link in (*written, *_in_html(file))
             if not _NO_PATH.match(link.target) and not _PLACEHOLDER.search(link.target)
         )
     return Links(found, _anchors(file) if any(link.target.startswith("#") for link in found) else frozenset())
+
+
+def _object(link: Link) -> str:
+    """`Client.refund` of a link in code form, such as [`Client.refund()`](client.py)."""
+    path = link.target.partition("#")[0]
+    found = _OBJECT.fullmatch(link.label) if path.endswith(".py") else None
+    if found is None or found[1].rpartition(".")[2] in ("py", os.path.basename(path)[: -len(".py")]):
+        return ""  # the module's own name
+    return found[1]
+
+
+def _in_html(file: File) -> Iterator[Reference]:
+    """The files that `<a href>` and `<img src>` name, comments left aside; anchors there are often a site's own."""
+    if not file.markdown.html or not _TAG.search(file.text):
+        return
+    comments = [match.span() for match in _COMMENT.finditer(file.text)]
+    for tag in _TAG.finditer(file.text):
+        start, end = tag.span()
+        if tag[2][0] != "#" and file.markdown.in_html(start) and not within(comments, start):
+            yield Reference(tag[2].strip(), tag[1].lower() == "img", "", start, end)
 
 
 def _anchors(file: File) -> frozenset[str]:
@@ -123,7 +154,7 @@ def _repository(folder: str) -> Path | None:
     severity="warning",
     why="A model follows the link, finds nothing, and goes on without what the author thought it had read. In a skill "
     "a missing page or script is an error: its files travel with it. The further pages of a skill may name files from "
-    "their own folder or from the skill's.",
+    "their own folder or from the skill's. What `<a href>` and `<img src>` name counts too.",
     mend="Correct the path, or delete the link. Links are relative to the file that holds them.",
     source="https://agentskills.io/specification",
     verified=VERIFIED,
@@ -133,9 +164,14 @@ def _repository(folder: str) -> Path | None:
             {"skills/pdf/SKILL.md": "---\nname: pdf\ndescription: x\n---\nRead [forms](references/forms.md).\n"},
             ("skills/pdf/SKILL.md", 5, 6),
         ),
+        Example({"AGENTS.md": 'See <a href="docs/rulez.md">the rules</a>.\n'}, ("AGENTS.md", 1, 5)),
     ),
     good=Example(
-        {"AGENTS.md": "See [the rules](docs/rules.md#first) and [us](https://x.example).\n", "docs/rules.md": "x"}
+        {
+            "AGENTS.md": "See [the rules](docs/rules.md#first) and [us](https://x.example).\n"
+            'Write `<a href="gone.md">`.\n\n<!-- <a href="gone.md"> -->\n',
+            "docs/rules.md": "x",
+        }
     ),
 )
 def link_broken(project: Project) -> Iterator[Finding]:
@@ -179,7 +215,7 @@ def _elsewhere(project: Project, file: File, link: Reference) -> bool:
     """Whether a skill's further page names a page of a site, or a file from the skill's folder as SKILL.md would."""
     if file.kind != "resource":
         return False
-    if not os.path.splitext(link.target.partition("#")[0])[1]:
+    if not _ENDING.search(link.target.partition("#")[0]):
         return True
     root = next((at for at in file.path.parents[:4] if (at / "SKILL.md").exists()), None)
     return root is not None and project.exists(os.path.join(root, unquote(link.target.partition("#")[0])))
@@ -253,3 +289,92 @@ def link_leaves(project: Project) -> Iterator[Finding]:
             if link in leaving:
                 message = f"`{link.target.partition('#')[0]}` leads out of the {what}"
                 yield Finding((link.start, link.end), message, file=file.where)
+
+
+@rule(
+    "CTX308",
+    "code-link-broken",
+    summary="A link in code form leads to a Python file that has no such function, class or name.",
+    on="project",
+    severity="warning",
+    why="In a package's context a model is shown the signature in place of such a link. Without it the model gets a "
+    "name that does not exist, and calls it. Outside of packages only what stands nowhere in the file is reported.",
+    mend="Correct the name, or link to the file in plain words.",
+    verified=VERIFIED,
+    bad=Example(
+        {"AGENTS.md": "Pay back with [`refund`](shop.py).\n", "shop.py": "def give_back(): ...\n"}, ("AGENTS.md", 1, 15)
+    ),
+    good=Example(
+        {
+            "AGENTS.md": "Pay back with [`Shop.give_back()`](shop.py), see [`shop.py`](shop.py).\n",
+            "shop.py": "class Shop:\n    def give_back(self): ...\n",
+        }
+    ),
+)
+def code_link_broken(project: Project) -> Iterator[Finding]:
+    """Links whose text is one name in code and whose target is a Python file that is there."""
+    for file, found in project.facts(links):
+        for link in found.links:
+            path = _target(file.folder, link) if link.names else None
+            if path is None or not project.exists(path) or not (names := _names_in(path)):
+                continue
+            exact = any(file.path in package.files for package in project.packages)
+            if link.names in names.signatures or (not exact and names.mentions(link.names)):
+                continue
+            message = f"`{link.names}` does not exist in {link.target.partition('#')[0]}"
+            help_ = nearest(link.names, names.signatures)
+            yield Finding((link.start, link.end), message, help_, file=file.where)
+
+
+class _Names(msgspec.Struct, frozen=True):
+    """The names that a module defines, and its text."""
+
+    signatures: frozenset[str]
+    text: str
+
+    def mentions(self, name: str) -> bool:
+        """Whether the name stands anywhere: it may be imported, or made at run time; or it is the module's own."""
+        return re.search(rf"\b{re.escape(name.rpartition('.')[2])}\b", self.text) is not None
+
+
+def _names_in(path: str) -> _Names | None:
+    """None for what is no module that can be read."""
+    from lev_os.core.contexts.signatures import read_signatures
+
+    try:
+        if not os.path.isfile(path) or os.path.getsize(path) > _SOURCE:
+            return None
+        text = Path(path).read_text(encoding="utf-8")
+        return _Names(frozenset(read_signatures(text)), text)
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return None
+
+
+@rule(
+    "CTX309",
+    "link-to-itself",
+    summary="A page of a skill or a context links to itself.",
+    on="project",
+    severity="info",
+    why="A model that follows the link reads again what it has just read. Links that go round over several pages are "
+    "right and not reported: pages name each other, and a bundle takes each once. What may not go in a circle is "
+    "`lev-requires` (CTX306).",
+    mend="Link to what was meant, or to a heading (`#…`).",
+    verified=VERIFIED,
+    bad=Example(
+        {"skills/pdf/SKILL.md": "---\nname: pdf\ndescription: Reads PDFs.\n---\nSee [forms](./SKILL.md).\n"},
+        ("skills/pdf/SKILL.md", 5, 5),
+    ),
+    good=Example(
+        {
+            "skills/pdf/SKILL.md": "---\nname: pdf\ndescription: Reads PDFs.\n---\nSee [forms](forms.md).\n",
+            "skills/pdf/forms.md": "Back to [the skill](SKILL.md), or [up](forms.md#top).\n",
+        }
+    ),
+)
+def link_to_itself(project: Project) -> Iterator[Finding]:
+    """Links without an anchor whose target is the file; instructions speak of themselves, and are let be."""
+    for file, found in project.facts(links):
+        for link in found.links if file.kind != "instructions" else ():
+            if "#" not in link.target and _target(file.folder, link) == file.where:
+                yield Finding((link.start, link.end), "this page links to itself", file=file.where)

@@ -8,15 +8,19 @@ from typing import Any
 
 from lev_os.core.errors import InvalidInput, Problem
 
+from ...diagnostics import Fix
 from ...files import File
-from ...rule import Example, Finding, rule
-from .._head import skill
+from ...patterns import Pattern
+from ...rule import Example, Finding, Span, rule
+from .._head import in_quotes, skill
 
 _KINDS = frozenset({"context", "skill"})
 _OURS = r"lev-|\\"
 """Our prefix, or what may spell it in YAML."""
 _SMALL = 200_000
 """Characters that cannot be 1 MiB."""
+_KEY = Pattern(r"\s*[\"']?lev-[a-z-]+[\"']?\s*:\s+")
+_BARE = Pattern(r"(?i)[+-]?[0-9][0-9.]*|true|false")
 _SCHEMA = "https://agentskills.io/specification"
 
 
@@ -62,7 +66,14 @@ def _of_core(code: str, name: str, **details: Any) -> None:
         for problem in _problems(file.text):
             if problem.code == code:
                 span = file.span_at(problem.at.line or 1, problem.at.column or 1)
-                yield Finding(span, problem.message, problem.help)
+                yield Finding(span, problem.message, problem.help, _fix(file, span) if code == "CTX105" else None)
+
+
+def _fix(file: File, span: Span) -> Fix | None:
+    """Quotes, where a number or `true` stands behind the key."""
+    before = file.text[file.text.rfind("\n", 0, span[0]) + 1 : span[0]]
+    bare = _KEY.fullmatch(before) and _BARE.fullmatch(file.text[slice(*span)])
+    return in_quotes(file, span) if bare else None
 
 
 def _lev(line: str, *, at: tuple[int, int] | None = None, body: str = "Text.\n") -> Example:

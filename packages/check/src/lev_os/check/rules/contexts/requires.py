@@ -1,4 +1,4 @@
-"""What contexts say they need: `lev-requires` and `lev-conflicts`."""
+"""What contexts name by specifiers: `lev-requires`, `lev-conflicts`, and links across packages."""
 
 from __future__ import annotations
 
@@ -133,3 +133,34 @@ def requires_circular(package: PackageSubject) -> Iterator[Finding]:
             elif target not in done:
                 trail.append(target)
                 pending.append((target, iter(graph.get(target, []))))
+
+
+@rule(
+    "CTX307",
+    "lev-link-broken",
+    summary="A lev:// link leads to a package that is not there, or to what it does not export.",
+    on="package",
+    severity="warning",
+    why="Whoever follows it, a model or a bundle, gets nothing.",
+    mend="Correct the specifier, or install the package where the check looks (`--python`).",
+    bad=Example(
+        {"acme/__init__.py": "", "acme/lev.toml": _LEV, "acme/contexts/a.md": "See [b](lev://acme/contexts/bb).\n",
+         "acme/contexts/b.md": "Text.\n"},
+        ("acme/contexts/a.md", 1, 5),
+    ),
+    good=Example(
+        {"acme/__init__.py": "", "acme/lev.toml": _LEV, "acme/contexts/b.md": "Text.\n",
+         "acme/contexts/a.md": "See [b](lev://acme/contexts/b#top), not `[c](lev://acme/contexts/c)`.\n"}
+    ),
+)  # fmt: skip
+def lev_link_broken(package: PackageSubject) -> Iterator[Finding]:
+    """Links of contexts and skills, resolved as a model would."""
+    for file in _contexts(package):
+        for link in file.markdown.links if "lev://" in file.text else ():
+            specifier = link.target.partition("#")[0].partition("?")[0]
+            if not specifier.startswith("lev://"):
+                continue
+            try:
+                _path(package, specifier)
+            except LevError as error:
+                yield Finding(link.span, error.message, error.help, file=file.where)

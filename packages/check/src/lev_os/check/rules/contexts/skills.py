@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping
 
 from lev_os.core.documents import nearest
 
-from ...diagnostics import Edit, Fix
 from ...files import File
 from ...patterns import Pattern
 from ...rule import Finding, rule
-from .._head import key_span, line_span, skill, value_span
+from .._head import in_quotes, key_span, line_span, skill, value_span
 from .names import SPECIFICATION, VERIFIED
 
 KEYS = frozenset({"name", "description", "license", "compatibility", "metadata", "allowed-tools"})
@@ -171,7 +170,7 @@ def skill_metadata(file: File) -> Iterator[Finding]:
         written = file.text[start:end]
         fix = None
         if isinstance(value, bool | int | float) and not written.startswith(('"', "'")):
-            fix = Fix("put it in quotes", (Edit(start, end, f'"{written}"'),))
+            fix = in_quotes(file, (start, end))
         yield Finding((start, end), f"`{key}` under `metadata` must be a string", f'write {key}: "…"', fix)
 
 

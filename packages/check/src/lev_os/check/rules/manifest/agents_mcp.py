@@ -19,6 +19,8 @@ from .agents_json import VERIFIED
 
 _SOURCE = "https://code.claude.com/docs/en/mcp"
 _TYPES = frozenset({"stdio", "http", "sse", "streamable-http", "streamableHttp", "ws"})
+_OURS = frozenset({"type", "args", "env", "headers", "cwd", "command", "url"})
+"""A server with none of these is described in a way of its host's own."""
 _LOCAL = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1|0\.0\.0\.0|[^.]+|.*\.(?:local|internal|localhost|test|lan)")
 Place = tuple[str | int, ...]
 
@@ -50,6 +52,7 @@ def servers(file: File) -> Iterator[tuple[Place, Mapping[str, Any]]]:
     verified=VERIFIED,
     bad=(
         Example({".mcp.json": '{"mcpServers": {"a": {"args": ["x"]}}}\n'}, (".mcp.json", 1, 17)),
+        Example({".mcp.json": '{"mcpServers": {"a": {}}}\n'}, (".mcp.json", 1, 17)),
         Example({".mcp.json": '{"mcpServers": {"a": {"type": "htp", "url": "https://x"}}}\n'}, (".mcp.json", 1, 31)),
     ),
     good=Example(
@@ -65,7 +68,7 @@ def mcp_server(file: File) -> Iterator[Finding]:
         if kind is not None and kind not in _TYPES:
             help_ = nearest(str(kind), _TYPES) or "stdio, http and sse are known"
             yield Finding(json_span(file, *place, "type"), f"no host knows servers of type {kind!r}", help_)
-        elif not command and not url and server.keys() & {"type", "args", "env", "headers", "cwd", "command", "url"}:
+        elif not command and not url and (not server or server.keys() & _OURS):
             yield Finding(json_span(file, *place, key=True), "the server has neither `command` nor `url`")
         elif kind == "stdio" and not command:
             yield Finding(json_span(file, *place, key=True), "a server of type `stdio` needs a `command`")

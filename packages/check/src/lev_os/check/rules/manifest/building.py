@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ...manifests.building import current_wheel, own_files, project_around
 from ...manifests.targets import manifest_of
-from ...manifests.wheels import is_plugin, left_out, relying_on
+from ...manifests.wheels import is_plugin, left_out, relying_on, way_in
 from ...project import PackageSubject
 from ...rule import Finding, rule
 from ._package import added
@@ -60,8 +60,21 @@ def not_announced(subject: PackageSubject) -> Iterator[Finding]:
     mend="Include the package's `.toml`, `.md` and `.yaml` files in the build backend's settings.",
     source="https://setuptools.pypa.io/en/latest/userguide/datafiles.html",
     verified="2026-11-22",
-    bad=added(
-        {"pyproject.toml": _PYPROJECT.format("setuptools", "setuptools.build_meta") + _ENTRY}, "acme/lev.toml", "format"
+    bad=(
+        added(
+            {"pyproject.toml": _PYPROJECT.format("setuptools", "setuptools.build_meta") + _ENTRY},
+            "acme/lev.toml",
+            "format",
+        ),
+        added(
+            {
+                "pyproject.toml": _PYPROJECT.format("hatchling", "hatchling.build")
+                + _ENTRY
+                + '\n[tool.hatch.build]\nexclude = ["*.md"]\n'
+            },
+            "acme/lev.toml",
+            "format",
+        ),
     ),
     good=added({"pyproject.toml": _PYPROJECT.format("uv_build", "uv_build") + _ENTRY}),
 )
@@ -76,7 +89,7 @@ def left_out_of_wheel(subject: PackageSubject) -> Iterator[Finding]:
         more = f" and {len(out) - 3} more" if len(out) > 3 else ""
         yield Finding(
             subject.manifest.span_at(1, 1), f"{project.backend} leaves {names}{more} out of the wheel",
-            'for setuptools: [tool.setuptools.package-data] with "*" = ["*.toml", "**/*.md", "**/*.yaml"]',
+            way_in(project, out[0]),
         )  # fmt: skip
 
 

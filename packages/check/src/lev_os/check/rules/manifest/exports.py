@@ -8,11 +8,14 @@ from pathlib import Path
 
 from lev_os.core.documents import nearest
 from lev_os.core.errors import LevError
+from lev_os.core.packaging import path_fault
 from lev_os.core.packaging.exports import best_pattern
 
 from ...files import File
+from ...kinds import sniff
 from ...manifests.modules import find_module
 from ...manifests.targets import Written, files_below, manifest_of, missing
+from ...markdown import head_of
 from ...project import PackageSubject
 from ...rule import Finding, rule
 from ._package import added, changed, manifest, sound
@@ -25,6 +28,11 @@ _TOGETHER = (
 """The conditions that one of ours who asks has, all at once."""
 _OURS = frozenset().union(*_TOGETHER)
 _READ = {"contexts": (".md",), "flows": (".yaml",)}
+_HEAD = 64 * 1024
+"""Characters of a file in which it says what it is."""
+_MARK = re.compile(r"^[ \t]+lev-[a-z-]+[ \t]*:", re.MULTILINE)
+_FLOW = "flowmind: 1\nname: work\ninput: {}\nsteps: []\n"
+_MARKED = "---\nmetadata:\n  lev-kind: context\n---\nBe kind.\n"
 _PATH = re.compile(r"\./[A-Za-z0-9_.*-]+(?:/[A-Za-z0-9_.*-]+)*")
 
 
@@ -146,35 +154,51 @@ def condition_never_holds(subject: PackageSubject) -> Iterator[Finding]:
 @rule(
     "MAN505",
     "file-not-exported",
-    summary="A context, flow or skill lies in the package, and no export reaches it.",
+    summary="A context, flow, skill or agent lies in the package, and no export reaches it.",
     on="package",
     severity="warning",
     why="It is shipped, and no model will ever be given it.",
     mend="Export it, or say that it is not meant to be: a pattern with the target `false`.",
-    bad=added(
-        {"acme/contexts/notes/voice.md": "Be kind.\n", "acme/flows/work.yaml": "x\n"}, "acme/flows/work.yaml", "x"
+    bad=(
+        added(
+            {"acme/contexts/notes/voice.md": "Be kind.\n", "acme/flows/work.yaml": "x\n"}, "acme/flows/work.yaml", "x"
+        ),
+        added({"acme/flows/work.yml": _FLOW}, "acme/flows/work.yml", "flowmind"),
+        added({"acme/prompts/work.yaml": _FLOW}, "acme/prompts/work.yaml", "flowmind"),
+        added({"acme/prompts/tone.md": _MARKED}, "acme/prompts/tone.md", "---"),
+        added({"acme/skills/pdf/SKILL.md": "---\nname: pdf\n"}, "acme/skills/pdf/SKILL.md", "---"),
+        added({"acme/contexts/con.md": "Be kind.\n"}, "acme/contexts/con.md", "Be kind"),
     ),
-    good=manifest(
-        '"./tools/*" =',
-        '"./contexts/drafts/*" = false\n"./tools/*" =',
-        files={"acme/contexts/drafts/a.md": "Be kind.\n"},
+    good=(
+        manifest(
+            '"./tools/*" =',
+            '"./contexts/drafts/*" = false\n"./tools/*" =',
+            files={"acme/contexts/drafts/a.md": "Be kind.\n"},
+        ),
+        manifest(
+            '"./tools/*" =',
+            '"./skills/*" = { llm = "./skills/*/SKILL.md" }\n"./tools/*" =',
+            files={"acme/skills/pdf/SKILL.md": "x\n", "acme/skills/pdf/forms.md": "x\n", "acme/docs/a.md": "x\n"},
+        ),
     ),
 )
 def file_not_exported(subject: PackageSubject) -> Iterator[Finding]:
-    """Files of the known folders that are no export's target and under no key that is `false`."""
+    """Files that a model could be given, by their folder or what stands in them, that are no export's target and
+    under no key that is `false`."""
     found = manifest_of(subject)
-    if found is None:
+    if found is None or not found.is_whole:
         return
-    reached = set(_paths(subject))
-    for folder, endings in _READ.items():
-        for path in files_below(found.root, folder):
-            relative = path.relative_to(found.root).as_posix()
-            if path.suffix not in endings or path.name.startswith(("_", ".")) or path in reached:
-                continue
-            if path == subject.package.constitution_path or _excluded(subject, f"./{relative}"):
-                continue
-            message = f"no export of {subject.package.name} reaches `./{relative}`"
-            yield Finding((0, 1), message, "export it, or map it to `false`", file=str(path))
+    reached = {*_paths(subject), subject.package.constitution_path}
+    for path in files_below(found.root, "."):
+        relative = path.relative_to(found.root).as_posix()
+        if path in reached or path.name.startswith(("_", ".")) or not _is_for_models(path, relative):
+            continue
+        if _excluded(subject, f"./{relative}"):
+            continue
+        message, help = f"no export of {subject.package.name} reaches `./{relative}`", "export it, or map it to `false`"
+        if (fault := path_fault(f"./{relative}")) is not None:
+            message, help = f"`./{relative}` cannot be exported: {fault}", "rename it"
+        yield Finding((0, 1), message, help, file=str(path))
 
 
 @rule(
@@ -219,7 +243,7 @@ def private_name_exported(subject: PackageSubject) -> Iterator[Finding]:
 def deprecated_without_way(subject: PackageSubject) -> Iterator[Finding]:
     """The paths that stand in `deprecated`, against the exports; a text without any is let be as `info`."""
     found = manifest_of(subject)
-    if found is None:
+    if found is None or not found.is_whole:
         return
     names = {export.subpath for export in subject.exports}
     for key, text in subject.package.manifest.deprecated.items():
@@ -259,6 +283,23 @@ def module_unreadable(subject: PackageSubject) -> Iterator[Finding]:
             line, column, reason = module.fault
             file = File(module.path, str(module.path), "other")
             yield Finding(file.span_at(line, column), f"this is not Python: {reason}", file=str(module.path))
+
+
+def _is_for_models(path: Path, relative: str) -> bool:
+    """Whether a file lies where contexts, flows or skills lie, or says itself that it is one, or an agent."""
+    if path.name == "SKILL.md" or path.suffix in _READ.get(relative.partition("/")[0], ()):
+        return True
+    if path.suffix not in (".md", ".yaml", ".yml"):
+        return False
+    try:
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            text = stream.read(_HEAD)
+    except OSError:
+        return False
+    if path.suffix == ".md":
+        head = head_of(text)
+        return head is not None and _MARK.search(head.text) is not None
+    return sniff(text) in ("flow", "declared-agent")
 
 
 def _paths(subject: PackageSubject) -> Iterator[Path]:
