@@ -143,6 +143,18 @@ def test_a_budget_below_what_is_required_names_the_numbers(tmp_path: Path) -> No
     assert "--budget" in str(caught.value)
 
 
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_is_required_needs_no_token_more_than_it_has(tmp_path: Path, form: Format) -> None:
+    """The smallest budget is the count of the text, and it is what the refusal of a smaller one names."""
+    root = write(tmp_path, {"index": '# Shop\n\n"Tea" for everybody.\n'})
+    least = bundle(root, budget=4000, form=form).tokens
+    assert bundle(root, budget=least, form=form).tokens == least
+    with pytest.raises(
+        LevError, match=f"(?s)has {least} tokens, and the budget is {least - 1}: .*--budget {least} holds"
+    ):
+        bundle(root, budget=least - 1, form=form)
+
+
 def test_no_passage_twice(tmp_path: Path) -> None:
     """A paragraph that two contexts share is there once, and the receipt says where."""
     shared = "Every refund needs the approval of a person, who sees the order and the amount before it is paid out."
