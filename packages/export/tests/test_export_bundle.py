@@ -181,6 +181,28 @@ def test_links_name_what_is_in_the_bundle(tmp_path: Path) -> None:
     assert "[gone](gone.md)" in made.text
 
 
+def test_links_whose_targets_stand_elsewhere(tmp_path: Path) -> None:
+    """`[text][name]` is a link as well: its target is replaced where it stands, and not where code shows one."""
+    text = "# A\n\nSee [b][far], [c] and [web].\n\n```\n[far]: b.md\n```\n\n## More\n\n"
+    root = write(
+        tmp_path,
+        {
+            "a": f'{text}[far]: b.md#top "B, see b.md"\n[c]: <c.md>\n[web]: https://example.org/b.md\n[^c]: c.md\n',
+            "b": "# B\n",
+            "c": "# C\n",
+        },
+    )
+    made = bundle(root, budget=4000)
+    for line in (
+        '[far]: lev://shop/contexts/b#top "B, see b.md"',
+        "[c]: <lev://shop/contexts/c>",
+        "[web]: https://example.org/b.md",
+        "[^c]: c.md",
+        "```\n[far]: b.md\n```",
+    ):
+        assert line in made.text
+
+
 def test_a_folder_needs_no_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """CRLF, a byte order mark and a missing last line end are no difference; what cannot be read is told."""
     monkeypatch.chdir(tmp_path)

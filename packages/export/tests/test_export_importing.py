@@ -77,7 +77,7 @@ def test_intent(tmp_path: Path) -> None:
         "package.json": json.dumps({"name": "@acme/db", "version": "2.0.0", "dependencies": {"x": "1"}}),
         "skills/core/SKILL.md": f"---\n{head.format('core')}---\nCore.\n",
         "skills/core/queries/SKILL.md": f"---\n{head.format('core/queries')}---\n"
-        "[a](../references/a.md#x) [c](../SKILL.md) [w](../../gone.md)\n",
+        "[a](../references/a.md#x) [c](../SKILL.md) [w](../../gone.md)\n\n[a]: ../references/a.md\n",
         "skills/core/references/a.md": "A.\n",
     }
     taken = read("intent", lay(tmp_path, files))
@@ -87,7 +87,7 @@ def test_intent(tmp_path: Path) -> None:
     assert taken.skills["core-queries"]["SKILL.md"].decode() == (
         '---\nname: core-queries\ndescription: "Use it."\nmetadata:\n  type: core\n  library: db\n'
         '  library_version: "1.0"\n  requires: a b\n---\n'
-        "[a](../core/references/a.md#x) [c](../core/SKILL.md) [w](../../gone.md)\n"
+        "[a](../core/references/a.md#x) [c](../core/SKILL.md) [w](../../gone.md)\n\n[a]: ../core/references/a.md\n"
     )
     assert any("npm packages" in note for note in taken.notes)
 

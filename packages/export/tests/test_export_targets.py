@@ -142,10 +142,16 @@ def test_an_index_is_the_text_of_the_skill(acme: Package) -> None:
 def test_a_broken_link_of_an_index_stays(make: Make) -> None:
     """`lev check` tells of it; an anchor stays with its link."""
     manifest = MANIFEST.format(name="pack") + '"." = { llm-first = "./contexts/index.md" }\n'
-    package = make({"lev.toml": manifest, "contexts/index.md": "[a](gone.md) [b](b.md#x)\n", "contexts/b.md": "# X\n"})
+    package = make(
+        {
+            "lev.toml": manifest,
+            "contexts/index.md": "[a](gone.md) [b](b.md#x) [c][b]\n\n[b]: b.md\n",
+            "contexts/b.md": "# X\n",
+        }
+    )
     rendered = render("skills", package)
     text = rendered.files[".agents/skills/pack/SKILL.md"].decode()
-    assert "[a](gone.md) [b](references/b.md#x)\n" in text
+    assert "[a](gone.md) [b](references/b.md#x) [c][b]\n\n[b]: references/b.md\n" in text
     assert [item.what for item in rendered.lost] == ["the link to gone.md leads to a file that is not exported"]
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lev_os.core.contexts import Context
 from lev_os.core.contexts.folders import files_below
+from lev_os.core.contexts.markdown import relink
 from lev_os.core.errors import LevError
 from lev_os.core.tools import ToolCard
 
@@ -249,15 +250,14 @@ def _flows(parts: Parts) -> Iterator[str]:
 
 def _relinked(page: Page, places: dict[str, str]) -> str:
     """The text of a page for SKILL.md, one folder above `references`."""
-    text = page.context.text
+    moved: dict[str, str] = {}
     for link in page.context.references:
         if link.path is None or link.kind == "code":
             continue
         place = places.get(os.path.relpath(link.path, page.export.package.base))
         if place is not None:
-            anchor = "".join(link.target.partition("#")[1:])
-            text = text.replace(f"]({link.target})", f"]({linkable(place)}{anchor})")
-    return text
+            moved[link.target] = linkable(place) + "".join(link.target.partition("#")[1:])
+    return relink(page.context.text, moved.get)
 
 
 def _signature(name: str, card: ToolCard) -> str:
