@@ -22,7 +22,7 @@ from lev_os.core.tools import ToolCard
 from ..target import Lost, Rendered
 from ._parts import GENERATED, Page, Parts, compact, example_of, kebab, linkable
 
-__all__ = ["FILE", "Shelf", "Skill", "placed", "skills_of"]
+__all__ = ["FILE", "Shelf", "Skill", "placed", "skills_of", "unshared"]
 
 FILE = "SKILL.md"
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -71,6 +71,15 @@ def skills_of(every: Sequence[Parts]) -> Shelf:
                 )
             lost += skill.lost
     return Shelf(tuple(found[name] for name in sorted(found)), tuple(lost))
+
+
+def unshared(every: Sequence[Parts]) -> tuple[Skill, ...]:
+    """The skills whose names no other package has, sorted: a name alone says which of them is meant."""
+    skills = [skill for parts in every for skill in _skills_of(parts, [])]
+    owners: dict[str, set[str]] = {}
+    for skill in skills:
+        owners.setdefault(skill.name, set()).add(skill.package)
+    return tuple(sorted((skill for skill in skills if len(owners[skill.name]) == 1), key=lambda skill: skill.name))
 
 
 def placed(shelf: Shelf, *folders: str) -> Rendered:
