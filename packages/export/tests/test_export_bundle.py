@@ -120,6 +120,29 @@ def test_what_conflicts_is_never_together(tmp_path: Path) -> None:
     assert whys(made)["old"] == "it conflicts with shop/contexts/new"
 
 
+def test_a_conflict_with_nothing_is_told(tmp_path: Path) -> None:
+    """In the receipt, as a requirement of what is not there is; one with a text of another source is nobody's error."""
+    (tmp_path / "docs").mkdir()
+    conflicts = "./gone.md lev_os.core/contexts/executive"
+    (tmp_path / "docs" / "a.md").write_text(head(conflicts=conflicts) + "# A\n", encoding="utf-8")
+    [part] = bundle(tmp_path / "docs", budget=4000).parts
+    assert part.why == "priority 50; conflicts with docs/gone.md: there is no package 'docs'"
+
+
+def test_what_is_no_file_is_in_the_receipt(tmp_path: Path) -> None:
+    """A link that leads nowhere, a pipe: named like texts, out, and nothing waits for them."""
+    (tmp_path / "docs" / "folder.md").mkdir(parents=True)
+    (tmp_path / "docs" / "a.md").write_text("# A\n", encoding="utf-8")
+    (tmp_path / "docs" / "link.md").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "docs" / "pipe.md")
+    made = bundle(tmp_path / "docs", budget=4000)
+    assert states(made) == {"a.md": "in", "link.md": "out", "pipe.md": "out"}
+    assert (whys(made)["link.md"], whys(made)["pipe.md"]) == (
+        "it is a link that leads nowhere",
+        "it is no regular file",
+    )
+
+
 def test_conflicting_required_parts_are_an_error(tmp_path: Path) -> None:
     """Nothing can be left out of what must be there."""
     manifest = MANIFEST.replace('"./contexts/*" = { llm =', '"./contexts/*" = { llm-first =')

@@ -110,10 +110,10 @@ def finished(selection: Selection, budget: int, form: Format, texts: Sequence[Te
         if parts.get(name):
             state: State = "in" if len(chosen) == of else "cut"
             why = selection.why[name] if state == "in" else f"{selection.why[name]}; the rest did not fit"
-            said.append(Part(name, one.digest, counts[name], state, why, chosen, of, repeats))
+            said.append(Part(name, one.digest, counts[name], state, why + one.note, chosen, of, repeats))
         else:
             why = _why_out(one, selection, repeats)
-            said.append(Part(name, one.digest, sum(sizes[name]), "out", why, (), of, repeats))
+            said.append(Part(name, one.digest, sum(sizes[name]), "out", why + one.note, (), of, repeats))
     order = {name: place for place, name in enumerate(selection.chosen)}
     said.sort(key=lambda part: (order.get(part.specifier, len(order)), part.specifier))
     return Bundle(text, budget, total, tuple(said), form)
