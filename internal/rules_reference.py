@@ -19,6 +19,9 @@ from lev_os.check.selection import Selection
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "rules"
 CORPUS = ROOT / "packages" / "check" / "eval"
+Page = tuple[str, str]
+"""The name of a page and its title."""
+_COMMANDS = ("commands", "What other commands say")
 FAMILIES = {
     "CTX": ("contexts", "Contexts, skills and instruction files"),
     "SEC": ("security", "What a reader does not see, and what should not be there"),
@@ -28,16 +31,23 @@ FAMILIES = {
     "AGT": ("agents", "Agents"),
     "YML": ("documents", "Documents that do not parse"),
     "CHK": ("checker", "The check itself"),
+    **dict.fromkeys(("LEV", "DEV", "RUN", "THR", "EXP", "MEM"), _COMMANDS),
 }
-LOOKS_AT = {"file": "one file", "flow": "one flow", "package": "a package", "project": "all files together"}
+LOOKS_AT = {
+    "file": "looks at one file",
+    "flow": "looks at one flow",
+    "package": "looks at a package",
+    "project": "looks at all files together",
+    "command": "said by commands that read or run something",
+}
 _MAX_LINES, _MAX_WIDTH = 40, 140
 
 INDEX = """# Rules
 
-Everything that `lev check` can find. Each rule has a code that stays, examples that the project's tests run (the bad
-one is found at the place that is named, the good one is left alone), and the source of its facts with the day on which
-it was last looked at. `lev explain CODE` shows the same in a terminal; [Checking](../check.md) says how to choose
-rules.
+Everything that `lev check` can find, and what other commands say in codes. Each rule has a code that stays, examples
+that the project's tests run (the bad one is found at the place that is named, the good one is left alone), and the
+source of its facts with the day on which it was last looked at. `lev explain CODE` shows the same in a terminal;
+[Checking](../check.md) says how to choose rules, [Rules of your own](../writing-rules.md) how to add some.
 
 - *severity*: how bad a finding is when it is right. An error makes `lev check` fail.
 - *confidence*: how often such a finding is right, where that is not nearly always.
@@ -52,24 +62,21 @@ rules.
 def pages() -> dict[Path, str]:
     """Every page as it should be."""
     scores = {score.code: score for score in evaluate(labelled(CORPUS)).scores} if CORPUS.exists() else {}
-    by_family: dict[str, list[Rule]] = {family: [] for family in FAMILIES}
+    by_page: dict[Page, list[Rule]] = {page: [] for page in FAMILIES.values()}
     for rule in rules().values():
-        by_family[rule.family].append(rule)
-    made = {PAGES / "index.md": INDEX + "\n".join(_index(by_family, scores))}
-    for family, (name, title) in FAMILIES.items():
-        if by_family[family]:
-            parts = [f"# {title}\n", *(_rule(rule, scores.get(rule.code)) for rule in by_family[family])]
-            made[PAGES / f"{name}.md"] = "\n".join(parts)
+        by_page[FAMILIES[rule.family]].append(rule)
+    made = {PAGES / "index.md": INDEX + "\n".join(_index(by_page, scores))}
+    for (name, title), of_page in by_page.items():
+        parts = [f"# {title}\n", *(_rule(rule, scores.get(rule.code)) for rule in of_page)]
+        made[PAGES / f"{name}.md"] = "\n".join(parts)
     return made
 
 
-def _index(by_family: Mapping[str, Sequence[Rule]], scores: Mapping[str, Score]) -> Iterator[str]:
-    for family, (name, title) in FAMILIES.items():
-        if not by_family[family]:
-            continue
+def _index(by_page: Mapping[Page, Sequence[Rule]], scores: Mapping[str, Score]) -> Iterator[str]:
+    for (name, title), of_page in by_page.items():
         yield f"## {title}\n"
         yield "| code | finds | severity | fix | precision | recall |\n|---|---|---|---|---|---|"
-        for rule in by_family[family]:
+        for rule in of_page:
             score = scores.get(rule.code)
             figures = (_short(score.precision), _short(score.recall)) if score else ("", "")
             link = f"[{rule.code}]({name}.md#{_anchor(rule)})"
@@ -78,7 +85,7 @@ def _index(by_family: Mapping[str, Sequence[Rule]], scores: Mapping[str, Score])
 
 
 def _rule(rule: Rule, score: Score | None) -> str:
-    facts = [rule.severity, f"looks at {LOOKS_AT[rule.on]}", f"since {rule.since}"]
+    facts = [rule.severity, LOOKS_AT[rule.on], f"since {rule.since}"]
     if rule.confidence != "high":
         facts.insert(1, f"confidence {rule.confidence}")
     if fix := _fix(rule):

@@ -33,10 +33,11 @@ def test_the_hooks_files_are_those_that_are_checked() -> None:
         pattern = re.compile(hook["files"])
         for name in (
             "AGENTS.md", "skills/pdf/SKILL.md", ".cursor/rules/x.mdc", "src/acme/lev.toml", ".mcp.json", "mcp.json",
-            ".claude-plugin/plugin.json", "src/acme/flows/one.yaml", "src/acme/constitution.yaml",
+            ".claude-plugin/plugin.json", "src/acme/flows/one.yaml", "src/acme/flows/two.yml",
+            "src/acme/agents/desk.yaml", "src/acme/constitution.yaml",
         ):  # fmt: skip
             assert pattern.search(name), name
-        for name in ("setup.py", "package.json", "mkdocs.yml", "data.yaml"):
+        for name in ("setup.py", "package.json", "mkdocs.yml", "data.yaml", "skills/pdf/agents/openai.yaml"):
             assert not pattern.search(name), name
 
 

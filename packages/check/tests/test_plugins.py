@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from lev_os.check import check, plugins
+from lev_os.check.outputs import text
 from lev_os.check.registry import rules
 from lev_os.check.rule import RULES
+from lev_os.check.sources import Sources
 
 Write = Callable[..., Path]
+PAGE = Path(__file__).parents[3] / "docs" / "writing-rules.md"
 RULE = """
-from lev_os.check.rule import Finding, rule
+from lev_os.check.extending import Finding, rule
 
 @rule("ACM101", "no-foo", summary="s", on="file", severity="warning", why="w", mend="m", bad=(), good=())
 def no_foo(file):
@@ -54,6 +59,27 @@ def test_only_when_it_is_named(installed: Write, write: Write) -> None:
     assert "acme_rules" not in sys.modules
     write("pyproject.toml", '[tool.lev]\nplugins = ["acme"]\n')
     assert found() == [("ACM101", "AGENTS.md", "foo")]
+
+
+def test_the_rule_of_the_docs(installed: Write, write: Write) -> None:
+    """Written, announced and named as the page says, it holds to its own examples, and says what the page shows."""
+    page = PAGE.read_text(encoding="utf-8")
+    code, announced, named, shown = re.findall(
+        r"^```(?:python|toml|text)[^\n]*\n(.*?)^```", page, re.DOTALL | re.MULTILINE
+    )
+    assert tomllib.loads(announced)["project"]["entry-points"] == {plugins.GROUP: {"acme": "acme_rules"}}
+    installed(code)
+    write("pyproject.toml", named)
+    check(["AGENTS.md"])
+    for example in (*rules()["ACM101"].bad, *rules()["ACM101"].good):
+        for name, content in example.files.items():
+            write(name, content)
+        found = check(["AGENTS.md"], select=["ACM101"])
+        assert [(item.file, item.line, item.column) for item in found.diagnostics] == (
+            [example.at] if example.at else []
+        )
+        if example.at:
+            assert "\n".join(text.lines(found, Sources(Path.cwd()))) == shown.strip()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from lev_os.check.registry import _OF_KINDS, rules
 
 # A rule or a plugin that fails, a configuration that cannot be used, 10 MB of YAML: they have tests of their own.
 WITHOUT_EXAMPLES = {"CHK901", "CHK906", "CHK907", "CHK910", "YML102"}
-EXEMPLIFIED = [rule for rule in rules().values() if rule.code not in WITHOUT_EXAMPLES]
+EXEMPLIFIED = [rule for rule in rules().values() if rule.on != "command" and rule.code not in WITHOUT_EXAMPLES]
 
 
 def written(example: Example, folder: Path) -> Path:

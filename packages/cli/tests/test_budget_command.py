@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -125,6 +126,26 @@ def test_a_wheel_and_a_twin(lev: Callable[..., Any], shop: Path, tmp_path: Path)
     assert (above.code, "twin-kb" in above.out, "above its budget" in above.out) == (1, True, True)
     assert lev("budget", "shop", "--wheel", str(twin / "index.js")).code == 2
     assert lev("budget", "shop", "--twin", str(twin / "index.js")).code == 2
+
+
+def test_a_wheel_and_a_twin_of_another_package(lev: Callable[..., Any], shop: Path, tmp_path: Path) -> None:
+    """Are refused by name, packed or not: their figures say nothing of this one."""
+    wheel = tmp_path / "cafe-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("cafe/lev.toml", "format = 1\n")
+    said = lev("budget", "shop", "--wheel", str(wheel))
+    assert (said.code, f"{wheel} is the wheel of cafe, not of shop" in said.err) == (2, True)
+    twin = tmp_path / "package"
+    (twin / "llm").mkdir(parents=True)
+    (twin / "llm" / "lev.toml").write_text('format = 1\nname = "cafe"\n')
+    packed = tmp_path / "cafe-1.tgz"
+    with tarfile.open(packed, "w:gz") as archive:
+        archive.add(twin, "package")
+    for given in (twin, packed):
+        said = lev("budget", "shop", "--twin", str(given))
+        assert (said.code, f"{given} is the twin of cafe, not of shop" in said.err) == (2, True)
+    (twin / "llm" / "lev.toml").write_text('format = 1\nname = "shop"\n')
+    assert lev("budget", "shop", "--twin", str(twin)).code == 0
 
 
 def test_an_import_that_fails(lev: Callable[..., Any], shop: Path) -> None:

@@ -33,6 +33,8 @@ def test_locked_and_frozen(lev: Callable[..., Any], tmp_path: Path) -> None:
     (docs / "a.md").write_text("# Keys\n\nRotate the keys each month.\n")
     made = lev("bundle", "./docs", "--budget", "100", "--for", "rotate keys", "--lock")
     assert lev("bundle", "--frozen").out == made.out
+    assert lev("bundle", "--frozen", "./docs", "--budget", "100", "--for", "rotate keys").out == made.out
+    assert "another bundle: its sources: ./docs" in lev("bundle", "--frozen", "./notes").err
     assert lev("bundle", "--frozen", "--budget", "50").code == 2
     assert "holds no bundle as xml" in lev("bundle", "--frozen", "--format", "xml").err
     (docs / "a.md").write_text("# Keys\n\nNever.\n")

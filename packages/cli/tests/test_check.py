@@ -36,13 +36,21 @@ def bad_skill(name: str = "pdf", body: str = "Text.") -> Path:
 
 
 def test_findings_in_a_pipe(lev: Lev) -> None:
-    """One line each, its help below; the summary is no part of stdout."""
+    """Each with its place, as on a terminal, and its help; the summary is no part of stdout. Less with `--quiet`."""
     bad_skill()
     said = lev("check")
     assert said.code == 1
-    assert said.out == "skills/pdf/SKILL.md:2:7 CTX401 a skill cannot be named 'PDF'\n    help: write `name: pdf`\n"
+    assert said.out == (
+        "skills/pdf/SKILL.md:2:7 CTX401 a skill cannot be named 'PDF'\n"
+        "  2 | name: PDF\n"
+        "    |       ^^^\n"
+        "    help: write `name: pdf`\n"
+    )
     assert said.err.startswith("checked 1 file in ")
     assert said.err.endswith(" s: 1 error\n")
+    quiet = lev("check", "--quiet")
+    assert quiet.out == "skills/pdf/SKILL.md:2:7 CTX401 a skill cannot be named 'PDF'\n    help: write `name: pdf`\n"
+    assert quiet.err == ""
 
 
 def test_json_as_outside_checks_rely_on_it(lev: Lev) -> None:
@@ -109,7 +117,7 @@ def test_a_named_file_that_cannot_be_read(lev: Lev, monkeypatch: pytest.MonkeyPa
         ("--fix", "--diff"),
         ("--write-baseline",),
         ("--statistics", "--format", "json"),
-        ("--select", "ctx"),
+        ("--select", "ctx,sec"),
         ("--select", "CTX999"),
         ("--ignore", "XYZ"),
         ("--python", "nowhere"),
@@ -290,6 +298,9 @@ def test_explain(lev: Lev) -> None:
     assert "  >   2 name: PDF_Tools" in said.out
     assert lev("explain", "CTX401", "--json").json["bad"][0]["at"] == ["skills/pdf/SKILL.md", 2, 7]
     assert "CTX401" in lev("explain", "CTX40").err
+    assert lev("explain", "ctx401").out == said.out
+    assert "neither a code (CTX301) nor" in lev("explain", "CTX401,CTX402").err
+    assert "did you mean" not in lev("explain", "CTX401,CTX402").err
     assert lev("explain", "XYZ999").code == 2
 
 
@@ -299,6 +310,33 @@ def test_rules(lev: Lev) -> None:
     assert [rule["code"] for rule in found] == sorted({rule["code"] for rule in found})
     assert all(rule["why"] and rule["mend"] and rule["summary"] for rule in found)
     assert lev("rules").out.count("\n") == len(found)
+
+
+PLUGIN = """
+from lev_os.check.extending import Finding, rule
+
+@rule("ACM101", "no-foo", summary="Foo.", on="file", severity="warning", why="w", mend="m", bad=(), good=())
+def no_foo(file):
+    yield Finding((0, 3), "foo")
+"""
+
+
+def test_rules_of_plugins(process: Lev, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that the project names are explained and listed, and have their name in a report that is remembered."""
+    monkeypatch.chdir(tmp_path)
+    write("site/acme_rules/__init__.py", PLUGIN)
+    write("site/acme_rules-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: acme-rules\nVersion: 1\n")
+    write("site/acme_rules-1.dist-info/entry_points.txt", "[lev_os.check_rules]\nacme = acme_rules\n")
+    write("AGENTS.md", "Say foo.\n")
+    env = {"PYTHONPATH": str(Path("site").resolve())}
+    assert process("explain", "ACM101", env=env).code == 2
+    write("pyproject.toml", '[tool.lev]\nplugins = ["acme"]\n')
+    assert "ACM101 no-foo (warning)" in process("explain", "acm101", env=env).out
+    assert "ACM101  warning" in process("rules", env=env).out
+    for _ in range(2):
+        assert process("check", "--statistics", "AGENTS.md", env=env).out == "1  ACM101  warning  no-foo\n"
+    write("pyproject.toml", '[tool.lev]\nplugins = ["acne"]\n')
+    assert "CHK907 there is no plugin `acne`" in process("rules", env=env).err
 
 
 def test_nothing_breaks_in_a_narrow_place(process: Lev) -> None:

@@ -87,6 +87,21 @@ def test_lsp_without_pygls(lev: Lev, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "pip install 'lev-os[lsp]'" in said.err
 
 
+def test_lsp_ends_as_the_client_wants(process: Lev, tmp_path: Path) -> None:
+    """With 0 after `shutdown` and `exit`, with 1 after `exit` alone; neither is a crash."""
+    start = _message("initialize", id=1, params={"processId": None, "rootUri": None, "capabilities": {}})
+    proper = process("lsp", stdin=start + _message("shutdown", id=2) + _message("exit"))
+    assert (proper.code, proper.err) == (0, "")
+    assert process("lsp", stdin=start + _message("exit")).code == 1
+    assert process("lsp", stdin=start).code == 0
+    assert not list(tmp_path.rglob("crash-*"))
+
+
+def _message(method: str, **more: Any) -> str:
+    text = json.dumps({"jsonrpc": "2.0", "method": method, **more})
+    return f"Content-Length: {len(text)}\r\n\r\n{text}"
+
+
 @pytest.mark.slow
 def test_mcp_with_a_package_that_is_not_there(process: Lev) -> None:
     """Before the first message, in words."""

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from lev_os.core import writing
-from lev_os.core.writing import make_folder, sync_folder
+from lev_os.core.locks import lock
+from lev_os.core.writing import make_folder, replace, sync_folder
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows opens no folder")
 
@@ -37,3 +38,17 @@ def test_a_file_system_that_flushes_no_folder(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr(writing.os, "fsync", fails)
     with pytest.raises(OSError, match=os.strerror(errno.EIO)):
         sync_folder(tmp_path)
+
+
+def test_what_a_killed_writer_leaves_goes_with_the_next_write(tmp_path: Path) -> None:
+    """Of the same file, and soon: nobody holds it any more. What is held, or has only just begun, stays."""
+    file = tmp_path / "a.md"
+    left, held, begun = (tmp_path / f".a.md.{number}.lev-tmp" for number in range(3))
+    for temporary in (left, held, begun):
+        temporary.write_text("half a t")
+    for temporary in (left, held):
+        os.utime(temporary, (temporary.stat().st_atime, temporary.stat().st_mtime - 5))
+    with held.open("rb") as stream:
+        lock(stream.fileno())
+        replace(file, b"a text")
+    assert sorted(tmp_path.iterdir()) == sorted([file, held, begun])

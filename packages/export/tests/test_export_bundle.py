@@ -120,6 +120,29 @@ def test_what_conflicts_is_never_together(tmp_path: Path) -> None:
     assert whys(made)["old"] == "it conflicts with shop/contexts/new"
 
 
+def test_a_conflict_with_nothing_is_told(tmp_path: Path) -> None:
+    """In the receipt, as a requirement of what is not there is; one with a text of another source is nobody's error."""
+    (tmp_path / "docs").mkdir()
+    conflicts = "./gone.md lev_os.core/contexts/executive"
+    (tmp_path / "docs" / "a.md").write_text(head(conflicts=conflicts) + "# A\n", encoding="utf-8")
+    [part] = bundle(tmp_path / "docs", budget=4000).parts
+    assert part.why == "priority 50; conflicts with docs/gone.md: there is no package 'docs'"
+
+
+def test_what_is_no_file_is_in_the_receipt(tmp_path: Path) -> None:
+    """A link that leads nowhere, a pipe: named like texts, out, and nothing waits for them."""
+    (tmp_path / "docs" / "folder.md").mkdir(parents=True)
+    (tmp_path / "docs" / "a.md").write_text("# A\n", encoding="utf-8")
+    (tmp_path / "docs" / "link.md").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "docs" / "pipe.md")
+    made = bundle(tmp_path / "docs", budget=4000)
+    assert states(made) == {"a.md": "in", "link.md": "out", "pipe.md": "out"}
+    assert (whys(made)["link.md"], whys(made)["pipe.md"]) == (
+        "it is a link that leads nowhere",
+        "it is no regular file",
+    )
+
+
 def test_conflicting_required_parts_are_an_error(tmp_path: Path) -> None:
     """Nothing can be left out of what must be there."""
     manifest = MANIFEST.replace('"./contexts/*" = { llm =', '"./contexts/*" = { llm-first =')
@@ -141,6 +164,18 @@ def test_a_budget_below_what_is_required_names_the_numbers(tmp_path: Path) -> No
     with pytest.raises(LevError, match=r"has \d+ tokens, and the budget is 20: shop/contexts/index") as caught:
         bundle(root, budget=20)
     assert "--budget" in str(caught.value)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_is_required_needs_no_token_more_than_it_has(tmp_path: Path, form: Format) -> None:
+    """The smallest budget is the count of the text, and it is what the refusal of a smaller one names."""
+    root = write(tmp_path, {"index": '# Shop\n\n"Tea" for everybody.\n'})
+    least = bundle(root, budget=4000, form=form).tokens
+    assert bundle(root, budget=least, form=form).tokens == least
+    with pytest.raises(
+        LevError, match=f"(?s)has {least} tokens, and the budget is {least - 1}: .*--budget {least} holds"
+    ):
+        bundle(root, budget=least - 1, form=form)
 
 
 def test_no_passage_twice(tmp_path: Path) -> None:
@@ -167,6 +202,28 @@ def test_links_name_what_is_in_the_bundle(tmp_path: Path) -> None:
     assert "[web](https://example.org/b.md)" in made.text
     assert "`[b](b.md)`" in made.text
     assert "[gone](gone.md)" in made.text
+
+
+def test_links_whose_targets_stand_elsewhere(tmp_path: Path) -> None:
+    """`[text][name]` is a link as well: its target is replaced where it stands, and not where code shows one."""
+    text = "# A\n\nSee [b][far], [c] and [web].\n\n```\n[far]: b.md\n```\n\n## More\n\n"
+    root = write(
+        tmp_path,
+        {
+            "a": f'{text}[far]: b.md#top "B, see b.md"\n[c]: <c.md>\n[web]: https://example.org/b.md\n[^c]: c.md\n',
+            "b": "# B\n",
+            "c": "# C\n",
+        },
+    )
+    made = bundle(root, budget=4000)
+    for line in (
+        '[far]: lev://shop/contexts/b#top "B, see b.md"',
+        "[c]: <lev://shop/contexts/c>",
+        "[web]: https://example.org/b.md",
+        "[^c]: c.md",
+        "```\n[far]: b.md\n```",
+    ):
+        assert line in made.text
 
 
 def test_a_folder_needs_no_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from lev_os.core import Flow, load_package
+from lev_os.core import Context, Flow, load_package
+from lev_os.core.bidirectional import Machine
 from lev_os.core.errors import LevError
 from lev_os.export.importing import FORMATS, read
 from lev_os.export.importing.dotprompt import picoschema
@@ -77,7 +78,7 @@ def test_intent(tmp_path: Path) -> None:
         "package.json": json.dumps({"name": "@acme/db", "version": "2.0.0", "dependencies": {"x": "1"}}),
         "skills/core/SKILL.md": f"---\n{head.format('core')}---\nCore.\n",
         "skills/core/queries/SKILL.md": f"---\n{head.format('core/queries')}---\n"
-        "[a](../references/a.md#x) [c](../SKILL.md) [w](../../gone.md)\n",
+        "[a](../references/a.md#x) [c](../SKILL.md) [w](../../gone.md)\n\n[a]: ../references/a.md\n",
         "skills/core/references/a.md": "A.\n",
     }
     taken = read("intent", lay(tmp_path, files))
@@ -87,7 +88,7 @@ def test_intent(tmp_path: Path) -> None:
     assert taken.skills["core-queries"]["SKILL.md"].decode() == (
         '---\nname: core-queries\ndescription: "Use it."\nmetadata:\n  type: core\n  library: db\n'
         '  library_version: "1.0"\n  requires: a b\n---\n'
-        "[a](../core/references/a.md#x) [c](../core/SKILL.md) [w](../../gone.md)\n"
+        "[a](../core/references/a.md#x) [c](../core/SKILL.md) [w](../../gone.md)\n\n[a]: ../core/references/a.md\n"
     )
     assert any("npm packages" in note for note in taken.notes)
 
@@ -133,6 +134,24 @@ def test_agents_md(tmp_path: Path) -> None:
     assert set(read("agents-md", tmp_path / "src/api/AGENTS.md").contexts) == {"agents"}
 
 
+def test_agents_md_imports(tmp_path: Path) -> None:
+    """`@AGENTS.md` is what a context requires; a file that is not taken is told, and code and addresses are neither."""
+    files = {
+        "AGENTS.md": "Use tabs.\n",
+        "CLAUDE.md": "@AGENTS.md\n\nSee @docs/git.md, me@a.md and `@x.md`.\n",
+        "api/CLAUDE.md": "@../AGENTS.md\n",
+    }
+    taken = read("agents-md", lay(tmp_path, files))
+    assert set(taken.contexts) == {"agents", "claude"}
+    claude = Context.parse(taken.contexts["claude"])
+    assert claude.requires == ("./contexts/agents",)
+    assert claude.body == "See @docs/git.md, me@a.md and `@x.md`.\n"
+    assert taken.notes == [
+        "CLAUDE.md: `@docs/git.md` stays as it is, and nothing reads that file: it is not taken",
+        "api/CLAUDE.md: not taken: it says no more than what it imports",
+    ]
+
+
 def test_tile(tmp_path: Path) -> None:
     """Docs with the entry page as the index, steering as contexts that come first, skills; nothing from outside."""
     tile = {
@@ -175,10 +194,35 @@ def test_dotprompt(tmp_path: Path) -> None:
     assert tree.input_schema["required"] == []
     assert tree.output_schema is not None
     assert tree.output_schema["properties"]["tone"] == {"enum": ["warm", "cool"]}
-    assert "Greet ${input.name} in ${input.style}." in taken.flows["greet"]
+    assert "Greet ${input.name} in ${has(input.style) ? input.style : ''}." in taken.flows["greet"]
     assert set(taken.contexts) == {"loop"}
     assert any("its template has '{{#each items}}'" in note for note in taken.notes)
     assert any("`model` is not taken" in note for note in taken.notes)
+
+
+def test_what_may_miss_in_a_prompt(tmp_path: Path) -> None:
+    """Optional values of the input are empty texts in the prompt, and those of the answer may miss in the output."""
+    text = (
+        "---\ninput: {schema: {who?: string}}\noutput: {schema: {mood?: string, age: integer}}\n---\nGreet {{who}}.\n"
+    )
+    flow = Flow.parse(read("dotprompt", lay(tmp_path, {"a.prompt": text})).flows["a"])
+    machine = Machine(flow)
+    [effect] = machine.start({}).effects
+    assert effect.request["instruction"] == "Greet ."
+    outcome = machine.submit(effect.token, {"answer": {"age": 3}}).outcome
+    assert outcome is not None
+    assert outcome.output == {"age": 3}
+
+
+def test_what_a_prompt_loses_as_a_context(tmp_path: Path) -> None:
+    """Roles and schemas are told."""
+    text = (
+        "---\ninput: {schema: {x: string}}\noutput: {schema: {y: string}}\n---\n{{role 'system'}}A\n{{#if x}}{{/if}}\n"
+    )
+    taken = read("dotprompt", lay(tmp_path, {"a.prompt": text, "b.prompt": "{{#if x}}{{/if}}\n"}))
+    assert [note for note in taken.notes if "does not have" in note] == [
+        "a.prompt: a context does not have who says what (its roles), the types of its input, the schema of its answer"
+    ]
 
 
 def test_picoschema() -> None:
@@ -226,6 +270,7 @@ def test_what_cannot_be_a_context_is_told(tmp_path: Path) -> None:
     taken = read("agents-md", lay(tmp_path, files))
     assert set(taken.contexts) == {"agents"}
     assert sum("not taken" in note for note in taken.notes) == 3
+    assert "a/AGENTS.md: not taken: line 1: CTX003 hidden character U+202E (right-to-left override)" in taken.notes
 
 
 @pytest.mark.parametrize(

@@ -142,10 +142,16 @@ def test_an_index_is_the_text_of_the_skill(acme: Package) -> None:
 def test_a_broken_link_of_an_index_stays(make: Make) -> None:
     """`lev check` tells of it; an anchor stays with its link."""
     manifest = MANIFEST.format(name="pack") + '"." = { llm-first = "./contexts/index.md" }\n'
-    package = make({"lev.toml": manifest, "contexts/index.md": "[a](gone.md) [b](b.md#x)\n", "contexts/b.md": "# X\n"})
+    package = make(
+        {
+            "lev.toml": manifest,
+            "contexts/index.md": "[a](gone.md) [b](b.md#x) [c][b]\n\n[b]: b.md\n",
+            "contexts/b.md": "# X\n",
+        }
+    )
     rendered = render("skills", package)
     text = rendered.files[".agents/skills/pack/SKILL.md"].decode()
-    assert "[a](gone.md) [b](references/b.md#x)\n" in text
+    assert "[a](gone.md) [b](references/b.md#x) [c][b]\n\n[b]: references/b.md\n" in text
     assert [item.what for item in rendered.lost] == ["the link to gone.md leads to a file that is not exported"]
 
 
@@ -198,15 +204,16 @@ def test_skills_that_no_host_would_take(folder: str, text: str, match: str, make
 
 
 def test_two_packages_with_a_skill_of_one_name(make: Make) -> None:
-    """Both are named."""
+    """Both are named, where they would lie in one folder; a pointer to either would lead to the wrong one."""
     one = make({"skills/tidy/SKILL.md": SKILL.format(name="tidy")}, "one")
     two = make({"skills/tidy/SKILL.md": SKILL.format(name="tidy")}, "two")
-    for target in ("skills", "agents-md", "claude-plugin", "well-known"):
-        if target == "claude-plugin":
-            render(target, one, two)  # each plugin has skills of its own
-            continue
+    for target in ("skills", "well-known"):
         with pytest.raises(LevError, match="one and two both export a skill named 'tidy'"):
             render(target, one, two)
+    render("claude-plugin", one, two)  # each plugin has skills of its own
+    text = render("agents-md", one, two).blocks["AGENTS.md"]
+    assert "- `one` (A package): `lev list one`\n- `two` (A package): `lev list two`" in text
+    assert "`.agents/skills/tidy/SKILL.md`" in render("agents-md", one).blocks["AGENTS.md"]
 
 
 def test_a_bad_skill_of_somebody_else_stops_nothing(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lev_os.core.contexts import Context, frontmatter_schema, render_text
+from lev_os.core.contexts.markdown import relink
 from lev_os.core.errors import InvalidInput, LevError
 
 REFUNDS = """---
@@ -329,6 +330,22 @@ def test_references_are_mapped_to_files(package: Path) -> None:
     ]
     assert context.references[0].path == package / "contexts" / "tone.md"
     assert context.references[2].specifier == "acme/contexts/x"
+
+
+@pytest.mark.parametrize(
+    ("body", "now"),
+    [
+        ("[a](a.md) [b](b.md)", "[a](x.md) [b](b.md)"),
+        ("[a.md]( <a.md> 'in a.md')", "[a.md]( <x.md> 'in a.md')"),
+        ("[![a](a.md)](a.md)", "[![a](a.md)](x.md)"),
+        ("é [a][n]\n\n> [n]: a.md", "é [a][n]\n\n> [n]: x.md"),
+        ("`[a](a.md)` [^n]\n\n    [n]: a.md\n", "`[a](a.md)` [^n]\n\n    [n]: a.md\n"),
+        ("a.md", "a.md"),
+    ],
+)
+def test_links_get_other_targets(body: str, now: str) -> None:
+    """In brackets and in definitions; labels, titles, images and code stay."""
+    assert relink(body, {"a.md": "x.md"}.get) == now
 
 
 @pytest.mark.parametrize(

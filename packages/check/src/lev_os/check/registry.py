@@ -11,6 +11,7 @@ from .rule import RULES, Rule, Subject
 
 _OF_PACKAGES = (
     "checker.",
+    "commands.",
     "constitution.",
     "contexts.requires",
     "documents.",

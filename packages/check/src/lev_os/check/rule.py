@@ -9,7 +9,8 @@ tests and shown on its page of the docs. What a rule looks at is its `on`:
     "project"  one `Project`: every file that was checked, their facts, and the environment
 
 Problems that reading itself reports (a YAML that does not parse, a flow with an unknown key) have codes too: they are
-declared with `reported(...)`, without a function, so that they have a page and examples like any other.
+declared with `reported(...)`, without a function, so that they have a page and examples like any other. What only other
+commands report is declared so too, with `on="command"`: then `lev explain` has words for every code that is printed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from msgspec import Struct
 
 from .diagnostics import Confidence, Fix, Severity
 
-Subject = Literal["file", "flow", "package", "project"]
+Subject = Literal["file", "flow", "package", "project", "command"]
 Span = tuple[int, int]
 """Start and end in characters of a file's text, from 0; the end is exclusive."""
 

@@ -11,9 +11,11 @@ import sys
 import time
 from pathlib import Path
 
+from .locks import lock
+
 _ENDING = ".lev-tmp"
-_ABANDONED = 60.0
-"""Seconds after which nobody is writing such a file any more."""
+_BEGUN, _ABANDONED = 1.0, 60.0
+"""Seconds after which whoever writes such a file holds it, and after which nobody writes it any more, held or not."""
 _NEVER_FLUSHED = {errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EROFS}
 """What file systems say that flush no folder: those of other hosts, and those that are no disk's."""
 
@@ -29,6 +31,8 @@ def replace(path: Path, data: bytes) -> None:
         mode = None
     try:
         with open(temporary, "xb") as stream:
+            with contextlib.suppress(OSError):  # some file systems know no locks
+                lock(stream.fileno())
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
@@ -80,5 +84,17 @@ def _remove_left_behind(real: Path) -> None:
     """Remove what earlier writers of this file left when they were killed."""
     with contextlib.suppress(OSError):
         for other in real.parent.glob(f".{glob.escape(real.name)}.*{_ENDING}"):
-            if time.time() - other.stat().st_mtime > _ABANDONED:
+            if _is_abandoned(other):
                 other.unlink()
+
+
+def _is_abandoned(file: Path) -> bool:
+    age = time.time() - file.stat().st_mtime
+    if not _BEGUN < age <= _ABANDONED:
+        return age > _ABANDONED
+    try:
+        with open(file, "rb") as stream:
+            lock(stream.fileno())
+    except OSError:
+        return False
+    return True

@@ -44,12 +44,12 @@ def measure(
         found += [Measure(kind, name, 0, before=before[kind, name].value, note="gone") for kind, name in sorted(gone)]
     budget = package.manifest.budget
     project = project_of(package.root)
-    if wheel is None and project is not None:
-        wheel = latest_wheel(project, package.root)
     if wheel is not None:
-        found.append(wheel_measure(wheel, budget.wheel_kb))
+        found.append(wheel_measure(wheel, budget.wheel_kb, package.name))
+    elif project is not None and (newest := latest_wheel(project, package.root)) is not None:
+        found.append(wheel_measure(newest, budget.wheel_kb))
     if twin is not None:
-        found.append(twin_measure(twin, budget.twin_kb))
+        found.append(twin_measure(twin, budget.twin_kb, package.name))
     return [*found, import_measure(package, budget.import_ms, python)]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import Any
@@ -63,6 +65,9 @@ class Server(LanguageServer):
         self.files = Workspace()
         self.found: dict[Path, list[Diagnostic]] = {}
         self._checking: Checking | None = None
+        self.ending = False
+        """Whether the client has asked for `shutdown`."""
+        self.exit_code = 0
         self._waiting: dict[str, asyncio.Task[None]] = {}
 
     @property
@@ -159,9 +164,12 @@ class Server(LanguageServer):
         super().shutdown()  # type: ignore[no-untyped-call]  # pygls annotates most, not this
 
 
-def serve() -> None:
-    """Speak the protocol on standard input and output until the client ends it."""
-    build().start_io()
+def serve() -> int:
+    """Speak the protocol on standard input and output until the client ends it; the exit code that it wants then."""
+    server = build()
+    with open(os.dup(sys.stdout.fileno()), "wb") as own:  # pygls closes what it writes to, others still need theirs
+        server.start_io(stdout=own)
+    return server.exit_code
 
 
 def build() -> Server:
@@ -183,6 +191,14 @@ def _documents(server: Server) -> None:
         roots = [Path(folder) for folder in folders if folder] or [Path(server.workspace.root_path or Path.cwd())]
         server.files.roots = tuple(roots)
         server.check_everything(pause=_FIRST_PAUSE)
+
+    @server.feature(lsp.SHUTDOWN)
+    def shutdown(server: Server, params: None) -> None:
+        server.ending = True
+
+    @server.feature(lsp.EXIT)
+    def exit(server: Server, params: None) -> None:
+        server.exit_code = 0 if server.ending else 1
 
     @server.feature(lsp.TEXT_DOCUMENT_DID_OPEN)
     def did_open(server: Server, params: lsp.DidOpenTextDocumentParams) -> None:

@@ -1,4 +1,4 @@
-"""A report for people: a line for each finding; on a terminal with colours and the place in its line."""
+"""A report for people: a line for each finding and, unless that is left out, its place in the text."""
 
 from __future__ import annotations
 

@@ -123,6 +123,10 @@ def _narrowed(report: Report, options: Options) -> tuple[Report, int]:
 
 
 def _print(report: Report, options: Options) -> None:
+    if options.statistics or options.form == "sarif":
+        from .known import known_rules
+
+        known_rules()  # those of plugins too: a report that was remembered has loaded none
     if options.statistics:
         from lev_os.check.outputs.statistics import rows
 
@@ -149,7 +153,7 @@ def _print(report: Report, options: Options) -> None:
 
         _lines(text.lines(report, sources, click.style, shutil.get_terminal_size().columns))
     else:
-        _lines(text.lines(report))
+        _lines(text.lines(report, None if options.quiet else sources))
 
 
 def _lines(lines: Iterable[str]) -> None:

@@ -32,24 +32,27 @@ class Options(Struct, frozen=True):
 
 
 class Codes(click.ParamType[str]):
-    """A code, or what codes begin with: `CTX301`, `CTX3`, `CTX`."""
+    """A code, or what codes begin with: `CTX301`, `CTX3`, `CTX`; capitals are not asked for."""
 
     name = "code"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Refuse what no code can begin with."""
-        if not _CODES.fullmatch(value):
+        code = value.upper()
+        if not _CODES.fullmatch(code):
             message = f"{value!r} is neither a code (CTX301) nor the beginning of one (CTX, CTX3)"
-            meant = re.split(r"[,\s]+", value.strip(", ").upper())
-            if param is not None and all(_CODES.fullmatch(code) for code in meant):
-                message += f"; did you mean `{' '.join(f'{param.opts[0]} {code}' for code in meant)}`?"
+            meant = re.split(r"[,\s]+", code.strip(", "))
+            if isinstance(param, click.Option) and all(_CODES.fullmatch(each) for each in meant):
+                message += f"; did you mean `{' '.join(f'{param.opts[0]} {each}' for each in meant)}`?"
             self.fail(message, param, ctx)
-        return value
+        return code
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The codes there are, with what they are about."""
         from lev_os.check.registry import rules
 
         return [
-            CompletionItem(code, help=rule.summary) for code, rule in rules().items() if code.startswith(incomplete)
+            CompletionItem(code, help=rule.summary)
+            for code, rule in rules().items()
+            if code.startswith(incomplete.upper())
         ]

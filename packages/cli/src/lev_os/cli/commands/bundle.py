@@ -126,10 +126,10 @@ def _again(
     from lev_os.export.bundling.locking import frozen, read_bundle
 
     locked = read_bundle(lock_of(Path.cwd()), form)
-    given = {"sources": list(specs) or None, "budget": budget, "task": task}
+    given = {"sources": specs or None, "budget": budget, "task": task}
     for name, value in given.items():
         if value is not None and value != (was := getattr(locked, name)):
-            shown = " ".join(was) if isinstance(was, tuple | list) else was
+            shown = " ".join(was) if isinstance(was, tuple) else was
             raise UsageProblem(f"the lock is of another bundle: its {name}: {shown}", help="leave it out, or --lock")
     sources = [_source(spec, python) for spec in locked.sources]
     return frozen(locked, sources, None if sources else _installed(python))

@@ -31,7 +31,7 @@ from ..options import python_option
 @click.option("--write-baseline", is_flag=True, help="Let the file of --baseline know what is found now.")
 @click.option("--statistics", is_flag=True, help="Print how often each rule found something instead.")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 although there are errors.")
-@click.option("--quiet", "-q", is_flag=True, help="Print findings and nothing else.")
+@click.option("--quiet", "-q", is_flag=True, help="Print findings and nothing else: a line each, unless on a terminal.")
 @click.option(
     "--format",
     "form",

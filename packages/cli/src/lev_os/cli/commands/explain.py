@@ -16,7 +16,9 @@ from ..output import print_json, print_line
 @click.argument("code", type=Codes())
 @json_option
 def command(code: str, as_json: bool) -> None:
-    """What a finding's code means: why it matters, how to mend it, a bad and a good example.
+    """What a code means: why it matters, how to mend it, a bad and a good example.
+
+    Any code that a command prints, of a finding of `lev check` or not, and those of plugins that this project names.
 
     \b
     Examples:
@@ -24,9 +26,10 @@ def command(code: str, as_json: bool) -> None:
       lev explain FLW401 --json
     """
     from lev_os.check.describing import as_value, lines
-    from lev_os.check.registry import rules
 
-    found = rules()
+    from ..checking.known import known_rules
+
+    found = known_rules()
     if code not in found:
         near = difflib.get_close_matches(code, found, n=3, cutoff=0.5)
         begin = [known for known in found if known.startswith(code)]

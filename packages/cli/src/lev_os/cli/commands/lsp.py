@@ -10,7 +10,7 @@ from ..errors import UsageProblem
 
 
 @click.command("lsp")
-def command() -> None:
+def command() -> int:
     """Serve an editor: findings while you write, hover, definitions, completion, fixes, renaming of steps.
 
     An editor starts this itself and speaks the Language Server Protocol with it over standard input and output.
@@ -23,4 +23,4 @@ def command() -> None:
         raise UsageProblem("lev lsp needs pygls, which is not installed", help="pip install 'lev-os[lsp]'")
     from lev_os.check.lsp.server import serve
 
-    serve()
+    return serve()

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+
+_DEFINITION = re.compile(rb"^[ \t>]*\[(?!\^)(?:[^\]\\\n]|\\.)+\]:[ \t]*(?:<([^<>\n]+)>|([^\s<]\S*))", re.MULTILINE)
+"""`[name]: target`, which links name; the parser tells where links stand, and not where such a line does."""
+_TARGET = re.compile(rb"\]\(\s*<?")
 
 Span = tuple[int, int]
 """Start and end, in UTF-8 bytes."""
@@ -52,6 +57,31 @@ def read_layout(body: str) -> Layout:
             only_code = len(texts) == 1 and texts[0][1]
             links.append(Link(target, "".join(text for text, _ in texts), only_code, where))
     return Layout(tuple(sorted(code)), tuple(links))
+
+
+def relink(body: str, new: Callable[[str], str | None]) -> str:
+    """The body with other targets in its links and in definitions (`[name]: target`), where `new` has one for them."""
+    if "](" not in body and "]:" not in body:
+        return body
+    data = body.encode()
+    layout = read_layout(body)
+    places = []
+    for link in layout.links:
+        found = _TARGET.match(data, max(data.rfind(b"](", *link.span), link.span[0]))
+        if found and data.startswith(target := link.target.encode(), found.end()):
+            places.append((found.end(), found.end() + len(target)))
+    for found in _DEFINITION.finditer(data) if "]:" in body else ():
+        place = found.span(1 if found[1] else 2)
+        if not any(start <= place[0] < stop for start, stop in layout.code):
+            places.append(place)
+    pieces: list[bytes] = []
+    end = 0
+    for start, stop in sorted(places):
+        told = new(data[start:stop].decode())
+        if told is not None and start >= end:
+            pieces += [data[end:start], told.encode()]
+            end = stop
+    return b"".join([*pieces, data[end:]]).decode()
 
 
 def _events(body: str) -> Iterator[tuple[str, Any, Span]]:

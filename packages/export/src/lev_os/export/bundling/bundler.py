@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from lev_os.core.errors import LevError
 
 from .model import Bundle, Format, Part, State, Text
 from .ranking import rank
-from .rendering import Repeated, join, render_part
+from .rendering import Rendered, Repeated, join, render_part
 from .selecting import Selection
 from .sources import Collection, Source
 
@@ -96,11 +96,12 @@ def finished(selection: Selection, budget: int, form: Format, texts: Sequence[Te
         if total <= budget:
             break
         if not selection.take_back():
+            named = ", ".join(f"{name} ({count:,})" for name, count in _counts(parts).items()) or "nothing"
             raise LevError(
-                f"what must be in the bundle has {total:,} tokens, and the budget is {budget:,}",
-                help=f"--budget {total} holds it",
+                f"what must be in the bundle has {total:,} tokens, and the budget is {budget:,}: {named}",
+                help=f"--budget {total} holds it; or name the contexts that are wanted, not the package",
             )
-    counts = dict(zip(parts, tokens.count_many("".join(part.blocks) for part in parts.values()), strict=True))
+    counts = _counts(parts)
     said: list[Part] = []
     for one in texts:
         name, of = one.specifier, len(one.passages)
@@ -109,13 +110,17 @@ def finished(selection: Selection, budget: int, form: Format, texts: Sequence[Te
         if parts.get(name):
             state: State = "in" if len(chosen) == of else "cut"
             why = selection.why[name] if state == "in" else f"{selection.why[name]}; the rest did not fit"
-            said.append(Part(name, one.digest, counts[name], state, why, chosen, of, repeats))
+            said.append(Part(name, one.digest, counts[name], state, why + one.note, chosen, of, repeats))
         else:
             why = _why_out(one, selection, repeats)
-            said.append(Part(name, one.digest, sum(sizes[name]), "out", why, (), of, repeats))
+            said.append(Part(name, one.digest, sum(sizes[name]), "out", why + one.note, (), of, repeats))
     order = {name: place for place, name in enumerate(selection.chosen)}
     said.sort(key=lambda part: (order.get(part.specifier, len(order)), part.specifier))
     return Bundle(text, budget, total, tuple(said), form)
+
+
+def _counts(parts: Mapping[str, Rendered]) -> dict[str, int]:
+    return dict(zip(parts, tokens.count_many("".join(part.blocks) for part in parts.values()), strict=True))
 
 
 def _why_out(text: Text, selection: Selection, repeats: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from codecs import BOM_UTF8
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -36,7 +37,8 @@ def read_folder(path: Path) -> Iterator[Text]:
         yield read_file(str(path), name, resolver(name, (name,)))
         return
     prefix = "" if name == "." else f"{name}/"
-    found = sorted((prefix + name, file) for name, file in texts_below(str(path)))
+    strange: list[tuple[str, str]] = []
+    found = sorted((prefix + name, file) for name, file in texts_below(str(path), strange))
     if len(found) > _MOST:
         raise LevError(f"{path} holds more than {_MOST:,} texts", help="name the folders in it that matter")
     names = frozenset(specifier for specifier, _ in found)
@@ -45,6 +47,9 @@ def read_folder(path: Path) -> Iterator[Text]:
             yield Text(shown, "", digest_bytes(b""), fault="its name is not UTF-8")
             continue
         yield read_file(file, specifier, resolver(specifier, names))
+    for name, file in sorted(strange):
+        fault = "it is a link that leads nowhere" if not os.path.exists(file) else "it is no regular file"
+        yield Text(printable(prefix + name), "", digest_bytes(b""), fault=fault)
 
 
 def read_file(file: str, specifier: str, links: Callable[[str], str | None]) -> Text:

@@ -23,7 +23,7 @@ class Text:
     """A context that may come along. `requires` and `conflicts` are specifiers, written out.
 
     `up_front` says that it must come along; `links` what a relative link is in a bundle, None if it stays as it is;
-    `fault` why the text cannot be used.
+    `fault` why the text cannot be used; `note` what else the receipt has to say of it.
     """
 
     specifier: str
@@ -36,6 +36,7 @@ class Text:
     up_front: bool = False
     links: Callable[[str], str | None] = _nowhere
     fault: str | None = None
+    note: str = ""
 
     @cached_property
     def passages(self) -> Sequence[Passage]:

@@ -68,13 +68,15 @@ def _read(file: str) -> _Made | None:
 
 
 def _states(paths: Sequence[str]) -> dict[str, State]:
-    """Every text with its time of change, size and place on the disk."""
+    """Every text, and what only looks like one, with its time of change, size and place on the disk."""
     states: dict[str, State] = {}
     for path in paths:
-        files = [file for _, file in texts_below(path)] if os.path.isdir(path) else [path]
-        for file in files:
-            status = os.stat(file)
-            states[printable(file)] = (max(status.st_mtime_ns, status.st_ctime_ns), status.st_size, status.st_ino)
+        strange: list[tuple[str, str]] = []
+        files = [file for _, file in texts_below(path, strange)] if os.path.isdir(path) else [path]
+        for look, names in ((os.stat, files), (os.lstat, [file for _, file in strange])):
+            for file in names:
+                status = look(file)
+                states[printable(file)] = (max(status.st_mtime_ns, status.st_ctime_ns), status.st_size, status.st_ino)
     return states
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from lev_os.core.contexts.markdown import read_layout
+from lev_os.core.contexts.markdown import relink
 
 from .model import Format, Text
 from .passages import paragraphs
@@ -119,17 +119,4 @@ def join(parts: Iterable[Rendered], form: Format) -> str:
 
 def _linked(text: Text, piece: str) -> str:
     """A passage whose relative links name parts of the bundle, as their frames do, or exports."""
-    if "](" not in piece:
-        return piece
-    data = piece.encode()
-    pieces: list[bytes] = []
-    end = 0
-    for link in sorted(read_layout(piece).links, key=lambda link: link.span):
-        start, stop = link.span
-        target = link.target.encode()
-        at = data.rfind(target, start, stop) if target else -1
-        new = text.links(link.target) if at >= 0 and ":" not in link.target else None
-        if new is not None and at >= end:
-            pieces += [data[end:at], new.encode()]
-            end = at + len(target)
-    return b"".join([*pieces, data[end:]]).decode()
+    return relink(piece, lambda target: text.links(target) if ":" not in target else None)

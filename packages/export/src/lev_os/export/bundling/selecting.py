@@ -15,10 +15,6 @@ Choice = dict[str, set[int]]
 """The passages of each chosen text, in the order in which the texts come."""
 
 
-class TooSmall(LevError):
-    """The budget does not hold what must be there."""
-
-
 @dataclass
 class Selection:
     """What is chosen so far, what it costs by the count of its blocks, and why texts are in or out.
@@ -43,7 +39,10 @@ class Selection:
     _fixed: int = 0
 
     def require(self, wanted: Sequence[Text]) -> None:
-        """Take texts whole, with what they require. Raises `LevError` for those that cannot all be had."""
+        """Take texts whole, whatever they cost, with what they require.
+
+        Raises `LevError` for those that cannot all be had.
+        """
         for text in wanted:
             for name in self._closure(text.specifier):
                 if reason := self._impossible(name) or self._conflict(name, ()):
@@ -54,12 +53,6 @@ class Selection:
                 why = "llm-first" if name == text.specifier else f"required by {text.specifier}"
                 self._add({name: range(len(self.texts[name].passages))}, {name: why})
         self._fixed = len(self.order)
-        if self.chosen and self.spent > self.budget:
-            names = ", ".join(f"{name} ({self._costs[name]:,})" for name in self.chosen)
-            raise TooSmall(
-                f"what must be in the bundle has {self.spent:,} tokens, and the budget is {self.budget:,}: {names}",
-                help=f"--budget {self.spent} holds them; or name the contexts that are wanted, not the package",
-            )
 
     def fill(self, ranked: Iterable[tuple[str, int, int, str]], *, loose: bool) -> None:
         """Add passages, best first, each a specifier, a number, its tokens and why, as long as they fit.

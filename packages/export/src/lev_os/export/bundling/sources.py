@@ -48,6 +48,18 @@ class Collection:
                 self.absent[ref] = error.message
                 continue
             pending += self.texts[ref].requires
+        for text in [*self.texts.values()]:
+            for ref in text.conflicts:
+                if ref not in self.texts and (reason := self._missing(ref)) is not None:
+                    text.note += f"; conflicts with {ref}: {reason}"
+
+    def _missing(self, ref: str) -> str | None:
+        """Why what a text conflicts with is nowhere; None where it only is not among the sources."""
+        try:
+            self._packages.required(ref)
+        except LevError as error:
+            return error.message
+        return None
 
     @cached_property
     def _packages(self) -> Reader:

@@ -20,22 +20,27 @@ def printable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def texts_below(folder: str) -> Iterator[tuple[str, str]]:
+def texts_below(folder: str, strange: list[tuple[str, str]] | None = None) -> Iterator[tuple[str, str]]:
     """As `files_below` of a folder that somebody works in: what git ignores there is left out.
 
     The folder itself is read though git ignores it. The paths are real ones.
     """
     real = os.path.realpath(folder)
-    return files_below(real, ignored=ignored_in(real))
+    return files_below(real, ignored=ignored_in(real), strange=strange)
 
 
 def files_below(
-    folder: str, prefix: str = "", depth: int = 0, ignored: Ignored | None = None
+    folder: str,
+    prefix: str = "",
+    depth: int = 0,
+    ignored: Ignored | None = None,
+    strange: list[tuple[str, str]] | None = None,
 ) -> Iterator[tuple[str, str]]:
     """Every text below a folder: its name, as `a/b.md`, and its path. Hidden files and folders are left out.
 
     Links to folders are not followed. `ignored` are the patterns above the folder; without it, as in a package that is
-    installed, no `.gitignore` is looked at. Raises `LevError` for a folder that cannot be listed.
+    installed, no `.gitignore` is looked at. `strange` gets what is called like a text and is no file that can be read:
+    a link that leads nowhere, a pipe. Raises `LevError` for a folder that cannot be listed.
     """
     try:
         with os.scandir(folder) as entries:
@@ -49,11 +54,16 @@ def files_below(
         if name.startswith(".") or name in _SKIPPED:
             continue
         text = name.endswith(SUFFIXES)
-        if not (entry.is_file() if text else depth < _DEEPEST and entry.is_dir(follow_symlinks=False)):
+        is_file = text and entry.is_file()
+        if text and not is_file and (strange is None or entry.is_dir()):
+            continue
+        if not text and not (depth < _DEEPEST and entry.is_dir(follow_symlinks=False)):
             continue
         if ignored is not None and ignored(entry.path, folder=not text):
             continue
-        if text:
+        if is_file:
             yield prefix + name, entry.path
+        elif text and strange is not None:
+            strange.append((prefix + name, entry.path))
         else:
-            yield from files_below(entry.path, f"{prefix}{name}/", depth + 1, ignored)
+            yield from files_below(entry.path, f"{prefix}{name}/", depth + 1, ignored, strange)

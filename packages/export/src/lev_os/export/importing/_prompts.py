@@ -84,6 +84,13 @@ def take(prompt: Prompt, taken: Taken, where: str) -> None:
         except LevError as error:
             reason = error.message.partition("\n")[0]
     taken.note(where, f"taken as a context, not as a flow: {reason}")
+    lost = {
+        "who says what (its roles)": any(role != "user" for role, _ in prompt.messages),
+        "the types of its input": bool(prompt.input),
+        "the schema of its answer": prompt.output is not None,
+    }
+    if any(lost.values()):
+        taken.note(where, f"a context does not have {', '.join(what for what, had in lost.items() if had)}")
     taken.context(prompt.name, text, Head(prompt.description), where)
 
 
@@ -119,8 +126,7 @@ def _flow(prompt: Prompt) -> Flow:
         steps = [ask(instruction, id="answer", about=data), return_({"text": "${answer}"})]
     else:
         output = prompt.output
-        values = {name: f"${{answer.{name}}}" for name in output.get("properties", {})}
-        steps = [ask(instruction, id="answer", about=data, returns_schema=output), return_(values)]
+        steps = [ask(instruction, id="answer", about=data, returns_schema=output), return_("${answer}")]
     return Flow.build(
         re.sub(r"[^a-z0-9]+", "-", prompt.name.lower()).strip("-") or "prompt",
         description=" ".join(prompt.description.split()) or None,
@@ -135,7 +141,10 @@ def _filled(prompt: Prompt, text: str) -> str:
     pieces = []
     at = 0
     for found in prompt.variable.finditer(text):
-        pieces += [_literal(text[at : found.start()]), f"${{input.{found[1]}}}"]
+        first = found[1].partition(".")[0]
+        may_miss = first in prompt.optional and "default" not in prompt.input[first]
+        value = f"has(input.{first}) ? input.{found[1]} : ''" if may_miss else f"input.{found[1]}"
+        pieces += [_literal(text[at : found.start()]), f"${{{value}}}"]
         at = found.end()
     return "".join([*pieces, _literal(text[at:])]).strip()
 

@@ -18,7 +18,7 @@ from .taken import Taken, text_of
 
 __all__ = ["read"]
 
-_LINK = re.compile(rb"(\]\()(\.{1,2}/[^()\s]+)\)")
+_LINK = re.compile(rb"(\]\(|^\[[^\]\n]+\]:[ \t]*)(\.{1,2}/[^()\s]+)(\)|[ \t]*$)", re.MULTILINE)
 
 
 def read(path: Path) -> Taken:
@@ -67,6 +67,6 @@ def _relinked(data: bytes, before: str, after: str, names: Mapping[str, str]) ->
         if not path or place is None:
             return link[0]
         now = posixpath.relpath(names[place] + target.removeprefix(place), posixpath.dirname(after))
-        return link[1] + f"{now}{mark}{anchor}".encode(errors="surrogateescape") + b")"
+        return link[1] + f"{now}{mark}{anchor}".encode(errors="surrogateescape") + link[3]
 
     return _LINK.sub(moved, data)

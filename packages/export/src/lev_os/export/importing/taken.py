@@ -12,7 +12,8 @@ from typing import Any
 
 from lev_os.core import Context
 from lev_os.core.contexts.frontmatter import Frontmatter, read_frontmatter
-from lev_os.core.errors import LevError
+from lev_os.core.contexts.source import read
+from lev_os.core.errors import InvalidInput, LevError
 
 from ..targets._parts import kebab
 
@@ -71,9 +72,9 @@ class Taken:
             return None
         wanted = kebab(name or folder.resolve().name)[:_MOST_NAME].strip("-")
         try:
-            head = read_frontmatter(_text(files[_SKILL]), path=where)
+            head = read_frontmatter(read(_text(files[_SKILL]), path=where), path=where)
         except LevError as error:
-            self.note(where, f"not taken: {_first(error)}")
+            self.note(where, f"not taken: {_why(error)}")
             return None
         if not isinstance(head.data.get("description"), str) or not head.data["description"].strip():
             self.note(where, "not taken: a skill without a description is read by nobody")
@@ -106,7 +107,7 @@ class Taken:
         try:
             Context.parse(data)
         except LevError as error:
-            self.note(where, f"not taken: {_first(error)}")
+            self.note(where, f"not taken: {_why(error)}")
             return False
         return True
 
@@ -124,9 +125,9 @@ class Taken:
 def head_of(path: Path, taken: Taken, where: str) -> Frontmatter | None:
     """The head and body of a text file; None, and a note, for one that cannot be read."""
     try:
-        return read_frontmatter(text_of(path), path=where)
+        return read_frontmatter(read(text_of(path), path=where), path=where)
     except LevError as error:
-        taken.note(where, f"not taken: {_first(error)}")
+        taken.note(where, f"not taken: {_why(error)}")
         return None
 
 
@@ -178,7 +179,12 @@ def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _first(error: LevError) -> str:
+def _why(error: LevError) -> str:
+    """What is wrong with a file that the note names already; where, unless it is what we would write of it."""
+    if isinstance(error, InvalidInput) and error.problems:
+        first = error.problems[0]
+        line = f"line {first.at.line}: " if first.at.path is not None and first.at.line is not None else ""
+        return f"{line}{first.code} {first.message}"
     return error.message.partition("\n")[0]
 
 

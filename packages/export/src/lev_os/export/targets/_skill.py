@@ -15,13 +15,14 @@ from pathlib import Path
 
 from lev_os.core.contexts import Context
 from lev_os.core.contexts.folders import files_below
+from lev_os.core.contexts.markdown import relink
 from lev_os.core.errors import LevError
 from lev_os.core.tools import ToolCard
 
 from ..target import Lost, Rendered
 from ._parts import GENERATED, Page, Parts, compact, example_of, kebab, linkable
 
-__all__ = ["FILE", "Shelf", "Skill", "placed", "skills_of"]
+__all__ = ["FILE", "Shelf", "Skill", "placed", "skills_of", "unshared"]
 
 FILE = "SKILL.md"
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -70,6 +71,15 @@ def skills_of(every: Sequence[Parts]) -> Shelf:
                 )
             lost += skill.lost
     return Shelf(tuple(found[name] for name in sorted(found)), tuple(lost))
+
+
+def unshared(every: Sequence[Parts]) -> tuple[Skill, ...]:
+    """The skills whose names no other package has, sorted: a name alone says which of them is meant."""
+    skills = [skill for parts in every for skill in _skills_of(parts, [])]
+    owners: dict[str, set[str]] = {}
+    for skill in skills:
+        owners.setdefault(skill.name, set()).add(skill.package)
+    return tuple(sorted((skill for skill in skills if len(owners[skill.name]) == 1), key=lambda skill: skill.name))
 
 
 def placed(shelf: Shelf, *folders: str) -> Rendered:
@@ -249,15 +259,14 @@ def _flows(parts: Parts) -> Iterator[str]:
 
 def _relinked(page: Page, places: dict[str, str]) -> str:
     """The text of a page for SKILL.md, one folder above `references`."""
-    text = page.context.text
+    moved: dict[str, str] = {}
     for link in page.context.references:
         if link.path is None or link.kind == "code":
             continue
         place = places.get(os.path.relpath(link.path, page.export.package.base))
         if place is not None:
-            anchor = "".join(link.target.partition("#")[1:])
-            text = text.replace(f"]({link.target})", f"]({linkable(place)}{anchor})")
-    return text
+            moved[link.target] = linkable(place) + "".join(link.target.partition("#")[1:])
+    return relink(page.context.text, moved.get)
 
 
 def _signature(name: str, card: ToolCard) -> str:

@@ -13,7 +13,7 @@ from lev_os.core import Package
 
 from ..target import Lost, Pointer, Rendered, Target
 from ._parts import Page, Parts, compact
-from ._skill import Skill, skills_of
+from ._skill import Skill, unshared
 
 __all__ = ["TARGET"]
 
@@ -25,7 +25,7 @@ _MOST_WORDS = 160
 
 def _render(packages: Sequence[Package]) -> Rendered:
     every = [Parts(package) for package in packages]
-    skills = skills_of(every).skills
+    skills = unshared(every)  # others of the same name may lie where a pointer would lead
     text = _text(every, skills)
     pointers = []
     files = {".cursor/rules/lev-packages.mdc": _rule("Packages that come with instructions", text, always=True)}

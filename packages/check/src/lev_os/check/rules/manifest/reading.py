@@ -10,6 +10,14 @@ from ._package import SOUND, manifest, sound
 _reported = partial(reported, on="package", severity="error", good=sound())
 
 _reported(
+    "MAN001",
+    "not-text",
+    summary="A file of a package is not UTF-8 text, or holds a NUL character.",
+    why="It is a binary file, or was saved in another encoding: readers would disagree on what it says.",
+    mend="Save it as plain UTF-8 text.",
+    bad=manifest("support desk", "support\0desk", "\0desk"),
+)
+_reported(
     "MAN101",
     "manifest-unreadable",
     summary="A `lev.toml` is not TOML, is too large, or hides characters.",
