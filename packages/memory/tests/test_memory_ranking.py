@@ -156,3 +156,20 @@ def test_what_is_named_is_a_candidate_in_a_large_memory(memory: SyncMemory, monk
     (hit,) = memory.search("Who lives where since 110 days ago?", scope=ADA, k=1, now=NOW)
     assert hit.record.begins is not None
     assert (NOW.date() - hit.record.begins.date()).days == 110
+
+
+def test_in_a_large_memory_one_day_of_one_speaker_is_found(memory: SyncMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if what they say is most of it, and that day was another's too."""
+    monkeypatch.setattr(vectors, "EXACT", 500)
+    memory.put(
+        [
+            Record(text=f"{who}: I ran {n} rounds.", session=f"s{n}", sequence=n, valid_from=NOW - timedelta(hours=n))
+            for n in range(2_600)
+            for who in ("Mia", "Abe")
+        ],
+        scope=ADA,
+    )
+    memory.settle()
+    hits = memory.search("What did Abe do 60 days ago?", scope=ADA, k=20, now=NOW)
+    assert {hit.record.text[:5] for hit in hits} == {"Abe: "}
+    assert {hit.record.begins.date() for hit in hits if hit.record.begins} == {(NOW - timedelta(days=60)).date()}
