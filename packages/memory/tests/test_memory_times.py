@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lev_os.memory.search.times import period_in
+from lev_os.memory.search.times import period_in, without
 
 NOW = datetime(2026, 11, 18, 15, 30, tzinfo=UTC)  # a Wednesday
 
@@ -44,6 +44,20 @@ def day(month: int, number: int, year: int = 2026) -> datetime:
 def test_a_time_is_understood_from_now(text: str, since: datetime, until: datetime) -> None:
     """Dates, months, days of the week and spans, as people write them."""
     assert period_in(text, NOW) == (since, until)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("What did Ada do on 7 May 2023?", "What did Ada do on ?"),
+        ("Who came LAST WEEK to the Straße?", "who came to the strasse?"),
+        ("yesterday", ""),
+        ("What may I do?", "What may I do?"),
+    ],
+)
+def test_the_words_for_a_time_can_be_left_out(text: str, left: str) -> None:
+    """The rest is what is looked for."""
+    assert " ".join(without(text, NOW).split()) == left
 
 
 @pytest.mark.parametrize("text", ["What may I do?", "Does May like tea?", "the 5 mayors", "", "in a year"])

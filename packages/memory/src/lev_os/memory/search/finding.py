@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from ..instants import micros
 from ..types import MEMORY_TYPES, Filter, Moment, Probe, Scope
-from . import bm25, postings, ranking, speakers, words
+from . import bm25, postings, ranking, speakers, times, words
 from .columns import Columns
 from .source import Meanings, Source
 
@@ -48,29 +49,38 @@ class Finder:
         if not total:
             return []
         names = self._names(probe.text)
-        asked = speakers.without(probe.text, names)
-        found = await self._postings(asked, allowed, total)
+        timeless = probe.text if probe.period is None else times.without(probe.text, probe.moment.now)
+        text = speakers.without(timeless, names)
+        found = await self._postings(words.terms(text), allowed, total)
         lengths, sessions = self._array("lengths"), self._sessions()
         session_lengths = self._session_lengths(allowed, total, lengths, sessions)
         average = self._total_length(allowed, total, lengths) / total
         lexical = bm25.score(found, lengths, total, average)
         by_session = bm25.score_sessions(found, sessions, session_lengths)
-        query = None if probe.embed is None else probe.embed(asked)
+        said_by, within = await self._of(names, allowed, total), self._within(probe.period, allowed)
+        query = None if probe.embed is None else probe.embed(text)
         if self.n <= self._source.exact:
             candidates, cosines = await self._all(query, allowed)
         else:
-            candidates, cosines = await self._some(query, allowed, _worded(found, lexical))
+            named = [mask for mask in (said_by, within) if mask is not None]
+            if len(named) == 2:
+                named.insert(0, named[0] & named[1])
+            best = [_foremost(mask, lexical) for mask in named]
+            candidates, cosines = await self._some(query, allowed, np.concatenate((*best, _worded(found, lexical))))
         by_record = np.append(by_session, np.float32(0))[sessions[candidates]]
         before, after = self._neighbours(candidates)
+        rarity = sum(bm25.idf(len(places), total) for places, _ in found)
         features = ranking.Features(
             words=lexical[candidates],
+            rarity=rarity,
             session_words=by_record,
+            alone=sessions[candidates] < 0,
             cosine=cosines,
             before=before,
             after=after,
             question=self._array("questions")[candidates],
-            speaker=self._said_by(names[0], candidates) if len(names) == 1 else None,
-            period=self._period(probe.period, candidates),
+            speaker=_named(said_by, candidates, total, rarity),
+            period=_named(within, candidates, total, rarity),
         )
         parts = ranking.rank(features)
         scores = np.sum(list(parts.values()), axis=0)
@@ -161,10 +171,10 @@ class Finder:
         _close(mask, (doc for doc in later if doc < columns.n))
         return mask, ends
 
-    async def _postings(self, text: str, allowed: Any, total: int) -> list[bm25.Posting]:
-        """Where the question's terms stand, among what is allowed."""
+    async def _postings(self, terms: Sequence[str], allowed: Any, total: int) -> list[bm25.Posting]:
+        """Where each term stands, among what is allowed."""
         found: list[bm25.Posting] = []
-        asked, bodies = await self._worth_reading(list(dict.fromkeys(words.terms(text))))
+        asked, bodies = await self._worth_reading(list(dict.fromkeys(terms)))
         for term in asked:
             some = [
                 (docs + start, counts)
@@ -175,8 +185,7 @@ class Finder:
             if total < self.n:
                 inside = allowed[places]
                 places, counts = places[inside], counts[inside]
-            if len(places):
-                found.append((places, counts))
+            found.append((places, counts))
         return found
 
     async def _worth_reading(self, asked: Sequence[str]) -> tuple[Sequence[str], Sequence[Mapping[str, bytes]]]:
@@ -200,7 +209,8 @@ class Finder:
             for term, count in common.items():
                 held[term] += count
         rare = [term for term in asked if held[term] * _COMMON <= self.n]
-        rare = rare or sorted(asked, key=held.__getitem__)[:1]
+        if not any(held[term] for term in rare):
+            rare += sorted((term for term in asked if held[term]), key=held.__getitem__)[:1]
         for (columns, _), read in zip(self._spaces, bodies, strict=True):
             if left := [term for term in rare if term in columns.common and term not in read]:
                 read |= await self._source.postings(columns.space, left)
@@ -296,15 +306,42 @@ class Finder:
         names = {name for columns, _ in self._spaces for name in columns.speaker_codes}
         return sorted(name for name in names if (parts := _WORD.findall(name)) and asked.issuperset(parts))
 
-    def _said_by(self, name: str, candidates: Any) -> Any:
-        masks = [columns.speakers[: columns.n] == columns.speaker_codes.get(name, -2) for columns, _ in self._spaces]
-        return np.concatenate(masks)[candidates]
+    async def _of(self, names: Sequence[str], allowed: Any, total: int) -> Any | None:
+        """What is allowed that one of these speakers says, or that nobody says and that holds the name, as facts do."""
+        if not names:
+            return None
+        mask = np.zeros(self.n, np.bool_)
+        unsaid = np.zeros(self.n, np.bool_)
+        for (columns, _), start in zip(self._spaces, self._starts, strict=False):
+            said_by = columns.speakers[: columns.n]
+            end = start + columns.n
+            unsaid[start:end] = said_by < 0
+            for name in names:
+                mask[start:end] |= said_by == columns.speaker_codes.get(name, -2)
+        mask &= allowed
+        if self.n > self._source.exact and np.count_nonzero(mask) * _COMMON > self.n:
+            return mask  # the names stand in as many records, which takes too long to read
+        for name in names:
+            held = [places for places, _ in await self._postings(words.terms(name), allowed, total)]
+            if held:
+                places = reduce(np.intersect1d, held)
+                mask[places[unsaid[places]]] = True
+        return mask
 
-    def _period(self, period: tuple[datetime, datetime] | None, candidates: Any) -> Any | None:
+    def _within(self, period: tuple[datetime, datetime] | None, allowed: Any) -> Any | None:
+        """What is allowed that lies in a time."""
         if period is None:
             return None
-        begins = self._array("begins")[candidates]
-        return (begins >= micros(period[0])) & (begins < micros(period[1]))
+        begins = self._array("begins")
+        return allowed & (begins >= micros(period[0])) & (begins < micros(period[1]))
+
+
+def _named(mask: Any | None, candidates: Any, total: int, rarity: float) -> ranking.Named | None:
+    """`rarity` is that of the other words of the question."""
+    if mask is None:
+        return None
+    rare = bm25.idf(int(np.count_nonzero(mask)), total)
+    return ranking.Named(mask[candidates], rare / (rare + rarity))
 
 
 def _worded(found: Sequence[bm25.Posting], lexical: Any) -> Any:
@@ -316,6 +353,15 @@ def _worded(found: Sequence[bm25.Posting], lexical: Any) -> Any:
     else:
         able = np.flatnonzero(lexical > 0)
     return able[ranking.best(lexical[able], _WORDED)]
+
+
+def _foremost(mask: Any, lexical: Any) -> Any:
+    """Of the records that are named, those with the best words, best first; and the latest, when few have any."""
+    places = np.flatnonzero(mask)
+    if len(places) > _WORDED:
+        worded = places[lexical[places] > 0]
+        places = worded if len(worded) >= _WORDED else np.concatenate((worded, places[-_WORDED:]))
+    return places[ranking.best(lexical[places], _WORDED)]
 
 
 def _positions(candidates: Any, places: Any) -> Any:

@@ -1,11 +1,13 @@
 """One ranking for every backend: words, meaning, neighbours, session, speaker and time in one sum.
 
 All inputs are arrays over the candidates of one question, and all candidates have passed the gates (scope, moment,
-filter), so what a caller may not see has no influence on what he sees. Each measure is scaled to 0..1 over the
-candidates. The base of a record is the mean of its words (BM25) and its meaning (cosine; with the turn before it
-counted in). It then gains from the bases of its neighbours in the session, more from a question that it may be the
-answer to, from the words of its whole session, when its speaker is named, and when it lies in the time that is spoken
-of. It loses when it is a question itself: what is asked is seldom what is known.
+filter), so what a caller may not see has no influence on what he sees. Words and meaning count as they are, not
+stretched over what the candidates differ by: where hardly anything tells them apart, that is noise. The base of a
+record is the mean of its words (the part of the question's that it holds) and its meaning (cosine; with the turn before
+it counted in). It then gains from the bases of its neighbours in the session, more from a question that it may be the
+answer to, from the words of its whole session, and when it is of the speaker or of the time that the question names.
+It loses when it is a question itself: what is asked is seldom what is known. A record that has no session or no
+neighbour is not the worse for it: it is a session of its own, beside neighbours like the average.
 """
 
 from __future__ import annotations
@@ -26,31 +28,48 @@ class Weights:
     answer: float = 0.2
     question: float = -0.2
     session: float = 0.3
-    speaker: float = 0.15
+    speaker: float = 0.1
     period: float = 0.3
+    named: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The candidates that are of what a question names: a speaker, a time.
+
+    A name is a word of the question too. `share` is its part of what the question tells records apart by: near 1 when
+    every record holds the other words, little when they are rare, or when nearly every record is of what it names.
+    """
+
+    mask: Any
+    share: float
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
     """Measures of the candidates: arrays of one length. `before` and `after` are positions in them, -1 for none.
 
-    `cosine` is None without vectors. `question` tells which candidates end in a question mark; `speaker` and `period`
-    are masks, None when the question that is asked names neither.
+    `words` is BM25, and `rarity` the sum of how rare the question's words are: about what a record has that holds each
+    of them once. `alone` tells which candidates have no session. `cosine` is None without vectors. `question` tells
+    which candidates end in a question mark; `speaker` and `period` are None when the question that is asked names
+    neither.
     """
 
     words: Any
+    rarity: float
     session_words: Any
+    alone: Any
     cosine: Any | None
     before: Any
     after: Any
     question: Any
-    speaker: Any | None = None
-    period: Any | None = None
+    speaker: Named | None = None
+    period: Named | None = None
 
 
 def rank(features: Features, weights: Weights = Weights()) -> dict[str, Any]:
     """The parts of every candidate's score, each an array: their sum is the score."""
-    words = scaled(features.words)
+    words = features.words / np.float32(features.rarity or 1)
     parts: dict[str, Any] = {}
     if features.cosine is None:
         base = words
@@ -60,25 +79,20 @@ def rank(features: Features, weights: Weights = Weights()) -> dict[str, Any]:
         parts["words"] = (1 - weights.dense) * words
         parts["meaning"] = weights.dense * meaning
         base = parts["words"] + parts["meaning"]
-    parts["neighbours"] = weights.before * _taken(base, features.before) + weights.after * _taken(base, features.after)
-    parts["neighbours"] += weights.answer * _taken(base * features.question, features.before)
-    parts["session"] = weights.session * scaled(features.session_words)
-    for name, mask, weight in (
-        ("question", features.question, weights.question),
+    usual = base.mean() if len(base) else 0
+    before, after = _taken(base, features.before, usual), _taken(base, features.after, usual)
+    parts["neighbours"] = weights.before * before + weights.after * after
+    parts["neighbours"] += weights.answer * _taken(base * features.question, features.before, 0)
+    session = np.where(features.alone, np.minimum(words, 1), _of_the_best(features.session_words))
+    parts["session"] = weights.session * session
+    parts["question"] = weights.question * features.question.astype(np.float32)
+    for name, named, weight in (
         ("speaker", features.speaker, weights.speaker),
         ("period", features.period, weights.period),
     ):
-        if mask is not None:
-            parts[name] = weight * mask.astype(np.float32)
+        if named is not None:
+            parts[name] = np.float32(weight + weights.named * named.share) * named.mask
     return parts
-
-
-def scaled(values: Any) -> Any:
-    """Values brought to 0..1. Where all are the same nothing tells them apart: 1 if they are above 0, else 0."""
-    if not len(values):
-        return values
-    low, high = values.min(), values.max()
-    return (values > 0).astype(np.float32) if high - low < 1e-9 else (values - low) / (high - low)
 
 
 def best(scores: Any, k: int) -> Any:
@@ -99,12 +113,18 @@ def distinct(values: Any) -> Any:
     return values[first]
 
 
+def _of_the_best(values: Any) -> Any:
+    """Values as parts of the highest."""
+    highest = values.max(initial=0)
+    return values / highest if highest > 0 else values
+
+
 def _meaning(cosine: Any, before: Any) -> Any:
-    """The mean of the record's own cosine and that of it together with the turn before."""
-    together = cosine + np.where(before >= 0, cosine[before], 0)
-    return 0.5 * scaled(cosine) + 0.5 * scaled(together)
+    """The mean of a record's own cosine and that with the turn before; what is negative counts nothing."""
+    together = (cosine + _taken(cosine, before, 0)) / 2
+    return 0.5 * np.maximum(cosine, 0) + 0.5 * np.maximum(together, 0)
 
 
-def _taken(values: Any, places: Any) -> Any:
-    """The values at the places, 0 where there is none."""
-    return np.where(places >= 0, values[places], 0)
+def _taken(values: Any, places: Any, otherwise: Any) -> Any:
+    """The values at the places, or what stands for one where there is none."""
+    return np.where(places >= 0, values[places], otherwise)

@@ -32,17 +32,32 @@ def period_in(text: str, now: datetime) -> Period | None:
     A month without a year is the last one before `now` of that name. `may` alone counts only after `in`, `since`,
     `during`, `of` or `last`, or beside a number.
     """
-    lowered = text.casefold()
+    found = _first_in(text.casefold(), now)
+    return None if found is None else found[0]
+
+
+def without(text: str, now: datetime) -> str:
+    """A question without the words for that time: they say when something was and not what it was."""
+    folded = text.casefold()
+    found = _first_in(folded, now)
+    if found is None:
+        return text
+    whole = text if len(text) == len(folded) else folded
+    return f"{whole[: found[1]]} {whole[found[2] :]}"
+
+
+def _first_in(folded: str, now: datetime) -> tuple[Period, int, int] | None:
+    """A time, and where the words for it begin and end."""
     now = utc(now)
     for pattern, meaning in _MEANINGS:
-        found = pattern.search(lowered)
+        found = pattern.search(folded)
         if found:
             try:
                 period = meaning(found, now)
             except (OverflowError, ValueError):  # before the year 1 or after 9999
                 period = None
             if period is not None:
-                return period
+                return period, found.start(), found.end()
     return None
 
 
