@@ -189,6 +189,28 @@ def test_what_is_approved_once_happens_once(tmp_path: Path, on_disk: bool) -> No
         agent().run_sync(thread=second, approvals={"c1": True})
 
 
+def test_a_thread_that_was_changed_while_it_waits_asks_again(tmp_path: Path) -> None:
+    """The approval is void, here and for whoever reads the file; the person sees the call that stands there now."""
+    paid: list[int] = []
+
+    @tool(effects={"spends"})
+    def pay(cents: int) -> str:
+        """Pay."""
+        paid.append(cents)
+        return f"paid {cents}"
+
+    agent = Agent(declared(), model=answers(calls("pay", cents=5), "done"), tools=[pay])
+    path = tmp_path / "t.jsonl"
+    agent.run_sync("pay", thread=Thread.open(path))
+    path.write_text(path.read_text().replace('"cents":5', '"cents":777'))
+    again = agent.run_sync(thread=Thread.open(path), approvals={"c1": True})
+    assert ([one.arguments for one in again.waiting], paid) == ([{"cents": 777}], [])
+    assert "it was changed" in again.waiting[0].reason
+    assert Thread.open(path).waiting == ["c1"]
+    assert agent.run_sync(thread=Thread.open(path), approvals={"c1": True}).output == "done"
+    assert paid == [777]
+
+
 @pytest.mark.parametrize("fault", ["the model fails", "the result is denied"])
 def test_what_is_approved_happens_once_though_its_run_fails(tmp_path: Path, fault: str) -> None:
     """After a failure nobody is asked again; the model is told that what came of the call is not known."""

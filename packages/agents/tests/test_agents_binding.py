@@ -253,6 +253,7 @@ def test_a_hand_off_is_taken_up_elsewhere(tmp_path: Path) -> None:
         assert taken.binding.limits == AgentLimits(asks=10, tokens=1000)
         assert (taken.binding.agent, taken.binding.bound_by) == (BILLING, "handoff")
         assert taken.decided == ("refund 19.99",)
+        assert (taken.open_questions, taken.files, taken.memory) == (("which account?",), (file,), packet.memory)
         again = taken.hand_off(DESK, why="done")
     assert again.open_questions == ("which account?",)
     assert again.memory == packet.memory
@@ -260,6 +261,23 @@ def test_a_hand_off_is_taken_up_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "ledger.csv").write_text("9\n")
     assert packet.differing(tmp_path) == {"ledger.csv": "changed"}
     assert packet.differing(tmp_path / "b") == {"ledger.csv": "missing"}
+
+
+def test_a_packet_is_for_whom_it_names(tmp_path: Path) -> None:
+    """Another agent does not take it up, and nothing is begun."""
+    packet = HandOff(binding=binding(), to=BILLING, why="it needs the ledger")
+    with pytest.raises(LevError, match=f"is for {BILLING}, not for {DESK}"):
+        Session.take_up(tmp_path / "a.jsonl", packet, binding(agent=DESK))
+    assert not (tmp_path / "a.jsonl").exists()
+
+
+def test_how_a_session_stands_is_what_its_last_checkpoint_says(tmp_path: Path) -> None:
+    """Decisions add up; questions, files and memories are replaced. At first there are none."""
+    with Session.open(tmp_path / "a.jsonl", binding()) as session:
+        assert (session.decided, session.open_questions) == ((), ())
+        session.checkpoint(decided=["refund"], open_questions=["which account?"])
+        session.checkpoint(decided=["to her card"])
+        assert (session.decided, session.open_questions) == (("refund", "to her card"), ())
 
 
 def test_a_packet_cannot_give_rights(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from lev_os.memory import MemoryManager, Record, Scope
 from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.messages import ModelResponse, ToolCallPart
 from pydantic_ai.tools import RunContext
+
+ADA = Scope(tenant="acme", user="ada")
+BOB = Scope(tenant="acme", user="bob")
 
 
 def calls(name: str, call_id: str = "c1", **arguments: Any) -> ModelResponse:
@@ -178,6 +182,52 @@ def test_memory_is_of_its_scope_alone(tmp_path: Path) -> None:
     assert "Ada prefers tea." in instructions
     assert "Ada prefers tea." in recalled
     assert "Bob" not in instructions + recalled
+
+
+@dataclass
+class Visit:
+    """What a program lends to a run."""
+
+    scope: Any
+
+
+@pytest.mark.parametrize(
+    "deps",
+    [ADA, Visit(ADA), Visit({"tenant": "acme", "user": "ada"}), {"scope": ADA}],
+    ids=["scope", "object", "fields", "mapping"],
+)
+def test_memory_is_of_the_scope_that_the_run_brings(deps: Any) -> None:
+    """`memory(manager)` alone: one agent for all users, each run in the scope of its `deps`."""
+
+    async def main() -> tuple[str, str]:
+        async with MemoryManager.open("memory://", embedder=None) as memory:
+            await memory.put([Record(text="Ada prefers tea.")], scope=ADA)
+            await memory.put([Record(text="Bob prefers beer.")], scope=BOB)
+            asks = calls("recall", question="prefers")
+            model = answers(asks, "so", asks, "so")
+            agent = Steady(model, capabilities=[capabilities.memory(memory)])
+            await agent.run("What does Ada prefer?", deps=deps)
+            await agent.run("And Bob?", deps=BOB)
+            return str(model.requests[1][-1]), str(model.requests[3][-1])
+
+    adas, bobs = asyncio.run(main())
+    assert ("tea" in adas, "beer" in adas) == (True, False)
+    assert ("tea" in bobs, "beer" in bobs) == (False, True)
+
+
+@pytest.mark.parametrize("deps", [None, {"tenant": "acme"}, Visit(None), Visit({"who": "ada"})])
+def test_a_run_that_says_not_whose_memory_is_meant_is_told(deps: Any) -> None:
+    """Before a model is asked; fields that lie about in `deps` are no scope."""
+    model = talks("never")
+
+    async def main() -> None:
+        async with MemoryManager.open("memory://", embedder=None) as memory:
+            await Steady(model, capabilities=[capabilities.memory(memory)]).run("hi", deps=deps)
+
+    with pytest.raises(LevError, match=r"whose|no scope of a memory") as caught:
+        asyncio.run(main())
+    assert "holds one as `scope`" in str(caught.value)
+    assert model.requests == []
 
 
 def test_the_eight_lenses_can_be_consulted() -> None:

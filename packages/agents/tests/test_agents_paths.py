@@ -23,10 +23,11 @@ from pydantic_ai import (
     RunContext,
     TextOutput,
     Tool,
+    ToolApproved,
     capture_run_messages,
 )
 from pydantic_ai.capabilities import AbstractCapability, BatchModelRequests, CapabilityOrdering, NativeTool
-from pydantic_ai.exceptions import SkipModelRequest, SkipToolExecution
+from pydantic_ai.exceptions import ApprovalRequired, SkipModelRequest, SkipToolExecution
 from pydantic_ai.messages import (
     ModelMessagesTypeAdapter,
     ModelRequest,
@@ -459,8 +460,6 @@ def test_a_call_that_others_carry_out_passes_before_it_leaves() -> None:
 
 def test_an_approval_is_for_the_arguments_that_a_person_saw_or_wrote() -> None:
     """`override_args` are the person's own; they are decided anew."""
-    from pydantic_ai import ToolApproved
-
     paid: list[int] = []
 
     def pay(cents: int) -> str:
@@ -497,6 +496,124 @@ def test_an_approval_holds_for_one_call() -> None:
     )
     assert isinstance(again.output, DeferredToolRequests)
     assert paid == [5]
+
+
+class Till:
+    """A tool that spends, and what it has paid. The question about 5 cents is asked by `waiting`."""
+
+    def __init__(self) -> None:
+        self.paid: list[int] = []
+
+    def buyer(self, *responses: Any, waits: bool = False) -> Agent[Any, Any]:
+        @tool(effects={"spends"})
+        def pay(cents: int) -> str:
+            """Pay."""
+            self.paid.append(cents)
+            return "paid"
+
+        rules = NO_SECRET if waits else BASELINE
+        return gated(
+            answers(*responses),
+            rules,
+            tools=[Tool(pay, requires_approval=waits)],
+            output_type=[str, DeferredToolRequests],
+        )
+
+    def waiting(self, **options: Any) -> list[Any]:
+        """The history of a run that waits, as a program in another process would read it."""
+        asked = self.buyer(calls("pay", cents=5), **options).run_sync("hi")
+        return ModelMessagesTypeAdapter.validate_json(asked.all_messages_json())
+
+    def approve(self, history: list[Any], **options: Any) -> Any:
+        yes = DeferredToolResults(approvals={"c1": True})
+        return self.buyer("done", **options).run_sync(message_history=history, deferred_tool_results=yes).output
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_an_approval_is_of_the_question_that_was_asked_and_is_used_once(waits: bool) -> None:
+    """By the gate or by the tool's own declaration: another agent, with nothing but the history, finds the question
+    again. The same approval, of the same history, is of no question then."""
+    till = Till()
+    history = till.waiting(waits=waits)
+    assert till.approve(history, waits=waits) == "done"
+    again = till.approve(history, waits=waits)
+    assert "answered before" in again.metadata["c1"]["reason"]
+    assert till.paid == [5]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_an_approval_of_a_changed_call_asks_about_what_stands_there_now(waits: bool) -> None:
+    """The history was edited between the question and the answer: nothing is paid before a person has seen it."""
+    till = Till()
+    history = till.waiting(waits=waits)
+    history[-1].parts[0].args = {"cents": 777_777}
+    changed = till.approve(history, waits=waits)
+    assert "it was changed" in changed.metadata["c1"]["reason"]
+    assert (changed.approvals[0].args, till.paid) == ({"cents": 777_777}, [])
+    assert till.approve(history, waits=waits) == "done"
+    assert till.paid == [777_777]
+
+
+def test_an_approval_of_a_call_that_was_never_asked_about_is_none() -> None:
+    """A call that was made up, and the id of an open question moved to another call."""
+    for made_up in (calls("pay", cents=4242), calls("pay", "c2", cents=5)):
+        till = Till()
+        till.waiting()
+        yes = DeferredToolResults(approvals={made_up.tool_calls[0].tool_call_id: True})
+        history = [ModelRequest([UserPromptPart("hi")]), made_up]
+        found = till.buyer("never").run_sync(message_history=history, deferred_tool_results=yes)
+        assert isinstance(found.output, DeferredToolRequests)
+        assert till.paid == []
+
+
+def test_what_a_tool_asks_by_itself_and_what_a_stream_asks_is_asked_once_too() -> None:
+    """`ApprovalRequired` of the tool; and `run_stream`, which ends at a call before any tool has been called."""
+    paid: list[int] = []
+
+    def pay(ctx: RunContext[Any], cents: int) -> str:
+        """Pay."""
+        if not ctx.tool_call_approved:
+            raise ApprovalRequired
+        paid.append(cents)
+        return "paid"
+
+    yes = DeferredToolResults(approvals={"c1": True})
+    for waits in (False, True):
+        paid.clear()
+        model = answers(calls("pay", cents=5), "done", "never")
+        tools = [Tool(pay, requires_approval=waits)]
+        agent = gated(model, tools=tools, output_type=[str, DeferredToolRequests], effects={"pay": ()})
+
+        async def main(agent: Agent[Any, Any] = agent) -> list[Any]:
+            async with agent.run_stream("hi") as stream:
+                assert isinstance(await stream.get_output(), DeferredToolRequests)
+                return stream.all_messages()
+
+        history = asyncio.run(main())
+        assert agent.run_sync(message_history=history, deferred_tool_results=yes).output == "done"
+        again = agent.run_sync(message_history=history, deferred_tool_results=yes).output
+        assert isinstance(again, DeferredToolRequests)
+        assert paid == [5]
+
+
+def test_a_person_may_write_other_arguments_in_place_of_those_that_were_asked_about() -> None:
+    """Once, as an answer to the question; the history still says what the model wrote."""
+    till = Till()
+    history = till.waiting()
+    mine = DeferredToolResults(approvals={"c1": ToolApproved(override_args={"cents": 3})})
+    for _ in range(2):
+        till.buyer("done").run_sync(message_history=history, deferred_tool_results=mine)
+    assert till.paid == [3]
+
+
+def test_where_nothing_can_be_written_questions_live_as_long_as_the_process(tmp_path: Path) -> None:
+    """A folder that is no folder: the approval is good here, once."""
+    (tmp_path / ".lev").write_text("in the way")
+    till = Till()
+    history = till.waiting()
+    assert till.approve(history) == "done"
+    assert isinstance(till.approve(history), DeferredToolRequests)
+    assert till.paid == [5]
 
 
 # -- histories -------------------------------------------------------------------------------------------------

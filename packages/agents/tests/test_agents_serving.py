@@ -111,7 +111,6 @@ def test_what_came_before_is_a_history_from_outside(tmp_path: Path) -> None:
     [
         (b"{", "no JSON"),
         (b"[]", "no JSON object"),
-        ({"model": "nobody", "messages": []}, "no agent 'nobody'"),
         ({"model": "desk"}, "list of messages"),
         ({"model": "desk", "messages": ["hi"]}, "list of messages"),
         (ask("hi", "hello"), "nothing to answer"),
@@ -124,7 +123,7 @@ def test_what_came_before_is_a_history_from_outside(tmp_path: Path) -> None:
         (ask("caf\udce9"), "half a character"),
         ({"model": "desk", "messages": [{"role": "user", "content": [{"type": "text", "text": 5}]}]}, "else than text"),
     ],
-    ids=range(14),
+    ids=range(13),
 )
 def test_what_cannot_be_answered(tmp_path: Path, body: Any, said: str) -> None:
     """A 400 in OpenAI's form, with the reason; never half an obedience."""
@@ -133,6 +132,15 @@ def test_what_cannot_be_answered(tmp_path: Path, body: Any, said: str) -> None:
     assert response.status_code == 400
     assert said in response.json()["error"]["message"]
     assert response.json()["error"]["type"] == "invalid_request_error"
+
+
+def test_a_model_that_is_not_here(tmp_path: Path) -> None:
+    """A 404 with the code that clients know."""
+    with served(desk=desk(talks("no"), tmp_path)) as address:
+        response = post(address, {"model": "nobody", "messages": []})
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["type"]) == (404, "model_not_found", "invalid_request_error")
+    assert "no agent 'nobody'" in error["message"]
 
 
 def test_odd_options_of_a_stream_are_left_aside(tmp_path: Path) -> None:
@@ -275,8 +283,9 @@ def test_by_the_openai_client(tmp_path: Path) -> None:
         assert chunks[-1].usage.total_tokens > 0
         with pytest.raises(openai.PermissionDeniedError, match="T-SECRET"):
             client.chat.completions.create(model="strict", messages=message)
-        with pytest.raises(openai.BadRequestError, match="no agent"):
+        with pytest.raises(openai.NotFoundError, match="no agent") as caught:
             client.chat.completions.create(model="gpt-5", messages=message)
+        assert caught.value.code == "model_not_found"
 
 
 # -- A2A ---------------------------------------------------------------------------------------------------------

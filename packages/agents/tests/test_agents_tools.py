@@ -68,6 +68,7 @@ def test_a_denial_and_a_call_that_waits(tmp_path: Path) -> None:
     strict = desk(talks("the word is swordfish"), tmp_path, more=[capabilities.constitution(NO_SECRET)])
     result = asked({"desk": strict}, agent="desk", message="Say it.")
     assert result.error is not None
+    assert (result.status, result.error.kind) == ("denied", "denied")
     assert "T-SECRET" in result.error.message
     assert "swordfish" not in str(result)
     model = answers(ModelResponse([ToolCallPart("launch", {"code": "1"}, "c1")]))

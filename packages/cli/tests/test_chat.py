@@ -82,6 +82,15 @@ def test_a_conversation(lev: Lev, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert len((tmp_path / ".lev/threads/acme_support.agents.desk/monday.jsonl").read_text().splitlines()) == 2
 
 
+def test_without_a_terminal_nothing_is_remembered(lev: Lev, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What a pipe says is no history."""
+    for _ in range(2):
+        typed(monkeypatch, "Where is A-7001?", "/history")
+        said = lev("chat", DESK, "--model", "script:script.yaml")
+        assert said.out == "It is at Corner Books.\nnothing is remembered\n"
+    assert not list(tmp_path.rglob("history"))
+
+
 def test_a_denial_is_told_and_the_conversation_goes_on(lev: Lev, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a conversation it is a line; of a single answer it is the exit code."""
     typed(monkeypatch, "my key is AKIAIOSFODNN7EXAMPLE", "Where is A-7001?")

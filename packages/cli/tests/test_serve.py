@@ -70,3 +70,15 @@ def test_an_agent_is_served(tmp_path: Path) -> None:
         os.kill(server.pid, signal.SIGINT)
         assert server.wait(20) in (0, 130)
         server.stderr.close()
+
+
+@pytest.mark.slow
+def test_a_server_that_is_told_to_stop_ends_well(tmp_path: Path) -> None:
+    """SIGTERM, as an init system sends it."""
+    with subprocess.Popen(SERVE, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        address, token = server.stderr.readline().split()[-1], server.stderr.readline().split("Authorization: ")[1]
+        assert httpx2.get(f"{address}/v1/models", headers={"authorization": token.strip()}).status_code == 200
+        server.terminate()
+        assert server.stderr.read() == ""
+    assert server.returncode == 0

@@ -292,11 +292,14 @@ def test_ctrl_c_at_a_question(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_ctrl_c_in_lev_chat(tmp_path: Path) -> None:
-    """The command itself: at the prompt, before anything of an answer is there, and Ctrl-D at the end."""
+    """The command itself: at the prompt, before anything of an answer is there, and Ctrl-D at the end. What is shown is
+    the conversation, with no advertisement of a library in it."""
     (tmp_path / "slow.yaml").write_text(
         "script: 1\nreplies:\n  - {match: wait, fault: hang}\notherwise: {answer: Here I am.}\n", encoding="utf-8"
     )
-    command = (sys.executable, "-m", "lev_os.cli", "chat", "acme_support/agents/desk", "--model", "script:slow.yaml")
+    untested = ("env", "-u", "PYTEST_VERSION", "-u", "CI")  # where tests run, there is none
+    lev = (*untested, sys.executable, "-m", "lev_os.cli")
+    command = (*lev, "chat", "acme_support/agents/desk", "--model", "script:slow.yaml")
     with conversation(tmp_path, *command, ACME_SUPPORT_DB=str(tmp_path / "d.sqlite3")) as person:
         person.interrupt_at_the_prompt()
         person.read_until("> ")
@@ -307,6 +310,40 @@ def test_ctrl_c_in_lev_chat(tmp_path: Path) -> None:
         person.read_until("> ")
         person.type("are you there?\r")
         person.read_until("Here I am.")
+    assert "Pydantic" not in person.shown
+
+
+@pytest.mark.slow
+def test_lines_are_edited_and_remembered(tmp_path: Path) -> None:
+    """Arrow keys move in a line and bring back an earlier one, of the conversation before too. A denied line can be
+    mended in this conversation and is nowhere on the disk; a yes to a question is no line."""
+    (tmp_path / "talk.py").write_text(TALK, encoding="utf-8")
+    up, left = "\x1b[A", "\x1b[D"
+    with conversation(tmp_path, sys.executable, "talk.py") as person:
+        person.type(f"helo{left}l\r")
+        person.read_until("Heard 1.")
+        person.read_until("> ")
+        person.type("my key is AKIAIOSFODNN7EXAMPLE\r")
+        person.read_until("BASE-006")
+        person.read_until("> ")
+        person.type("pay\r")
+        person.read_until("approve? [y/N] ")
+        person.type("y\r")
+        person.read_until("paid 7 cents")
+        person.read_until("> ")
+        person.type(f"{up}\r")
+        person.read_until("approve? [y/N] ")
+        person.type("n\r")
+        person.read_until("Heard")
+    (history,) = (tmp_path / ".lev" / "threads").rglob("history")
+    assert history.read_text(encoding="utf-8").splitlines() == ['"hello"', '"pay"']
+    assert history.stat().st_mode & 0o777 == 0o600
+    with conversation(tmp_path, sys.executable, "talk.py") as person:
+        person.type(f"{up}{up}\r")
+        assert "hello" in person.read_until("Heard 1.")
+        person.read_until("> ")
+        person.type("/history\r")
+        person.read_until("hello\r\npay\r\nhello\r\n/history\r\n")
 
 
 SHELLS = {

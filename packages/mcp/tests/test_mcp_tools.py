@@ -124,6 +124,22 @@ def test_a_denied_call_says_why(play: Any, project: Path) -> None:
     asyncio.run(main())
 
 
+def test_wrong_arguments_are_told_in_the_words_of_the_call(play: Any, project: Path) -> None:
+    """What is missing, unknown or of the wrong kind; nothing of the flow that carries the call out, and no run."""
+
+    async def host(call: Any) -> None:
+        reply = await call("shout", txt="hi")
+        assert reply["kind"] == "invalid"
+        told = json.dumps(reply)
+        assert "text" in told
+        assert "txt" in told
+        assert "with" not in told
+        assert (await call("shout", text=7))["kind"] == "invalid"
+
+    play(host, every=True)
+    assert not (project / ".lev" / "runs").exists()
+
+
 def test_a_tool_that_raises_is_a_failed_call(play: Any) -> None:
     """Its message, without a traceback."""
 

@@ -43,6 +43,7 @@ from .capabilities._contexts import as_instructions
 from .errors import AgentFailed, LimitReached
 from .events import AgentEvent, Answer, Called, Finished, Returned, Said, ToAsk
 from .gating import wire
+from .gating.questions import questions_folder
 from .gating.run import labels_of
 from .models import agent_model
 from .threads import Thread, is_unicode, threads_folder
@@ -91,7 +92,10 @@ class Agent:
         self._allow_weak_decisions = allow_weak_decisions
         self._root = root or project_root()
         self._constitution = capabilities.constitution(
-            Gate(*self.links.constitutions), prompts=declared.prompts, audit=audit
+            Gate(*self.links.constitutions),
+            prompts=declared.prompts,
+            audit=audit,
+            questions=questions_folder(self._root),
         )
 
     @classmethod
@@ -220,6 +224,7 @@ class Agent:
                     assert result is not None, "a run that does not raise has a result"
                     talk.add(result.run_id, result.new_messages(), labels_of(result.run_id))
                     waiting = _to_ask(result.output)
+                    talk.reopen([one.id for one in waiting])
                     if not waiting or approve is None:
                         break
                     given = DeferredToolResults(approvals={one.id: await _asked(approve, one) for one in waiting})

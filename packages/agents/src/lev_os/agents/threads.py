@@ -3,7 +3,8 @@
 A thread on disk is a file of JSON lines that is only appended to, one line a run:
 `{"run": …, "at": …, "labels": […], "messages": […]}`. A torn last line, of a process that was killed, is left out and
 cut off by the next run; any other damage is refused with its place. What a person has approved happens once at most:
-one run at a time goes on with a thread, and the answer is on the disk (`"answers": {id: true}`) before the call.
+one run at a time goes on with a thread, and the answer is on the disk (`"answers": {id: true}`) before the call. An
+answer that is of no question (the call was changed since) is void, and the call waits again (`"asked": [id]`).
 """
 
 from __future__ import annotations
@@ -113,6 +114,13 @@ class Thread:
         self._write({"run": "", "labels": [], "messages": [], "answers": dict(answers)})
         self.answers |= answers
 
+    def reopen(self, calls: Sequence[str]) -> None:
+        """A person is asked about these calls again: what was said of them was of no question that they were asked."""
+        again = [call for call in calls if call in self.answers]
+        if again:
+            self._write({"run": "", "labels": [], "messages": [], "asked": again})
+            self._forget(again)
+
     def settle(self) -> None:
         """Close calls that were answered and whose run then ended without their results: nobody knows them by now."""
         left = [call for name, call in self._open_calls().items() if name in self.answers]
@@ -173,6 +181,7 @@ class Thread:
             messages = ModelMessagesTypeAdapter.validate_python(record["messages"])
             labels = frozenset(map(str, record["labels"]))
             answers = {str(name): bool(said) for name, said in record.get("answers", {}).items()}
+            asked = [str(name) for name in record.get("asked", ())]
         except (msgspec.DecodeError, ValidationError, KeyError, TypeError, AttributeError, RecursionError) as error:
             at = Location(None if self.path is None else str(self.path), number)
             message = f"this line of the thread cannot be read: {str(error).splitlines()[0]}"
@@ -180,6 +189,11 @@ class Thread:
         self._extend(messages)
         self.labels |= labels
         self.answers |= answers
+        self._forget(asked)
+
+    def _forget(self, calls: Sequence[str]) -> None:
+        for call in calls:
+            self.answers.pop(call, None)
 
     def _extend(self, messages: Sequence[ModelMessage]) -> None:
         self.messages += messages

@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +18,7 @@ from . import interrupts
 from .catalog import export_of
 from .driving import ModelChoice
 from .errors import FINE, INTERRUPTED, WAITING, UsageProblem, report_of
+from .lines import Lines
 from .output import note, print_json, print_line, print_report, visible
 from .project import project_root
 
@@ -24,10 +26,11 @@ if TYPE_CHECKING:
     from lev_os.agents import Agent, Answer, Thread
     from lev_os.agents.events import AgentEvent, ToAsk
 
-_HELP = """/why     what the gate said of the last answer, and what it goes by
-/help    this
-/quit    leave; so does Ctrl-D
-Ctrl-C   stops an answer, nothing of which is kept; a question it leaves open is asked again after the next line"""
+_HELP = """/why      what the gate said of the last answer, and what it goes by
+/history  what was typed, here and in earlier conversations with this agent
+/help     this
+/quit     leave; so does Ctrl-D
+Ctrl-C    stops an answer, nothing of which is kept; a question it leaves open is asked again after the next line"""
 _STOPPED = "stopped; nothing of it is kept"
 _STAY = "Ctrl-D or /quit leaves"
 _WIDTH = 300
@@ -35,8 +38,10 @@ _WIDTH = 300
 
 def open_agent(specifier: str, choice: ModelChoice, python: str | None) -> Agent:
     """An agent with its model open; raises `UsageProblem` for what is no agent, `NoModel` when there is none."""
+    import pydantic_ai
     from lev_os.agents import Agent
 
+    pydantic_ai.BANNER_ENABLED = False  # its advertisement would stand in the conversation
     export = export_of(specifier, python)
     if export.kind != "agent":
         raise UsageProblem(
@@ -71,6 +76,11 @@ class Chat:
         self._column = 0
         self._asked: dict[str, ToAsk] = {}
         """What the person was asked here, with the reasons, which threads do not keep."""
+
+    @cached_property
+    def _lines(self) -> Lines:
+        """What is typed in a conversation; one answer alone reads and remembers nothing."""
+        return Lines(self.agent.threads / "history")
 
     @classmethod
     def open(cls, specifier: str, thread: str | None, choice: ModelChoice, python: str | None) -> Chat:
@@ -136,7 +146,7 @@ class Chat:
             self._settle(runner)
             while True:
                 try:
-                    typed = _read("> ")
+                    typed = self._lines.read("> ")
                 except EOFError:
                     if sys.stdin.isatty():
                         print_line()  # the shell's prompt begins a line of its own
@@ -149,6 +159,8 @@ class Chat:
                     continue
                 if typed in ("/quit", "/exit"):
                     return FINE
+                if typed:
+                    self._lines.remember(typed)
                 if typed.startswith("/"):
                     self._command(typed)
                 elif not self._settle(runner):
@@ -174,6 +186,8 @@ class Chat:
                 self.audit = error.audit
             print_report(report_of(error), as_json=False)
             return False
+        if prompt is not None:
+            self._lines.keep(prompt)  # what was denied or stopped is not kept
         self._asked = {one.id: one for one in answer.waiting}
         return self._settle(runner)
 
@@ -188,7 +202,7 @@ class Chat:
             if reason := self._asked.get(one.id, one).reason:
                 note(f"    {reason}")
             try:
-                said[one.id] = _read("approve? [y/N] ").lower() in ("y", "yes")
+                said[one.id] = self._lines.read("approve? [y/N] ").lower() in ("y", "yes")
             except (EOFError, KeyboardInterrupt):
                 print_line()
                 command = self._answering()
@@ -254,6 +268,9 @@ class Chat:
             print_line(_HELP)
         elif typed == "/why":
             self._why()
+        elif typed == "/history":
+            for line in self._lines.typed or ["nothing is remembered"]:
+                print_line(visible(line))
         else:
             note(f"there is no command {typed}")
             print_line(_HELP)
@@ -294,13 +311,3 @@ def _short(value: Any) -> str:
     text = value if isinstance(value, str) else canonical.encode(value).decode()
     line = visible(" ".join(text.split()))
     return line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…"
-
-
-def _read(prompt: str) -> str:
-    """A line of the person's; a pipe gets no prompt."""
-    if sys.stdin.isatty():
-        return input(prompt).strip()
-    line = sys.stdin.readline()
-    if not line:
-        raise EOFError
-    return line.strip()

@@ -20,6 +20,7 @@ from lev_os.core.bidirectional.replaying import describe
 from lev_os.core.errors import InvalidInput, LevError
 from lev_os.core.flowmind import Flow
 from lev_os.core.packaging import Export, Package
+from lev_os.core.schemas import Schema
 
 from . import leases, replies
 from .arguments import MISSING, oversized
@@ -152,6 +153,9 @@ class Desk:
         """Call an exported tool for a host: a run of one step, so gate, journal and approvals are those of any run."""
         if (problem := oversized(arguments)) is not None:
             return replies.invalid([problem], next=call(offered.name))
+        schema = Schema.of({"type": "object", **offered.card.input_schema})
+        if problems := schema.problems(arguments):
+            return replies.invalid(problems, next=f"{offered.name}(…)")
         try:
             run = self._driver.start(direct_flow(offered, arguments), arguments, offered.package)
         except InvalidInput as error:

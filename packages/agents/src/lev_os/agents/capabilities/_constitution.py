@@ -38,6 +38,7 @@ from ..errors import Denied
 from ..gating import wire
 from ..gating.cards import Effects, check_effects
 from ..gating.model import GatedModel
+from ..gating.questions import Questions
 from ..gating.run import CURRENT, MISSING, GatedRun, Trail, known_labels, trail_of
 from ..gating.toolset import GatedToolset, sampled
 from ._lending import Carrier, Lender
@@ -51,6 +52,7 @@ def constitution(
     prompts: Collection[str] = (),
     history: Collection[str] = ("untrusted",),
     audit: Path | str | None = None,
+    questions: Path | str | None = None,
 ) -> AbstractCapability[Any]:
     """Every prompt, answer, tool call and tool result of the agent passes the gate of a constitution.
 
@@ -58,9 +60,11 @@ def constitution(
     `effects` declares what tools without a declaration do, by name. `prompts` are the labels of what users write
     (`untrusted`: a call that comes of it and writes outside is asked about), `history` those of a message history that
     this process has not seen before. `audit` is a file to which every verdict is appended, one JSON object a line.
+    `questions` is the folder of what a person was asked and has not answered; without it, the project's.
 
     A denial raises `Denied` from the run. A tool call that a person must approve becomes a deferred tool call of
-    Pydantic AI. Raises `LevError` for a constitution that cannot be found or read.
+    Pydantic AI; its approval holds for this call as it was asked about, once. Raises `LevError` for a constitution that
+    cannot be found or read.
     """
     shared = _Shared(
         gate=spec if isinstance(spec, Gate) else Gate(constitution_of(spec)),
@@ -68,6 +72,7 @@ def constitution(
         prompts=known_labels(prompts),
         history=known_labels(history),
         audit=None if audit is None else Path(audit),
+        questions=Questions(None if questions is None else Path(questions)),
     )
     return CombinedCapability([_Outer(shared), _Inner(shared)])
 
@@ -115,6 +120,7 @@ class _Shared:
     prompts: frozenset[str]
     history: frozenset[str]
     audit: Path | None
+    questions: Questions
     runs: WeakValueDictionary[str, GatedRun] = field(default_factory=WeakValueDictionary)
 
     def open(self, ctx: RunContext[Any]) -> GatedRun:
@@ -128,6 +134,7 @@ class _Shared:
                 run=run,
                 agent=name,
                 effects=self.effects,
+                questions=self.questions,
                 audit=self.audit,
                 parent=CURRENT.get(),
             )
@@ -280,7 +287,17 @@ class _Outer(_Half, Carrier):
         finally:
             SERVING.reset(serving)
         await self._response(run, request_context, response)
+        self._asks(run, request_context, response)
         return response
+
+    def _asks(self, run: GatedRun, request_context: ModelRequestContext, response: ModelResponse) -> None:
+        """Note the calls that Pydantic AI asks a person about by itself (`requires_approval`)."""
+        if calls := response.tool_calls:
+            tools = request_context.model_request_parameters.function_tools
+            asked = {tool.name for tool in tools if tool.kind == "unapproved"}
+            for call in calls:
+                if call.tool_name in asked:
+                    run.ask(call.tool_name, call.tool_call_id, wire.decoded(call.args))
 
     async def _response(self, run: GatedRun, request_context: ModelRequestContext, response: ModelResponse) -> None:
         """Gate a response that is not the one which the model's own gate let in."""

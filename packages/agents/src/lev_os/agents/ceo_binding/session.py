@@ -78,7 +78,13 @@ class Session:
 
         `own` is what the receiver would give such a session itself; the packet can only take away from it. A packet
         whose session had no memory begins one without: the receiver's own comes in by an explicit `switch` alone.
+        Raises `LevError` for a packet to another agent, and for a session that there is already.
         """
+        if packet.to != own.agent:
+            raise LevError(
+                f"the hand-off packet is for {packet.to}, not for {own.agent}",
+                help=f"take it up with a binding of {packet.to}, or ask for a packet to {own.agent}",
+            )
         theirs = packet.binding
         remembers = own.scope is not None and theirs.scope is not None
         binding = msgspec.structs.replace(own, scope=own.scope if remembers else None).narrowed(
@@ -140,16 +146,15 @@ class Session:
     def hand_off(self, to: str, *, why: str, summary: str = "") -> HandOff:
         """Close the session with a packet for another agent; nothing more can be written to it."""
         self._refuse_if_gone()
-        last = next((entry for entry in reversed(self._entries) if entry.event in ("checkpoint", "taken_up")), None)
         packet = HandOff(
             binding=self.binding,
             to=to,
             why=why,
             summary=summary,
             decided=self.decided,
-            open_questions=last.open_questions if last else (),
-            files=last.files if last else (),
-            memory=last.memory if last else (),
+            open_questions=self.open_questions,
+            files=self.files,
+            memory=self.memory,
         )
         self._append(Entry(event="handed_off", why=why, packet=packet))
         return packet
@@ -158,6 +163,27 @@ class Session:
     def decided(self) -> tuple[str, ...]:
         """Every decision of every checkpoint, once, in order."""
         return tuple(dict.fromkeys(item for entry in self._entries for item in entry.decided))
+
+    @property
+    def open_questions(self) -> tuple[str, ...]:
+        """The questions of the last checkpoint, or of the packet that was taken up."""
+        return self._stands.open_questions
+
+    @property
+    def files(self) -> tuple[FileRef, ...]:
+        """The files that matter, likewise."""
+        return self._stands.files
+
+    @property
+    def memory(self) -> tuple[MemoryRef, ...]:
+        """The memories that matter, likewise."""
+        return self._stands.memory
+
+    @property
+    def _stands(self) -> Entry:
+        """The entry that says how things stand."""
+        found = (entry for entry in reversed(self._entries) if entry.event in ("checkpoint", "taken_up"))
+        return next(found, self._entries[0])
 
     def close(self) -> None:
         """Let go of the log; safe to call twice."""

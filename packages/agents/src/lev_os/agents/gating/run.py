@@ -28,6 +28,7 @@ from pydantic_ai.messages import ModelMessage, ModelResponse
 from ..errors import Denied
 from . import wire
 from .cards import Effects, card_by_name, card_of
+from .questions import Questions, question
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model, ModelRequestParameters
@@ -77,6 +78,7 @@ class GatedRun:
         run: str,
         agent: str,
         effects: Effects,
+        questions: Questions,
         audit: Path | None = None,
         parent: GatedRun | None = None,
     ) -> None:
@@ -107,6 +109,7 @@ class GatedRun:
         self._last: Action | None = None
         self._parent = parent
         self._effects = effects
+        self._questions = questions
         self._audit = audit
         self._tools: Mapping[str, ToolsetTool[Any]] = {}
         self._results: dict[str, Any] = {}
@@ -250,11 +253,21 @@ class GatedRun:
             taint={"": labels, **{f"args.{argument}": labels for argument in given}} if labels else {},
         )
 
-    def approved(self, action: Action) -> None:
-        """A person said yes to exactly this call; the program that runs the agent says so."""
+    def ask(self, name: str, call_id: str | None, arguments: Any) -> None:
+        """A person is asked about this call, with the arguments as the model wrote them."""
+        self._questions.ask(question(self.card(name).specifier, call_id, arguments))
+
+    def approved(self, action: Action, call_id: str | None, arguments: Any) -> bool:
+        """A person said yes to exactly this call, as the program says that runs the agent; False if nobody was asked.
+
+        `arguments` are the model's; what a person writes in place of them (`override_args`) answers the same question.
+        """
+        if not self._questions.answered(question(action.request["tool"], call_id, arguments)):
+            return False
         for session in self.sessions:
             session.approved(action)
         self._note(Approval(at=action.at, key=action.key, attempt=action.attempt, digest=action.digest, approved=True))
+        return True
 
     def left(self, action: Action) -> None:
         """The call is let out."""

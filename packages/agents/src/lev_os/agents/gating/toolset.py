@@ -13,8 +13,11 @@ from pydantic_ai.tools import RunContext
 from pydantic_ai.toolsets import AbstractToolset, WrapperToolset
 from pydantic_ai.toolsets.abstract import ToolsetTool
 
+from . import wire
 from .cards import Effects
 from .run import CURRENT, GatedRun
+
+_STRAY = "The approval that was given is of no question asked about this call: it was changed, or answered before"
 
 
 @dataclass
@@ -50,12 +53,13 @@ class GatedToolset(WrapperToolset[Any]):
         run = self.open(ctx) if self.run is None else self.run
         run.check()
         action = run.call(name, tool_args, ctx.tool_call_id)
-        if ctx.tool_call_approved:
-            run.approved(action)
+        written = wire.written(ctx.messages, name, ctx.tool_call_id, action.request["arguments"])
+        stray = ctx.tool_call_approved and not run.approved(action, ctx.tool_call_id, written)
         verdict = await run.decide(action)
-        if verdict.ruling == "ask":
-            why = reasons(verdict)
+        if verdict.ruling == "ask" or (stray and verdict.ruling in SHOWN):
+            why = ". ".join(filter(None, (reasons(verdict), _STRAY if stray else "")))
             run.asking.append(why)
+            run.ask(name, ctx.tool_call_id, written)
             raise ApprovalRequired(
                 metadata={"reason": why, "digest": action.digest, "findings": msgspec.to_builtins(verdict.findings)}
             )
@@ -67,7 +71,10 @@ class GatedToolset(WrapperToolset[Any]):
         token = CURRENT.set(run)
         try:
             result = await self.wrapped.call_tool(name, tool_args, ctx, tool)
-        except (ApprovalRequired, CallDeferred):
+        except ApprovalRequired:
+            run.ask(name, ctx.tool_call_id, written)
+            raise
+        except CallDeferred:
             raise
         except Exception:
             run.taint({"untrusted"})  # what a tool says when it fails comes from outside

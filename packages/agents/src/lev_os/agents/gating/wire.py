@@ -150,6 +150,16 @@ def decoded(arguments: Any) -> Any:
         return arguments
 
 
+def written(messages: Sequence[ModelMessage], name: str, call_id: str | None, given: Any) -> Any:
+    """The arguments of a call as the model wrote them; for one that does not stand in the conversation, as given."""
+    for message in reversed(messages):
+        if isinstance(message, ModelResponse):
+            for part in message.tool_calls:
+                if part.tool_call_id == call_id and part.tool_name == name:
+                    return decoded(part.args)
+    return given
+
+
 def returned(value: Any) -> Any:
     """What a tool gave back, with what it adds for the model."""
     if isinstance(value, ToolReturn):

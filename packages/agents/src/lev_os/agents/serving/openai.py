@@ -38,6 +38,16 @@ _OTHERS = ("tools", "functions", "response_format", "logprobs", "modalities", "a
 class _BadRequest(LevError):
     """A request that cannot be answered."""
 
+    status = 400
+    code = "invalid_request"
+
+
+class _NoModel(_BadRequest):
+    """A request for an agent that is not here."""
+
+    status = 404
+    code = "model_not_found"
+
 
 def openai_routes(agents: Mapping[str, Agent]) -> list[Route]:
     """The routes below `/v1`."""
@@ -54,7 +64,7 @@ def openai_routes(agents: Mapping[str, Agent]) -> list[Route]:
             name = body.get("model")
             agent = agents.get(name) if isinstance(name, str) else None
             if agent is None:
-                raise _BadRequest(f"there is no agent {name!r}", help=f"the agents here are {', '.join(agents)}")
+                raise _NoModel(f"there is no agent {name!r}", help=f"the agents here are {', '.join(agents)}")
             prompt, thread = _conversation(body)
         except LevError as error:
             return _refused(error)
@@ -212,7 +222,7 @@ def _event(data: Mapping[str, Any]) -> bytes:
 def _problem(error: Exception) -> dict[str, Any]:
     kind, code = "server_error", "agent_failed"
     if isinstance(error, _BadRequest):
-        kind, code = "invalid_request_error", "invalid_request"
+        kind, code = "invalid_request_error", error.code
     elif isinstance(error, Denied):
         kind, code = "permission_error", "content_filter"
     elif isinstance(error, LimitReached):
@@ -237,5 +247,5 @@ def told(error: Exception) -> str:
 def _refused(error: Exception) -> Response:
     from starlette.responses import JSONResponse
 
-    status = 400 if isinstance(error, _BadRequest) else 403 if isinstance(error, Denied) else 500
+    status = error.status if isinstance(error, _BadRequest) else 403 if isinstance(error, Denied) else 500
     return JSONResponse({"error": _problem(error)}, status_code=status, headers={"x-should-retry": "false"})

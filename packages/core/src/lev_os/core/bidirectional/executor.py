@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from ..schemas import Schema
 
 Tool = Callable[..., Any]
+_DENIED = 4
+"""The exit code that errors of a denial have."""
 _ABSTAINED = {"label": None, "confidence": None, "calibrated": False, "evidence": None, "decided_by": "none"}
 
 
@@ -218,7 +220,9 @@ class Executor:
         else:
             result, raised = await self._threads.call(partial(_blocking, call))
         if isinstance(raised, LevError):
-            return self._failure(*describe(raised), retryable=raised.retryable)
+            # What asks another gate, an agent's say, hears its no: a denial here as well, which nothing catches.
+            kind = "denied" if raised.exit_code == _DENIED else "tool"
+            return self._failure(*describe(raised), kind=kind, retryable=raised.retryable)
         if raised is not None:
             return self._failure(*describe(raised))
         return values.encode(result)

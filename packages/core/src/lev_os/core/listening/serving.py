@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import signal
 import socket
 import sys
-from collections.abc import Callable
-from contextlib import closing
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 from ..errors import LevError
@@ -21,8 +23,8 @@ _SHUTDOWN = 2
 def serve(make: Callable[[str], ASGIApp], listen: Listen, *, name: str, path: str = "") -> None:
     """Serve until interrupted what `make` makes for an address (`http://127.0.0.1:8765`).
 
-    The address goes to stderr, after `name` and with `path`, and a token that was made up, once. Raises `LevError` when
-    it may not or cannot listen there.
+    SIGTERM ends it too, with the exit code 0. The address goes to stderr, after `name` and with `path`, and a token
+    that was made up, once. Raises `LevError` when it may not or cannot listen there.
     """
     if listen.token is None and not is_loopback(listen.host):
         raise LevError(
@@ -38,7 +40,21 @@ def serve(make: Callable[[str], ASGIApp], listen: Listen, *, name: str, path: st
         if listen.token is None:
             said.append(f"{name}: Authorization: Bearer {token}")
         print("\n".join(said), file=sys.stderr, flush=True)
-        asyncio.run(_serve(guarded(app, token=token, names=names_of(listen, port)), place))
+        with _ended_by_sigterm():
+            asyncio.run(_serve(guarded(app, token=token, names=names_of(listen, port)), place))
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Whoever stops a service asks for an end, not for a death: uvicorn raises the signal again when it is done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 async def _serve(app: ASGIApp, place: socket.socket) -> None:
