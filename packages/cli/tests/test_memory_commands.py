@@ -47,6 +47,16 @@ def test_forgetting_can_be_undone_and_erasing_cannot(lev: Lev) -> None:
     assert lev("memory", "show", id).code == 2
 
 
+def test_erasing_tells_what_went_along(lev: Lev) -> None:
+    """A fact that was made of the erased record goes with it."""
+    id = add(lev, "Ada: I live in Rome.", "--session", "s1")
+    assert lev("memory", "consolidate", *WORDS).code == 0
+    told = lev("memory", "erase", id, "--yes").out
+    assert told == "erased 2 records, 1 of them derived from the others\n"
+    assert "Rome" not in lev("memory", "export").out
+    assert lev("memory", "erase", id, "--yes", "--json").json == {"erased": [], "derived": []}
+
+
 def test_a_question_about_a_time(lev: Lev) -> None:
     """`as-of` answers with what was true then."""
     add(lev, "Ada lives in Rome", "--since", "2026-05-07")

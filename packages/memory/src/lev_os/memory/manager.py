@@ -28,7 +28,7 @@ from .transfer import (
     placed,
     to_line,
 )
-from .types import ANY, Change, Filter, Hits, Moment, Operation, Page, Probe, Record, Scope, Stats, is_text, utc
+from .types import ANY, Change, Erased, Filter, Hits, Moment, Operation, Page, Probe, Record, Scope, Stats, is_text, utc
 
 if TYPE_CHECKING:
     from .assembly import Assembly, Plan
@@ -254,11 +254,12 @@ class MemoryManager:
         old = await self._current(id, scope)
         await self.backend.append(scope, [self._change("restore", old, scope, self._now(), reason)])
 
-    async def erase(self, which: str | Sequence[str] | Filter, *, scope: Scope) -> list[str]:
+    async def erase(self, which: str | Sequence[str] | Filter, *, scope: Scope) -> Erased:
         """Destroy records for good, by id or by filter (everything it matches, retracted or not); the ids that went.
 
         No file of the backend holds a byte of them afterwards; the log keeps that there was something, and when it
-        went. Records that were derived from them name them in `sources` and stay.
+        went. What was derived from them, naming one in its `sources`, goes too (`Erased.derived`), wherever in the
+        tenant it lies and whatever else it comes from: `consolidate` makes anew what the other sources still say.
         """
         require(self.backend, "erase", "erase without a trace")
         if isinstance(which, Filter):
@@ -272,7 +273,9 @@ class MemoryManager:
                     break
         else:
             ids = [id for id in ([which] if isinstance(which, str) else which) if is_text(id)]
-        return list(await self.backend.erase(scope, ids, self._now())) if ids else []
+        gone = await self.backend.erase(scope, ids, self._now()) if ids else ()
+        asked = set(ids)
+        return Erased(gone, (id for id in gone if id not in asked))
 
     async def history(self, id: str, *, scope: Scope) -> list[Change]:
         """Everything that happened to a record, in order. Of an erased one only its erasure is left."""

@@ -240,6 +240,14 @@ class Hits(list[Hit]):
         self.backends = tuple(backends)
 
 
+class Erased(list[str]):
+    """Ids of what was erased. `derived` are those that were not asked for, and came from one that was."""
+
+    def __init__(self, ids: Iterable[str] = (), derived: Iterable[str] = ()) -> None:
+        super().__init__(ids)
+        self.derived = tuple(derived)
+
+
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """What a scope holds. `current` counts what a search can find now; `unembedded` waits for the embedder."""
 

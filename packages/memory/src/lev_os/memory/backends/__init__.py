@@ -58,12 +58,17 @@ class MemoryBackend(Protocol):
 
         Each has its own scope within `scope`, and `expects` the version of its record before it: changes that the
         record has already had do nothing, and a gap conflicts. A record whose content is there under another id is
-        kept beside it. An `erase` destroys the record if it is there, and is remembered if it is not.
+        kept beside it. An `erase` destroys the record if it is there, with what was derived from it, and is remembered
+        if it is not.
         """
         ...
 
     async def erase(self, scope: Scope, ids: Sequence[str], at: Any) -> Sequence[str]:
-        """Leave no byte of these records but an `erase` in the log, and answer the ids that were there."""
+        """Leave no byte of these records but an `erase` in the log, and answer the ids that were there.
+
+        What was derived from them goes with them, however far and wherever in the tenant it lies: every record that
+        names one of them among its sources, as `lifecycle.comes_from` says.
+        """
         ...
 
     async def get(self, scope: Scope, ids: Sequence[str], moment: Moment | None) -> Mapping[str, Record]:

@@ -309,6 +309,34 @@ def test_erasing_leaves_a_tombstone(memory: SyncMemory, scope: Scope) -> None:
     assert memory.stats(scope=scope).records == 0
 
 
+def test_erasing_takes_what_was_derived_along(memory: SyncMemory, scope: Scope) -> None:
+    """Facts of an erased episode go, over several steps and beyond its session; other sources are read again."""
+    said = [
+        Record(text="Ada: I live in Quito.", session="s1"),
+        Record(text="Ada: I live in Quito!", session="s2"),
+        Record(text="Ada: I work at a bank.", session="s2"),
+    ]
+    quito, again, bank = memory.put(said, scope=scope)
+    memory.consolidate(scope=scope)
+    (lives,) = memory.query(Filter(predicate="lives in"), scope=scope).records
+    assert lives.sources == (quito, again)
+    (note,) = memory.put([Record(text="a letter to Quito", sources=(lives.id, "elsewhere"))], scope=scope)
+    tenant = Scope(tenant=scope.tenant)
+    (other,) = memory.put([Record(text="Bob's note", sources=(quito,))], scope=Scope(tenant=scope.tenant, user="bob"))
+    if "erase" not in memory.capabilities:
+        erased(memory, quito, scope)
+        return
+    gone = memory.erase(quito, scope=Scope(tenant=scope.tenant, user="ada", session="s1"))
+    assert (gone, gone.derived) == ([quito, lives.id, note], (lives.id, note))
+    left = memory.query(Filter(retired=True), scope=tenant).records
+    assert {again, bank, other} < {record.id for record in left}
+    assert not any("lives in Quito" in record.text or "letter" in record.text for record in left)
+    assert [change.op for change in memory.history(note, scope=scope)] == ["erase"]
+    memory.consolidate(scope=scope)
+    (lives,) = memory.query(Filter(predicate="lives in"), scope=scope).records
+    assert (lives.text, lives.sources) == ("Ada lives in Quito", (again,))
+
+
 def test_a_ttl_ends_a_record(memory: SyncMemory, scope: Scope, clock: Clock) -> None:
     """After its seconds a record is not found; said again, it lives again."""
     (first,) = memory.put([Record(type="working", text="tea", ttl=60)], scope=scope)

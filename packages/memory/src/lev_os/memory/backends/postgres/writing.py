@@ -114,7 +114,7 @@ class Writer:
 
     async def erase(self, scope: Scope, ids: Sequence[str], at: int) -> list[str]:
         """Delete records and their logs; their bytes are still in the files."""
-        found = await reading.rows_of(self._work, scope, ids)
+        found = await reading.with_derived(self._work, scope, await reading.rows_of(self._work, scope, ids))
         for row in found:
             await self._destroy(row, max(at, self._latest))
         await self.flush()
@@ -216,7 +216,7 @@ class Writer:
             if not found:
                 space = await self._space(change.scope)
                 self._note(_NUMBER["erase"], space.number, -1, change.id, self.at(change))
-            for row in found:
+            for row in await reading.with_derived(self._work, scope, found):
                 await self._destroy(row, self.at(change))
             return True
         if found and change.expects is not None and found[0][4] > change.expects:

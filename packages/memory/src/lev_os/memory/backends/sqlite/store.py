@@ -148,7 +148,7 @@ class SqliteStore:
             if not found:
                 entry = (_OPERATIONS["erase"], writer.space(change.scope), -1, change.id, writer.at(change))
                 self.db.execute(LOG, (*entry, None, None, None))
-            for row in found:
+            for row in self.reader.with_derived(scope, found):
                 self._destroy(row, writer.at(change))
             return True
         if not found and self._tombstones(scope, [change.id]):
@@ -199,7 +199,7 @@ class SqliteStore:
     def erase(self, scope: Scope, ids: Sequence[str], at: datetime) -> list[str]:
         """See `MemoryBackend.erase`."""
         with self._transaction():
-            found = self.reader.rows_of(scope, ids)
+            found = self.reader.with_derived(scope, self.reader.rows_of(scope, ids))
             moment = max(micros(at), self._latest())
             for row in found:
                 self._destroy(row, moment)
