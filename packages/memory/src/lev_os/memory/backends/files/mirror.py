@@ -7,13 +7,14 @@ finds both: files that are not as the index remembers them are read again.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 
 from lev_os.core.errors import InvalidInput, Problem
 
 from ...types import Change
+from ..sqlite.schema import OPERATIONS
 from ..sqlite.store import SqliteStore
 from .document import read_document, write_document
+from .history import History, keeps
 from .tree import Tree
 
 _TABLE = """
@@ -27,14 +28,21 @@ _NOTE = "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?)"
 class Mirror:
     """Writes what a store is about to commit to the files of a tree. See `sqlite.store.Mirror`."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, problems: list[Problem], history: History | None = None) -> None:
         self._tree = tree
+        self._problems = problems
+        self._history = history
         self._written: list[str] = []
 
-    def write(self, store: SqliteStore, touched: Sequence[tuple[str, int]]) -> None:
-        """Write the files of records, by id and space; raises `StoreProblem`."""
+    def write(self, store: SqliteStore, after: int) -> None:
+        """Write the files of records that were changed after a cursor; raises `StoreProblem`."""
         self._written = []
-        for id, space in touched:
+        paths: dict[tuple[str, int], str] = {}
+        gone: list[str] = []
+        entries = store.db.execute(
+            "SELECT id, space, op FROM log WHERE cursor > ? ORDER BY cursor", (after,)
+        ).fetchall()
+        for id, space in dict.fromkeys(entry[:2] for entry in entries):
             changes = store.log_of(id, space)
             tenant, record = changes[0].scope.tenant, changes[0].record
             path = self._tree.path(tenant, "erased" if record is None else record.type, id)
@@ -44,8 +52,17 @@ class Mirror:
             before = "SELECT path FROM file WHERE id = ? AND tenant = ? AND path != ?"
             for (other,) in store.db.execute(before, (id, tenant, relative)).fetchall():
                 self._tree.remove(self._tree.root / other)
+                gone.append(other)
                 store.db.execute("DELETE FROM file WHERE path = ?", (other,))
             store.db.execute(_NOTE, (relative, id, tenant, state.st_mtime_ns, state.st_size))
+            paths[id, space] = relative
+        if self._history is not None:
+            self._history.commit([(OPERATIONS[op], paths[id, space]) for id, space, op in entries])
+        elif keeps(self._tree.root, gone):
+            what = f"the history of git still holds files of {self._tree.root} that were erased"
+            self._problems.append(
+                Problem("MEM304", what, help="rewrite it, with `git filter-repo` say, and its copies")
+            )
 
     def undo(self, store: SqliteStore) -> None:
         """The transaction was rolled back: bring what `write` wrote back to what the index says."""
@@ -58,6 +75,8 @@ class Mirror:
             state = self._tree.write(path, write_document(store.log_in(*known)))
             store.db.execute(_NOTE, (relative, *known, state.st_mtime_ns, state.st_size))
         self._written = []
+        if self._history is not None:
+            self._history.catch_up()
 
 
 def read_files(store: SqliteStore, tree: Tree) -> tuple[Problem, ...]:

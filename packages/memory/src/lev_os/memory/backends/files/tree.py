@@ -29,6 +29,10 @@ class Tree:
         """Where a record lies; a name that is not plain becomes its digest."""
         return self.root / _name(tenant) / kind / f"{_name(id)}.md"
 
+    def ignore_index(self) -> None:
+        """Let git leave the index alone."""
+        self.write(self.index / ".gitignore", b"*\n")
+
     def files(self) -> Iterator[tuple[str, int, int]]:
         """Every Markdown file two folders down: relative path, time of change in nanoseconds, size."""
         for tenant in _folders(self.root):
@@ -80,7 +84,7 @@ def _name(name: str) -> str:
 
 def _folders(path: str | Path) -> list[os.DirEntry[str]]:
     with os.scandir(path) as entries:
-        found = [entry for entry in entries if entry.is_dir(follow_symlinks=False) and entry.name != INDEX]
+        found = [entry for entry in entries if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")]
     return sorted(found, key=lambda entry: entry.name)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from ...errors import Conflict, NotRemembered, StoreProblem
+from ...errors import Conflict, NotRemembered, StoreProblem, Unsupported
 from ...instants import instant, micros
 from ...lifecycle import changed, changes_it, digest_of, record_of
 from ...search.fields import terms_of
@@ -30,8 +30,8 @@ _OPERATIONS = {name: number for number, name in enumerate(schema.OPERATIONS)}
 class Mirror(Protocol):
     """Somebody who must know of every change before it is committed, and of every one that was not."""
 
-    def write(self, store: SqliteStore, touched: Sequence[tuple[str, int]]) -> None:
-        """Records, by id and space, were changed; what is raised undoes it."""
+    def write(self, store: SqliteStore, after: int) -> None:
+        """What is in the log after a cursor was done; what is raised undoes it."""
         ...
 
     def undo(self, store: SqliteStore) -> None:
@@ -90,6 +90,12 @@ class SqliteStore:
         if taken and any(change.op == "erase" for change in changes):
             self._truncate_log()
         return taken
+
+    def refuse_erasing(self, scope: Scope, changes: Sequence[Change]) -> None:
+        """Raise `Unsupported` when changes of another store would erase something that is here."""
+        if self.reader.rows_of(scope, [change.id for change in changes if change.op == "erase"]):
+            help = "erase it where it is kept; nothing was taken in"
+            raise Unsupported("a record that was erased elsewhere is here, and cannot be erased here", help=help)
 
     def rebuild(
         self, gone: Sequence[tuple[str, str]], changes: Sequence[Change], note: Callable[[sqlite3.Connection], None]
@@ -276,8 +282,7 @@ class SqliteStore:
                 before = self._cursor()
                 yield
                 if mirror is not None:
-                    touched = "SELECT DISTINCT id, space FROM log WHERE cursor > ? ORDER BY cursor"
-                    mirror.write(self, self.db.execute(touched, (before,)).fetchall())
+                    mirror.write(self, before)
                 self.db.execute("COMMIT")
             except BaseException:
                 if self.db.in_transaction:
