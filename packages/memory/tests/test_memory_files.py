@@ -245,6 +245,27 @@ def test_a_folder_can_be_copied(tmp_path: Path) -> None:
         assert list(memory.export(scope=ADA)) == before
 
 
+def test_an_index_that_is_behind_brings_no_disorder(tmp_path: Path) -> None:
+    """What a killed migration had written is read in the order in which it was recorded, also what one call put."""
+    folder, index = tmp_path / "memory", tmp_path / "memory" / ".index"
+    with MemoryManager.open_sync("memory://", embedder=None) as source:
+        source.put([Record(text=f"tea {n}") for n in range(60)], scope=ADA)
+        lines = list(source.export(scope=ADA))
+    with MemoryManager.open_sync(url(folder), embedder=None) as memory:
+        memory.import_(lines[:20], scope=ADA)
+    shutil.copytree(index, tmp_path / "before")
+    with MemoryManager.open_sync(url(folder), embedder=None) as memory:
+        memory.import_(lines[:40], scope=ADA)
+    shutil.rmtree(index)
+    (tmp_path / "before").rename(index)
+    with MemoryManager.open_sync(url(folder), embedder=None) as memory:
+        memory.import_(lines, scope=ADA)
+        assert list(memory.export(scope=ADA)) == lines
+    shutil.rmtree(index)
+    with MemoryManager.open_sync(url(folder), embedder=None) as memory:
+        assert list(memory.export(scope=ADA)) == lines
+
+
 def git(folder: Path, *arguments: str) -> str:
     """What git says of a folder."""
     return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout

@@ -104,7 +104,10 @@ class SqliteStore:
         with self._transaction(mirrored=False):
             for tenant, id in gone:
                 self._forget(Scope(tenant=tenant), id)
-            ordered = sorted(changes, key=lambda change: (change.scope.tenant, change.at, change.op != "put"))
+            # What one call put has one time, and ids in its order.
+            ordered = sorted(
+                changes, key=lambda change: (change.scope.tenant, change.at, change.op != "put", change.id)
+            )
             for tenant, some in groupby(ordered, key=lambda change: change.scope.tenant):
                 self._load(Scope(tenant=tenant), list(some))
             note(self.db)
