@@ -101,6 +101,12 @@ def changes_it(record: Record, change: Change) -> bool:
     return record.expired_at is None
 
 
+def circular(change: Change) -> Conflict:
+    """A record would be superseded by one that it has superseded itself, so that none of them is current."""
+    message = f"the record {change.by!r} was itself superseded by {change.id!r}, or by what that superseded"
+    return Conflict(message, help="`restore` it first, if it is to be the current one")
+
+
 def changed(record: Record, change: Change, original: Record) -> Record:
     """The record after `supersede`, `retract` or `restore`; `original` is its content as it was put."""
     state: dict[str, object]

@@ -219,7 +219,10 @@ class MemoryManager:
     async def supersede_by(
         self, id: str, by: str, *, scope: Scope, at: datetime | None = None, reason: str | None = None
     ) -> None:
-        """Let one record be superseded by another that is there already, from a time (or now) on."""
+        """Let one record be superseded by another that is there already, from a time (or now) on.
+
+        Raises `Conflict` as `supersede` does, and when the other one was superseded by this one itself.
+        """
         old, new = await self._current(id, scope), await self._current(by, scope)
         now = self._now()
         change = self._change("supersede", old, scope, now, reason)

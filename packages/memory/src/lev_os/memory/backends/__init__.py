@@ -49,7 +49,7 @@ class MemoryBackend(Protocol):
         A `put` whose content is there already (the same hash in the same scope, not retracted, not superseded) does
         nothing and answers the id of that record; a `by` that names this `put` then means that record too. `at` is
         raised to the latest in the log. Raises `NotRemembered`, and `Conflict` as `lifecycle.changes_it` says, when
-        an id is taken, and when a record would supersede itself.
+        an id is taken, and when a record would supersede itself, over several steps too.
         """
         ...
 

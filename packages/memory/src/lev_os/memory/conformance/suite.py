@@ -202,6 +202,22 @@ def test_superseding_keeps_the_old_for_its_time(memory: SyncMemory, scope: Scope
         memory.supersede(old, Record(text="Ada drinks water"), scope=scope)
 
 
+def test_records_do_not_supersede_each_other_in_a_circle(memory: SyncMemory, scope: Scope) -> None:
+    """None of them would be current: it is refused over several steps too, until one is restored."""
+    names = [Record(type="semantic", text=f"Ada drinks {what}") for what in ("tea", "milk", "water")]
+    tea, milk, water = memory.put(names, scope=scope)
+    memory.supersede_by(tea, milk, scope=scope)
+    memory.supersede_by(milk, water, scope=scope)
+    for last in (milk, tea):
+        with pytest.raises(Conflict, match="superseded"):
+            memory.supersede_by(water, last, scope=scope)
+    assert texts(memory, scope, "Ada drinks") == ["Ada drinks water"]
+    if "restore" in memory.capabilities:
+        memory.restore(tea, scope=scope)
+        memory.supersede_by(water, tea, scope=scope)
+        assert texts(memory, scope, "Ada drinks") == ["Ada drinks tea"]
+
+
 def test_what_is_not_yet_true_is_not_found(memory: SyncMemory, scope: Scope, clock: Clock) -> None:
     """What begins later is there, and found from then on or when asked about then; a plan is found at once."""
     later = clock.now + 9 * DAY

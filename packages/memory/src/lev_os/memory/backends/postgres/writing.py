@@ -11,7 +11,7 @@ import msgspec
 
 from ...errors import Conflict, NotRemembered
 from ...instants import instant, micros
-from ...lifecycle import changed, changes_it, content_of, digest_of, record_of
+from ...lifecycle import changed, changes_it, circular, content_of, digest_of, record_of
 from ...search import postings, speakers, words
 from ...search.fields import COLUMNS, columns_of, terms_of
 from ...types import Change, Record, Scope
@@ -87,6 +87,7 @@ class Writer:
                 continue
             await self.flush()
             for change in group:
+                await self._refuse_circle(change)
                 by = answered.get(change.by, change.by)
                 await self._change(scope, msgspec.structs.replace(change, by=by))
                 ids.append(change.id)
@@ -254,6 +255,16 @@ class Writer:
         )
         end = ends if change.op == "supersede" else None
         self._note(_NUMBER[change.op], row[1], row[2], change.id, at, change.by, end, change.reason)
+
+    async def _refuse_circle(self, change: Change) -> None:
+        seen: set[str] = set()
+        by = change.by
+        while by is not None and by not in seen:
+            seen.add(by)
+            rows = await reading.rows_of(self._work, Scope(tenant=change.scope.tenant), [by])
+            by = shown(rows[0][8]) if rows else None
+            if by == change.id:
+                raise circular(change)
 
     async def _liveness(self, row: Any) -> int:
         """A record that comes back while its twin was put again is current, but no longer the one that `put` finds."""

@@ -13,7 +13,7 @@ import msgspec
 
 from ...errors import Conflict, NotRemembered, StoreProblem, Unsupported
 from ...instants import instant, micros
-from ...lifecycle import changed, changes_it, digest_of, record_of
+from ...lifecycle import changed, changes_it, circular, digest_of, record_of
 from ...search.fields import terms_of
 from ...search.postings import Gathered
 from ...types import Change, Scope
@@ -78,6 +78,7 @@ class SqliteStore:
                     continue
                 writer.flush()
                 for change in group:
+                    self._refuse_circle(change)
                     by = answered.get(change.by, change.by)
                     ids.append(self._change(writer, scope, msgspec.structs.replace(change, by=by)))
             writer.flush()
@@ -194,6 +195,16 @@ class SqliteStore:
             end = ends if change.op == "supersede" else None
             self.db.execute(LOG, (_OPERATIONS[change.op], row[1], row[2], change.id, at, change.by, end, change.reason))
         return change.id
+
+    def _refuse_circle(self, change: Change) -> None:
+        seen: set[str] = set()
+        by = change.by
+        while by is not None and by not in seen:
+            seen.add(by)
+            rows = self.reader.rows_of(Scope(tenant=change.scope.tenant), [by])
+            by = rows[0][8] if rows else None
+            if by == change.id:
+                raise circular(change)
 
     def _liveness(self, row: Any, live: bool) -> int:
         """A record that comes back while its twin was put again is current, but no longer the one that `put` finds."""
