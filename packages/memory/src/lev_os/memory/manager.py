@@ -60,6 +60,10 @@ _PAGE = 1_000
 class _Closed:
     """In the place of a backend that is no longer open."""
 
+    def __init__(self, backend: MemoryBackend) -> None:
+        self.capabilities = backend.capabilities
+        self.problems = backend.problems
+
     def __getattr__(self, name: str) -> Any:
         raise LevError("this memory was closed", help="use it within its `with`, or open it again")
 
@@ -100,7 +104,7 @@ class MemoryManager:
             try:
                 yield memory
             finally:
-                memory.backend, memory._indexer = _Closed(), None
+                memory.backend, memory._indexer = _Closed(backend), None
                 if indexer is not None:
                     await indexer.close()
         finally:
