@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+from urllib.parse import unquote
 
 from lev_os.core.errors import LevError, Problem
 
@@ -23,7 +25,7 @@ from ..types import Change, Filter, Hit, Moment, Page, Probe, Record, Scope, Sta
 if TYPE_CHECKING:
     from .hybrid.model import Hybrid
 
-__all__ = ["BACKENDS", "Capability", "MemoryBackend", "open_backend", "require", "scopes_of"]
+__all__ = ["BACKENDS", "Capability", "MemoryBackend", "is_made", "open_backend", "require", "scopes_of"]
 
 Capability = Literal["durable", "as_of", "known_at", "restore", "erase", "dense", "concurrent"]
 """What backends may lack: outliving the process, the two times, undoing, leaving no byte of what was erased, search by
@@ -126,6 +128,8 @@ BACKENDS: Mapping[str, tuple[str, str]] = {
 }
 """Schemes: the module in this folder whose `connect(url, embedder)` opens it, and how its URLs look."""
 
+_ON_DISK = ("sqlite", "files", "graphiti+kuzu", "graphiti+falkordb", "mastra+sqlite")
+
 
 async def open_backend(url: str | Hybrid, embedder: str | None) -> MemoryBackend:
     """The backend a URL names, for vectors of an embedder (its digest; None for none). Raises `LevError`."""
@@ -141,6 +145,17 @@ async def open_backend(url: str | Hybrid, embedder: str | None) -> MemoryBackend
     connect: Callable[[str, str | None], Any] = import_module(f".{entry[0]}", __name__).connect
     backend: MemoryBackend = await connect(url, embedder)
     return backend
+
+
+def is_made(url: str) -> bool:
+    """Whether there is something to open on this machine; True for servers, and for what names no memory."""
+    if url.startswith("hybrid:"):
+        return is_made(url.removeprefix("hybrid:").partition("|")[0])
+    scheme, separator, place = url.partition(":///")
+    if not separator or scheme not in _ON_DISK:
+        return True
+    path = Path(unquote(place.partition("?")[0] if scheme == "files" else place))
+    return "\0" in str(path) or path.exists()
 
 
 async def scopes_of(backend: MemoryBackend, scope: Scope, ids: Sequence[str]) -> Mapping[str, Scope]:
