@@ -187,6 +187,23 @@ def test_a_file_that_cannot_be_read_is_named_and_the_rest_works(tmp_path: Path, 
         read_document(content, "x.md")
 
 
+def test_a_note_that_lies_elsewhere_is_named(tmp_path: Path) -> None:
+    """It is no record, and nobody should think it was one; a README is about the folder."""
+    with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:
+        memory.put([Record(text="Ada drinks tea")], scope=ADA)
+    (tmp_path / "README.md").write_text("what this is")
+    (tmp_path / ".draft").mkdir()
+    (tmp_path / ".draft" / "x.md").write_text("hidden")
+    with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:
+        assert memory.problems == []
+    (tmp_path / "idea.md").write_text("Ada paints")
+    (tmp_path / "acme" / "idea.md").write_text("Ada sings")
+    with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:
+        (problem,) = memory.problems
+        assert (problem.code, str(problem.at), "others (1)" in problem.message) == ("MEM305", "idea.md", True)
+        assert memory.stats(scope=ADA).records == 1
+
+
 def test_a_failed_write_changes_nothing(tmp_path: Path) -> None:
     """When one of several files cannot be written, none is, and the index knows none."""
     with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from lev_os.core.errors import InvalidInput, Problem
+from lev_os.core.errors import InvalidInput, Location, Problem
 
 from ...types import Change
 from ..sqlite.schema import OPERATIONS
@@ -83,6 +83,12 @@ def read_files(store: SqliteStore, tree: Tree) -> tuple[Problem, ...]:
     """Bring the index to what the files say; the problems of files that cannot be read, whose records stay as known."""
     store.db.execute(_TABLE)
     problems: list[Problem] = []
+    strays = list(tree.strays())
+    if strays:
+        many = f", nor are others ({len(strays) - 1})" if len(strays) > 1 else ""
+        help = "`lev memory import-from markdown` takes notes in, from a folder of theirs"
+        message = f"this file is not read{many}: records lie at TENANT/TYPE/ID.md"
+        problems.append(Problem("MEM305", message, Location(strays[0]), help=help))
     there = {path: (changed, size) for path, changed, size in tree.files()}
     seen = {row[0]: row[1:] for row in store.db.execute("SELECT path, id, tenant, changed, size FROM file")}
     read: dict[str, list[Change]] = {}

@@ -44,6 +44,13 @@ class Tree:
                             path = os.path.relpath(entry.path, self.root)
                             yield path, state.st_mtime_ns, state.st_size
 
+    def strays(self) -> Iterator[str]:
+        """Markdown files above where records lie, but for those that say what a folder is: README.md, AGENTS.md."""
+        for folder in (self.root, *(Path(tenant) for tenant in _folders(self.root))):
+            for path in sorted(folder.glob("*.md")):
+                if path.is_file() and not path.stem.isupper():
+                    yield str(path.relative_to(self.root))
+
     def write(self, path: Path, data: bytes) -> os.stat_result:
         """Replace a file in one step."""
         self._stay_inside(path)
