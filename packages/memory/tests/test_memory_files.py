@@ -252,6 +252,17 @@ def test_erasing_leaves_no_byte(tmp_path: Path) -> None:
         assert not any(mark in left for mark in (b"anzibar", b"quixot", b"umquats"))
 
 
+def test_what_a_killed_process_was_writing_does_not_stay(tmp_path: Path) -> None:
+    """It holds a text that nobody could erase."""
+    with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:
+        memory.put([Record(text="tea")], scope=ADA)
+    unfinished = tmp_path / "acme" / "episodic" / ".x.md.123.tmp"
+    unfinished.write_text("Zanzibar")
+    with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:
+        assert memory.stats(scope=ADA).records == 1
+    assert not unfinished.exists()
+
+
 def test_a_folder_can_be_copied(tmp_path: Path) -> None:
     """The Markdown files alone, without the index, are the whole memory."""
     with MemoryManager.open_sync(url(tmp_path / "a"), embedder=None) as memory:

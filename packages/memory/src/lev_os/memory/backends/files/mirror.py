@@ -90,6 +90,11 @@ def read_files(store: SqliteStore, tree: Tree) -> tuple[Problem, ...]:
         message = f"this file is not read{many}: records lie at TENANT/TYPE/ID.md"
         problems.append(Problem("MEM305", message, Location(strays[0]), help=help))
     there = {path: (changed, size) for path, changed, size in tree.files()}
+    if tree.unfinished:
+        store.db.execute("BEGIN IMMEDIATE")  # so that nobody writes, and these are of processes that were killed
+        for unfinished in tree.unfinished:
+            unfinished.unlink(missing_ok=True)
+        store.db.execute("COMMIT")
     seen = {row[0]: row[1:] for row in store.db.execute("SELECT path, id, tenant, changed, size FROM file")}
     read: dict[str, list[Change]] = {}
     for path, state in there.items():

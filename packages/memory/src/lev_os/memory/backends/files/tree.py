@@ -15,6 +15,7 @@ from lev_os.core.errors import LevError
 from ...errors import StoreProblem
 
 INDEX = ".index"
+_UNFINISHED = re.compile(r"\..+\.md\.\d+\.tmp")
 _PLAIN = re.compile(r"(?!(?:con|prn|aux|nul|com\d|lpt\d)\Z)[a-z0-9_-]{1,64}", re.ASCII)
 
 
@@ -24,6 +25,8 @@ class Tree:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.index = root / INDEX
+        self.unfinished: list[Path] = []
+        """What the last look at the `files` found of writes that have not ended, or never will."""
 
     def path(self, tenant: str, kind: str, id: str) -> Path:
         """Where a record lies; a name that is not plain becomes its digest."""
@@ -35,6 +38,7 @@ class Tree:
 
     def files(self) -> Iterator[tuple[str, int, int]]:
         """Every Markdown file two folders down: relative path, time of change in nanoseconds, size."""
+        self.unfinished = []
         for tenant in _folders(self.root):
             for kind in _folders(tenant.path):
                 with os.scandir(kind.path) as entries:
@@ -43,6 +47,8 @@ class Tree:
                             state = entry.stat(follow_symlinks=False)
                             path = os.path.relpath(entry.path, self.root)
                             yield path, state.st_mtime_ns, state.st_size
+                        elif _UNFINISHED.fullmatch(entry.name):
+                            self.unfinished.append(Path(entry.path))
 
     def strays(self) -> Iterator[str]:
         """Markdown files above where records lie, but for those that say what a folder is: README.md, AGENTS.md."""
