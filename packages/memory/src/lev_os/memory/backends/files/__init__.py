@@ -23,7 +23,7 @@ from ..sqlite import SqliteBackend
 from ..sqlite.schema import problem
 from ..sqlite.store import SqliteStore
 from .history import History
-from .mirror import Mirror, read_files
+from .mirror import Mirror, clear_away, read_files
 from .tree import Tree
 
 _KEPT: Mapping[Capability, str] = {
@@ -85,10 +85,12 @@ def _indexed(tree: Tree, embedder: str | None, mirror: Mirror, problems: list[Pr
 
 def _read(store: SqliteStore, tree: Tree) -> tuple[Problem, ...]:
     try:
-        return read_files(store, tree)
+        problems = read_files(store, tree)
+        clear_away(store, tree)
     except (sqlite3.Error, UnicodeError, msgspec.MsgspecError) as error:
         store.close()
         raise problem(store.path, error) from None
     except BaseException:
         store.close()
         raise
+    return problems

@@ -89,13 +89,9 @@ def read_files(store: SqliteStore, tree: Tree) -> tuple[Problem, ...]:
         help = "`lev memory import-from markdown` takes notes in, from a folder of theirs"
         message = f"this file is not read{many}: records lie at TENANT/TYPE/ID.md"
         problems.append(Problem("MEM305", message, Location(strays[0]), help=help))
-    there = {path: (changed, size) for path, changed, size in tree.files()}
-    if tree.unfinished:
-        store.db.execute("BEGIN IMMEDIATE")  # so that nobody writes, and these are of processes that were killed
-        for unfinished in tree.unfinished:
-            unfinished.unlink(missing_ok=True)
-        store.db.execute("COMMIT")
+    # In this order: a file that is written meanwhile is read once more, instead of being taken for one that has gone.
     seen = {row[0]: row[1:] for row in store.db.execute("SELECT path, id, tenant, changed, size FROM file")}
+    there = {path: (changed, size) for path, changed, size in tree.files()}
     read: dict[str, list[Change]] = {}
     for path, state in there.items():
         if path in seen and seen[path][2:] == state:
@@ -117,3 +113,12 @@ def read_files(store: SqliteStore, tree: Tree) -> tuple[Problem, ...]:
     forgotten = replaced | {(seen[path][1], seen[path][0]) for path in gone}
     store.rebuild(sorted(forgotten), [change for log in read.values() for change in log], note)
     return tuple(problems)
+
+
+def clear_away(store: SqliteStore, tree: Tree) -> None:
+    """Delete what killed processes were writing when the files were last looked at."""
+    if tree.unfinished:
+        store.db.execute("BEGIN IMMEDIATE")  # so that nobody is writing
+        for path in tree.unfinished:
+            path.unlink(missing_ok=True)
+        store.db.execute("COMMIT")
