@@ -47,6 +47,31 @@ def test_forgetting_can_be_undone_and_erasing_cannot(lev: Lev) -> None:
     assert lev("memory", "show", id).code == 2
 
 
+def test_erasing_tells_what_went_along(lev: Lev) -> None:
+    """A fact that was made of the erased record goes with it."""
+    id = add(lev, "Ada: I live in Rome.", "--session", "s1")
+    assert lev("memory", "consolidate", *WORDS).code == 0
+    told = lev("memory", "erase", id, "--yes").out
+    assert told == "erased 2 records, 1 of them derived from the others\n"
+    assert "Rome" not in lev("memory", "export").out
+    assert lev("memory", "erase", id, "--yes", "--json").json == {"erased": [], "derived": []}
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:///no/m.db", "files:///no/folder?commit=1", "hybrid:sqlite:///no/m.db|memory://"]
+)
+def test_looking_makes_no_memory(lev: Lev, tmp_path: Path, url: str) -> None:
+    """Where there is none, a mistyped address say, it is told; what is there of it is nothing."""
+    for command in (["stats"], ["search", "tea"], ["export"], ["show", "x"], ["erase", "--everything", "--yes"]):
+        said = lev("memory", *command, "--memory", url, *WORDS)
+        assert f"there is no memory yet at {url.partition('|')[0]}\n" in said.err
+    assert lev("memory", "migrate", url, "files:///target", *WORDS).code == 2
+    assert lev("memory", "stats", *WORDS).code == 0
+    assert [path for path in ("no", "target", ".lev/memory.db") if (tmp_path / path).exists()] == []
+    assert lev("memory", "add", "tea", "--memory", url, *WORDS).code == 0
+    assert (tmp_path / "no").exists()
+
+
 def test_a_question_about_a_time(lev: Lev) -> None:
     """`as-of` answers with what was true then."""
     add(lev, "Ada lives in Rome", "--since", "2026-05-07")
@@ -100,7 +125,7 @@ def test_an_index_is_made_again(lev: Lev) -> None:
         (("add", "x", "--tenant", ""), "`tenant` must be text"),
         (("erase", "--yes"), "--everything"),
         (("import", "nowhere.jsonl"), "does not exist"),
-        (("migrate", "sqlite:///typo.db", "files:///notes"), "there is no memory typo.db"),
+        (("migrate", "sqlite:///typo.db", "files:///notes"), "there is no memory at sqlite:///typo.db"),
         (("as-of", "0001-01-01T00:00:00+05:00", "tea"), "no time that can be kept"),
     ],
 )

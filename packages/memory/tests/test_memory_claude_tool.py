@@ -74,6 +74,25 @@ def test_folders_are_renamed_and_deleted_as_a_whole() -> None:
     assert sum(record.expired_at is not None for record in records) == 2
 
 
+def test_a_name_is_a_file_or_a_directory() -> None:
+    """As on a disk: else deleting the one would delete the other."""
+    answers, records = run(
+        create("/memories/z/c/d.txt", "tea"),
+        create("/memories/z", "a file where a directory is"),
+        create("/memories/z/c/d.txt/e.txt", "a file below a file"),
+        create("/memories/y.txt", "milk"),
+        {"command": "rename", "old_path": "/memories/y.txt", "new_path": "/memories/z/c/d.txt/y.txt"},
+        {"command": "rename", "old_path": "/memories/z", "new_path": "/memories/z/z"},
+    )
+    assert [answers[1], answers[2], *answers[4:]] == [
+        "Error: /memories/z is a directory",
+        "Error: /memories/z/c/d.txt is a file, so nothing can lie below it",
+        "Error: /memories/z/c/d.txt is a file, so nothing can lie below it",
+        "Error: /memories/z/z lies in /memories/z itself",
+    ]
+    assert [record.subject for record in records] == ["/memories/z/c/d.txt", "/memories/y.txt"]
+
+
 @pytest.mark.parametrize("path", OUTSIDE)
 def test_no_path_leads_out(path: str) -> None:
     """Every command refuses it, and nothing is written."""

@@ -135,6 +135,13 @@ def test_a_value_with_a_successor_that_begins_later_ends_by_itself(memory: SyncM
     assert sorted(record.text for record in found) == ["Ada lives in Oslo", "Ada lives in Rome"]
 
 
+def test_a_value_that_an_earlier_one_will_follow_replaces_it_not(memory: SyncMemory) -> None:
+    """That would be a circle; until its day both hold."""
+    rome, oslo = memory.put([fact("Rome"), fact("Oslo", MAY + DAY)], scope=ADA)
+    memory.supersede_by(oslo, rome, at=MAY + 20 * DAY, scope=ADA)
+    assert memory.consolidate(scope=ADA).actions == ()
+
+
 def test_near_duplicates_are_retracted(memory: SyncMemory) -> None:
     """The one that is trusted most stays; other numbers are other facts."""
     memory.put(

@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import sqlite3
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lev_os.core import LevError
 from lev_os.core.errors import InvalidInput
-from lev_os.memory import MemoryManager, Record, Scope, StoreProblem
+from lev_os.memory import MemoryManager, Record, Scope, StoreProblem, Unsupported
 from lev_os.memory.backends.files.document import read_document, write_document
 from lev_os.memory.backends.sqlite import schema
 from lev_os.memory.types import MEMORY_TYPES, Change
@@ -101,7 +102,7 @@ def test_what_people_do_to_the_files_counts(tmp_path: Path) -> None:
         found = {record.id: record.text for record in memory.query(scope=ADA).records}
         assert found == {tea.stem: "Ada drinks coffee", "by-hand": "Ada paints"}
         assert [hit.record.text for hit in memory.search("coffee", scope=ADA, k=1)] == ["Ada drinks coffee"]
-        assert memory.problems == ()
+        assert memory.problems == []
 
 
 def test_an_index_that_is_gone_or_damaged_is_made_again(tmp_path: Path) -> None:
@@ -186,6 +187,23 @@ def test_a_file_that_cannot_be_read_is_named_and_the_rest_works(tmp_path: Path, 
         read_document(content, "x.md")
 
 
+def test_a_note_that_lies_elsewhere_is_named(tmp_path: Path) -> None:
+    """It is no record, and nobody should think it was one; a README is about the folder."""
+    with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:
+        memory.put([Record(text="Ada drinks tea")], scope=ADA)
+    (tmp_path / "README.md").write_text("what this is")
+    (tmp_path / ".draft").mkdir()
+    (tmp_path / ".draft" / "x.md").write_text("hidden")
+    with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:
+        assert memory.problems == []
+    (tmp_path / "idea.md").write_text("Ada paints")
+    (tmp_path / "acme" / "idea.md").write_text("Ada sings")
+    with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:
+        (problem,) = memory.problems
+        assert (problem.code, str(problem.at), "others (1)" in problem.message) == ("MEM305", "idea.md", True)
+        assert memory.stats(scope=ADA).records == 1
+
+
 def test_a_failed_write_changes_nothing(tmp_path: Path) -> None:
     """When one of several files cannot be written, none is, and the index knows none."""
     with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:
@@ -234,6 +252,17 @@ def test_erasing_leaves_no_byte(tmp_path: Path) -> None:
         assert not any(mark in left for mark in (b"anzibar", b"quixot", b"umquats"))
 
 
+def test_what_a_killed_process_was_writing_does_not_stay(tmp_path: Path) -> None:
+    """It holds a text that nobody could erase."""
+    with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:
+        memory.put([Record(text="tea")], scope=ADA)
+    unfinished = tmp_path / "acme" / "episodic" / ".x.md.123.tmp"
+    unfinished.write_text("Zanzibar")
+    with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:
+        assert memory.stats(scope=ADA).records == 1
+    assert not unfinished.exists()
+
+
 def test_a_folder_can_be_copied(tmp_path: Path) -> None:
     """The Markdown files alone, without the index, are the whole memory."""
     with MemoryManager.open_sync(url(tmp_path / "a"), embedder=None) as memory:
@@ -242,3 +271,123 @@ def test_a_folder_can_be_copied(tmp_path: Path) -> None:
     shutil.copytree(tmp_path / "a", tmp_path / "b", ignore=shutil.ignore_patterns(".index"))
     with MemoryManager.open_sync(url(tmp_path / "b"), embedder=None) as memory:
         assert list(memory.export(scope=ADA)) == before
+
+
+def test_an_index_that_is_behind_brings_no_disorder(tmp_path: Path) -> None:
+    """What a killed migration had written is read in the order in which it was recorded, also what one call put."""
+    folder, index = tmp_path / "memory", tmp_path / "memory" / ".index"
+    with MemoryManager.open_sync("memory://", embedder=None) as source:
+        source.put([Record(text=f"tea {n}") for n in range(60)], scope=ADA)
+        lines = list(source.export(scope=ADA))
+    with MemoryManager.open_sync(url(folder), embedder=None) as memory:
+        memory.import_(lines[:20], scope=ADA)
+    shutil.copytree(index, tmp_path / "before")
+    with MemoryManager.open_sync(url(folder), embedder=None) as memory:
+        memory.import_(lines[:40], scope=ADA)
+    shutil.rmtree(index)
+    (tmp_path / "before").rename(index)
+    with MemoryManager.open_sync(url(folder), embedder=None) as memory:
+        memory.import_(lines, scope=ADA)
+        assert list(memory.export(scope=ADA)) == lines
+    shutil.rmtree(index)
+    with MemoryManager.open_sync(url(folder), embedder=None) as memory:
+        assert list(memory.export(scope=ADA)) == lines
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """What git says of a folder."""
+    return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture
+def _nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Git as it is on a new machine: it knows nobody's name."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    for name in ("GIT_DIR", "GIT_INDEX_FILE", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("_nobody")
+def test_each_batch_of_changes_can_be_a_commit(tmp_path: Path) -> None:
+    """Its message says what was done to which files, and nothing that is in them; edits by people are taken in."""
+    folder = tmp_path / "memory"
+    with MemoryManager.open_sync(url(folder) + "?commit=1", embedder=None) as memory:
+        tea, coffee = memory.put([Record(text="Ada drinks tea"), Record(text="Ada drinks coffee")], scope=ADA)
+        memory.put([Record(text="Ada drinks tea")], scope=ADA)  # which is there
+        memory.retract(tea, scope=ADA, reason="told me so")
+        assert memory.problems == []
+    assert git(folder, "log", "--reverse", "--format=%B%x00").split("\0\n")[:-1] == [
+        f"Memory: put 2\n\nput acme/episodic/{tea}.md\nput acme/episodic/{coffee}.md\n",
+        f"Memory: retract 1\n\nretract acme/episodic/{tea}.md\n",
+    ]
+    assert git(folder, "status", "--porcelain") == ""
+    files(folder)[0].unlink()
+    with MemoryManager.open_sync(url(folder) + "?commit=1", embedder=None) as memory:
+        assert memory.get(tea, scope=ADA) is None
+    assert git(folder, "log", "-1", "--format=%s", "--stat").split("\n")[0] == (
+        "Memory: take in 1 files that changed beside it"
+    )
+
+
+@pytest.mark.usefixtures("_nobody")
+def test_commits_leave_the_rest_of_a_repository_alone(tmp_path: Path) -> None:
+    """The folder may lie in one: what else is staged or changed there stays as it is. One that ignores it is not it."""
+    git(tmp_path, "init", "-q")
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / ".gitignore").write_text("hidden/\n")
+    git(tmp_path, "add", "notes.txt")
+    for folder in (tmp_path / "a" / "memory", tmp_path / "hidden"):
+        with MemoryManager.open_sync(url(folder) + "?commit=1", embedder=None) as memory:
+            memory.put([Record(text="Ada drinks tea")], scope=ADA)
+            assert memory.problems == []
+        assert git(folder, "log", "--format=%s") == "Memory: put 1\n"
+    assert git(tmp_path, "status", "--porcelain") == "A  notes.txt\n?? .gitignore\n"
+    assert (tmp_path / "hidden" / ".git").is_dir()
+
+
+@pytest.mark.usefixtures("_nobody")
+def test_what_git_does_not_take_is_kept_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And goes along with the next commit. Without git, commits are refused before anything is written."""
+    with MemoryManager.open_sync(url(tmp_path) + "?commit=1", embedder=None) as memory:
+        lock = tmp_path / ".git" / "index.lock"
+        lock.touch()
+        memory.put([Record(text="Ada drinks tea")], scope=ADA)
+        (problem,) = memory.problems
+        assert (problem.code, "index.lock" in problem.message) == ("MEM303", True)
+        lock.unlink()
+        memory.put([Record(text="Ada drinks coffee")], scope=ADA)
+        assert memory.problems == []
+    assert git(tmp_path, "log", "-1", "--stat", "--format=").count(".md") == 2
+    assert git(tmp_path, "status", "--porcelain") == ""
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(LevError, match="needs git"):  # noqa: SIM117  # one of them raises
+        with MemoryManager.open_sync(url(tmp_path / "new") + "?commit=1", embedder=None):
+            pass
+
+
+@pytest.mark.usefixtures("_nobody")
+def test_what_git_keeps_is_not_called_erased(tmp_path: Path) -> None:
+    """With commits `erase` is refused, in imports too; without them it tells that the history still has it."""
+    with MemoryManager.open_sync(url(tmp_path) + "?commit=1", embedder=None) as memory:
+        (id,) = memory.put([Record(text="Ada drinks tea")], scope=ADA)
+        with pytest.raises(Unsupported, match="git keeps what was committed"):
+            memory.erase(id, scope=ADA)
+        with pytest.raises(Unsupported, match="cannot be erased here"):
+            memory.take_in([Change(op="erase", id=id, scope=ADA, at=MAY)], scope=ADA)
+        assert memory.get(id, scope=ADA) is not None
+    with MemoryManager.open_sync(url(tmp_path), embedder=None) as memory:
+        assert memory.erase(id, scope=ADA) == [id]
+        assert [problem.code for problem in memory.problems] == ["MEM304"]
+
+
+@pytest.mark.parametrize("options", ["commit=yes", "commits=1", "x"])
+def test_an_option_that_there_is_not_is_refused(tmp_path: Path, options: str) -> None:
+    """A question mark that belongs to the path is written otherwise."""
+    with pytest.raises(LevError, match="options that there are not"):  # noqa: SIM117  # one of them raises
+        with MemoryManager.open_sync(f"{url(tmp_path)}?{options}"):
+            pass
+    with MemoryManager.open_sync(f"{url(tmp_path)}%3F{options}", embedder=None) as memory:
+        assert memory.stats(scope=ADA).records == 0
+    assert Path(f"{tmp_path}?{options}").is_dir()

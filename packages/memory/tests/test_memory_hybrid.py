@@ -63,6 +63,18 @@ def test_the_receipts_say_what_each_contributed(tmp_path: Path) -> None:
         assert memory.search("tea", scope=ADA).backends == ()
 
 
+def test_what_a_member_derived_by_itself_is_erased_with_its_source(tmp_path: Path) -> None:
+    """The primary memory never had it, so no `erase` of it is in its log."""
+    primary, other = f"sqlite:///{tmp_path}/a.db", f"sqlite:///{tmp_path}/b.db"
+    with MemoryManager.open_sync(f"hybrid:{primary}|{other}", embedder=None) as memory:
+        (talk,) = memory.put([TALK], scope=ADA)
+    with MemoryManager.open_sync(other, embedder=None) as memory:
+        memory.put([Record(type="semantic", text="Ada likes tea", sources=(talk,))], scope=ADA)
+    with MemoryManager.open_sync(f"hybrid:{primary}|{other}", embedder=None) as memory:
+        assert memory.erase(talk, scope=ADA) == [talk]
+    assert texts(primary) == texts(other) == []
+
+
 def test_what_a_member_found_out_by_itself_is_found(tmp_path: Path) -> None:
     """Records that only a member has pass the same gates; what the primary memory says of a record counts."""
     other = f"sqlite:///{tmp_path}/b.db"

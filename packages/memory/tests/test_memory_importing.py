@@ -131,9 +131,11 @@ def test_mem0_as_json(tmp_path: Path) -> None:
         {"id": "a", "memory": "tea", "created_at": "2026-05-07T00:00:00Z", "metadata": {"k": 1}, "agent_id": "helper"},
         {"id": "b", "memory": None, "created_at": "2026-05-07T00:00:00Z"},
     ]
-    (tmp_path / "all.json").write_text(json.dumps({"results": memories}), encoding="utf-8")
+    strange = [{"memory": "no id"}, {"id": None, "memory": "none"}, "text", {"id": "c", "memory": None, "metadata": []}]
+    (tmp_path / "all.json").write_text(json.dumps({"results": [*strange, *memories]}), encoding="utf-8")
     taken = read_from("mem0", str(tmp_path / "all.json"), scope=ACME, trust=1)
-    assert taken.left_out["memories without a text or a time"] == 1
+    assert taken.left_out["memories without a text or a time"] == 2
+    assert taken.left_out["entries without an id"] == 3
     (change,) = taken.changes
     assert change.record == Record(type="semantic", text="tea", valid_from=MAY, data={"mem0": {"k": 1}})
     assert change.scope == Scope(tenant="acme", agent="helper")

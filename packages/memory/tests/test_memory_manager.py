@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 from lev_os.core import InvalidInput, LevError
-from lev_os.memory import MemoryManager, NotRemembered, Record, Scope, Unsupported
+from lev_os.memory import Filter, MemoryManager, NotRemembered, Record, Scope, Unsupported
 from lev_os.memory.backends.sqlite import SqliteBackend
 from lev_os.memory.manager import new_ids
 from lev_os.memory.sync import SyncMemory
 
 ADA = Scope(tenant="acme", user="ada")
+LINE = '{"op":"put","id":"x","scope":{"tenant":"acme"},"at":"2026-05-07T00:00:00Z","record":{"text":"tea"}}'
 
 
 @pytest.mark.parametrize("wrong", ["", None, 7, "x" * 600, "\ud800"])
@@ -179,7 +180,8 @@ def test_a_lone_surrogate_breaks_nothing() -> None:
         (tea,) = memory.put([Record(text="Ada drinks tea")], scope=ADA)
         assert [hit.record.id for hit in memory.search("tea \ud83d", scope=ADA)] == [tea]
         assert memory.get("\ud83d", scope=ADA) is None
-        assert memory.history("\ud83d", scope=ADA) == memory.erase("\ud83d", scope=ADA) == []
+        assert memory.history("\ud83d", scope=ADA) == []
+        assert memory.erase("\ud83d", scope=ADA) == []
         with pytest.raises(NotRemembered):
             memory.retract("\ud83d", scope=ADA)
         with pytest.raises(InvalidInput, match="MEM105"):
@@ -205,3 +207,69 @@ def test_a_word_may_be_said_a_hundred_thousand_times() -> None:
         assert len(memory.search("tea", scope=ADA)) == 2
         memory.reindex()
         assert memory.search("tea", scope=ADA, k=1)[0].record.text.startswith("tea")
+
+
+@pytest.mark.parametrize("wrong", [None, {"tenant": "acme"}, "acme"])
+def test_what_is_no_scope_is_refused(wrong: Any) -> None:
+    """By every method, before anything is done."""
+    with MemoryManager.open_sync("memory://", embedder=None) as memory:
+        for call in (
+            lambda: memory.put([Record(text="tea")], scope=wrong),
+            lambda: memory.get("x", scope=wrong),
+            lambda: memory.query(scope=wrong),
+            lambda: memory.search("tea", scope=wrong),
+            lambda: memory.assemble("tea", scope=wrong, budget=100),
+            lambda: memory.supersede("x", Record(text="tea"), scope=wrong),
+            lambda: memory.supersede_by("x", "y", scope=wrong),
+            lambda: memory.consolidate(scope=wrong),
+            lambda: memory.retract("x", scope=wrong),
+            lambda: memory.restore("x", scope=wrong),
+            lambda: memory.erase("x", scope=wrong),
+            lambda: memory.erase(Filter(), scope=wrong),
+            lambda: memory.history("x", scope=wrong),
+            lambda: memory.scopes(["x"], scope=wrong),
+            lambda: memory.changes(scope=wrong),
+            lambda: list(memory.export(scope=wrong)),
+            lambda: memory.import_(['{"lev_memory": 1}', LINE], scope=wrong),
+            lambda: memory.migrate(memory, scope=wrong),
+            lambda: memory.stats(scope=wrong),
+        ):
+            with pytest.raises(InvalidInput, match="must be a `Scope`"):
+                call()
+
+
+@pytest.mark.parametrize("wrong", [Record(text="tea"), "tea", None, 5, ["tea"], {"text": "tea"}, [None]])
+def test_what_are_no_records_is_refused(wrong: Any) -> None:
+    """One record is a list too."""
+    with MemoryManager.open_sync("memory://", embedder=None) as memory:
+        with pytest.raises(InvalidInput, match="takes a list of `Record`s"):
+            memory.put(wrong, scope=ADA)
+        assert len(memory.put(iter([Record(text="tea")]), scope=ADA)) == 1
+
+
+@pytest.mark.parametrize("wrong", [10**30, -1, 1.5, None, "1", True])
+def test_a_limit_or_cursor_that_leads_nowhere_is_refused(wrong: Any) -> None:
+    """Whatever the backend would make of it."""
+    with MemoryManager.open_sync("memory://", embedder=None) as memory:
+        for call in (
+            lambda: memory.changes(wrong, scope=ADA),
+            lambda: memory.changes(limit=wrong, scope=ADA),
+            lambda: memory.query(limit=wrong, scope=ADA),
+            lambda: memory.query(limit=0, scope=ADA),
+        ):
+            with pytest.raises(InvalidInput, match="must be an integer"):
+                call()
+
+
+@pytest.mark.parametrize("url", ["memory://", "hybrid:memory://|memory://"])
+def test_a_memory_that_was_closed_says_so(url: str) -> None:
+    """To whoever kept it."""
+    with MemoryManager.open_sync(url) as memory:
+        memory.put([Record(text="tea")], scope=ADA)
+    for call in (
+        lambda: memory.put([Record(text="milk")], scope=ADA),
+        lambda: memory.search("tea", scope=ADA),
+        lambda: memory.stats(scope=ADA),
+    ):
+        with pytest.raises(LevError, match="was closed"):
+            call()

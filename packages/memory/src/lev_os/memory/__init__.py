@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .manager import MemoryManager as MemoryManager
     from .types import Change as Change
     from .types import Contribution as Contribution
+    from .types import Erased as Erased
     from .types import Filter as Filter
     from .types import Hit as Hit
     from .types import Hits as Hits
@@ -45,6 +46,7 @@ _HOMES = {
     "Consolidation": "consolidation",
     "Policy": "consolidation",
     "Contribution": "types",
+    "Erased": "types",
     "Filter": "types",
     "Hit": "types",
     "Hits": "types",

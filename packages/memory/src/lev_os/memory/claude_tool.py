@@ -10,7 +10,7 @@ so that nothing the model does is lost. Paths are names inside the scope; there 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from lev_os.core.errors import InvalidInput
@@ -74,8 +74,10 @@ class ClaudeMemoryTool:
 
     async def _create(self, path: str, file_text: str) -> str:
         path = _inside(path)
-        if path == ROOT or path in await self._files():
+        files = await self._files()
+        if path == ROOT or path in files:
             raise _Refused(f"Error: File {path} already exists")
+        _check_place(path, files)
         await self._memory.put([_record(path, file_text)], scope=self._scope)
         return f"File created successfully at: {path}"
 
@@ -127,6 +129,9 @@ class ClaudeMemoryTool:
             raise _missing(old_path)
         if new_path == ROOT or any(name == new_path or name.startswith(f"{new_path}/") for name in files):
             raise _Refused(f"Error: The destination {new_path} already exists")
+        _check_place(new_path, files)
+        if new_path.startswith(f"{old_path}/"):
+            raise _Refused(f"Error: {new_path} lies in {old_path} itself")
         for name, record in moved.items():
             target = new_path + name.removeprefix(old_path)
             await self._change(target, record, record.text, reason=f"renamed from {name}")
@@ -165,6 +170,15 @@ def _inside(path: str) -> str:
     if not parts or f"/{parts[0]}" != ROOT or ".." in parts or "\0" in path or not path.startswith("/"):
         raise _Refused(f"Error: {path!r} is not below {ROOT}")
     return "/" + "/".join(parts)
+
+
+def _check_place(path: str, files: Collection[str]) -> None:
+    """Raise `_Refused` where a disk would: a name is that of a file or of a directory."""
+    if any(name.startswith(f"{path}/") for name in files):
+        raise _Refused(f"Error: {path} is a directory")
+    above = next((name for name in files if path.startswith(f"{name}/")), None)
+    if above is not None:
+        raise _Refused(f"Error: {above} is a file, so nothing can lie below it")
 
 
 def _missing(path: str) -> _Refused:

@@ -61,3 +61,21 @@ def bad_reason(reason: str) -> InvalidInput:
     """A reason that no store could write down."""
     message = f"the reason {reason!r:.60} cannot be kept: it has lone surrogates, which UTF-8 cannot hold"
     return InvalidInput([Problem("MEM105", message)])
+
+
+def bad_number(name: str, value: Any, least: int) -> InvalidInput:
+    """A limit or a cursor that leads nowhere."""
+    message = f"`{name}` must be an integer from {least} to 2^63 - 1, not {value!r:.60}"
+    return InvalidInput([Problem("MEM106", message)])
+
+
+def no_scope(value: Any) -> InvalidInput:
+    """What is given for a scope, and is none."""
+    message = f"`scope` must be a `Scope`, not {type(value).__name__}"
+    return InvalidInput([Problem("MEM103", message, help='write Scope(tenant="acme", user="ada")')])
+
+
+def no_records(given: str) -> InvalidInput:
+    """What is given for records, and is none."""
+    message = f"`put` takes a list of `Record`s, not {given}"
+    return InvalidInput([Problem("MEM107", message, help="write put([record], scope=scope)")])

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 from lev_os.core import canonical
 
 from .errors import Conflict, bad_data
-from .types import Change, Filter, Moment, Record
+from .types import Change, Filter, Moment, Record, Scope
+
+
+class _Lineage(msgspec.Struct):
+    sources: tuple[str, ...] = ()
+
 
 _decode = msgspec.json.Decoder(Record).decode
+_lineage = msgspec.json.Decoder(_Lineage).decode
 _AS_PUT = {
     "id": "",
     "hash": "",
@@ -55,6 +61,23 @@ def record_of(content: bytes, **state: object) -> Record:
     return record
 
 
+SOURCES = b'"sources":['
+"""What is in every content that names sources, so that others need not be looked at."""
+
+
+def comes_from(content: bytes, scope: Scope, gone: Mapping[str, Sequence[Scope]]) -> bool:
+    """Whether a content names one of these records, by id and scopes, among its sources.
+
+    An id may be there several times in a tenant, so a record of another user, agent or project is not meant.
+    """
+    return any(_may_mean(scope, own) for source in _lineage(content).sources for own in gone.get(source, ()))
+
+
+def _may_mean(one: Scope, other: Scope) -> bool:
+    pairs = ((one.user, other.user), (one.agent, other.agent), (one.project, other.project))
+    return all(a is None or b is None or a == b for a, b in pairs)
+
+
 def as_put(record: Record) -> Record:
     """The content alone, as it was given to `put`."""
     return msgspec.structs.replace(record, **_AS_PUT)
@@ -76,6 +99,12 @@ def changes_it(record: Record, change: Change) -> bool:
     if change.op == "supersede" and record.expired_at is not None:
         raise Conflict(f"the record {record.id!r} was retracted", help="`restore` it first, or `put` the new one")
     return record.expired_at is None
+
+
+def circular(change: Change) -> Conflict:
+    """A record would be superseded by one that it has superseded itself, so that none of them is current."""
+    message = f"the record {change.by!r} was itself superseded by {change.id!r}, or by what that superseded"
+    return Conflict(message, help="`restore` it first, if it is to be the current one")
 
 
 def changed(record: Record, change: Change, original: Record) -> Record:

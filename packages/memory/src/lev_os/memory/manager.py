@@ -8,10 +8,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from lev_os.core.errors import Problem
+from lev_os.core.errors import LevError, Problem
 
 from . import backends
 from .backends import Capability, MemoryBackend, require, scopes_of
@@ -28,7 +28,25 @@ from .transfer import (
     placed,
     to_line,
 )
-from .types import ANY, Change, Filter, Hits, Moment, Operation, Page, Probe, Record, Scope, Stats, is_text, utc
+from .types import (
+    ANY,
+    Change,
+    Erased,
+    Filter,
+    Hits,
+    Moment,
+    Operation,
+    Page,
+    Probe,
+    Record,
+    Scope,
+    Stats,
+    as_number,
+    as_records,
+    as_scope,
+    is_text,
+    utc,
+)
 
 if TYPE_CHECKING:
     from .assembly import Assembly, Plan
@@ -37,6 +55,17 @@ if TYPE_CHECKING:
     from .sync import SyncMemory
 
 _PAGE = 1_000
+
+
+class _Closed:
+    """In the place of a backend that is no longer open."""
+
+    def __init__(self, backend: MemoryBackend) -> None:
+        self.capabilities = backend.capabilities
+        self.problems = backend.problems
+
+    def __getattr__(self, name: str) -> Any:
+        raise LevError("this memory was closed", help="use it within its `with`, or open it again")
 
 
 class MemoryManager:
@@ -69,11 +98,13 @@ class MemoryManager:
         backend = await backends.open_backend(url, None if chosen is None else chosen.digest)
         try:
             indexer = None if chosen is None else Indexer(chosen, backend)
+            memory = cls(backend, indexer, clock)
             if indexer is not None:
                 await indexer.start()
             try:
-                yield cls(backend, indexer, clock)
+                yield memory
             finally:
+                memory.backend, memory._indexer = _Closed(backend), None
                 if indexer is not None:
                     await indexer.close()
         finally:
@@ -104,7 +135,8 @@ class MemoryManager:
         A record that is there already, with every field the same, is not kept twice: its id is returned. What was
         retracted or superseded and is said again becomes a new record.
         """
-        given = await self._traced([self._placed(record, scope) for record in records], scope)
+        scope = as_scope(scope)
+        given = await self._traced([self._placed(record, scope) for record in as_records(records)], scope)
         at = self._now()
         changes = [
             Change(op="put", id=id, scope=scope_of(record, scope), at=at, record=record)
@@ -119,7 +151,7 @@ class MemoryManager:
         self, id: str, *, scope: Scope, as_of: datetime | None = None, known_at: datetime | None = None
     ) -> Record | None:
         """The record with an id, retracted or not; with a time, only if it held then. None when there is none."""
-        moment = None
+        scope, moment = as_scope(scope), None
         if as_of is not None or known_at is not None:
             moment = self._moment(as_of, known_at)
         return (await self.backend.get(scope, [id], moment)).get(id) if is_text(id) else None
@@ -135,6 +167,8 @@ class MemoryManager:
         limit: int = 100,
     ) -> Page:
         """Records that pass a filter, in the order of recording; `Page.cursor` leads to the next page."""
+        scope, limit = as_scope(scope), as_number("limit", limit, 1)
+        cursor = None if cursor is None else as_number("cursor", cursor)
         page = await self.backend.query(scope, where, self._moment(as_of, known_at), cursor, limit)
         if self._was_behind(page.records):
             page = await self.backend.query(scope, where, self._moment(as_of, known_at), cursor, limit)
@@ -157,6 +191,7 @@ class MemoryManager:
         Only records that are in the scope, pass the filter and hold at the moment are looked at. Expressions such as
         "last week" or "in May 2023" are understood from `now`.
         """
+        scope = as_scope(scope)
         if k <= 0:
             return Hits()
         moment = self._moment(as_of, known_at, now)
@@ -219,7 +254,10 @@ class MemoryManager:
     async def supersede_by(
         self, id: str, by: str, *, scope: Scope, at: datetime | None = None, reason: str | None = None
     ) -> None:
-        """Let one record be superseded by another that is there already, from a time (or now) on."""
+        """Let one record be superseded by another that is there already, from a time (or now) on.
+
+        Raises `Conflict` as `supersede` does, and when the other one was superseded by this one itself.
+        """
         old, new = await self._current(id, scope), await self._current(by, scope)
         now = self._now()
         change = self._change("supersede", old, scope, now, reason)
@@ -254,11 +292,12 @@ class MemoryManager:
         old = await self._current(id, scope)
         await self.backend.append(scope, [self._change("restore", old, scope, self._now(), reason)])
 
-    async def erase(self, which: str | Sequence[str] | Filter, *, scope: Scope) -> list[str]:
+    async def erase(self, which: str | Sequence[str] | Filter, *, scope: Scope) -> Erased:
         """Destroy records for good, by id or by filter (everything it matches, retracted or not); the ids that went.
 
         No file of the backend holds a byte of them afterwards; the log keeps that there was something, and when it
-        went. Records that were derived from them name them in `sources` and stay.
+        went. What was derived from them, naming one in its `sources`, goes too (`Erased.derived`), wherever in the
+        tenant it lies and whatever else it comes from: `consolidate` makes anew what the other sources still say.
         """
         require(self.backend, "erase", "erase without a trace")
         if isinstance(which, Filter):
@@ -272,19 +311,22 @@ class MemoryManager:
                     break
         else:
             ids = [id for id in ([which] if isinstance(which, str) else which) if is_text(id)]
-        return list(await self.backend.erase(scope, ids, self._now())) if ids else []
+        gone = await self.backend.erase(as_scope(scope), ids, self._now()) if ids else ()
+        asked = set(ids)
+        return Erased(gone, (id for id in gone if id not in asked))
 
     async def history(self, id: str, *, scope: Scope) -> list[Change]:
         """Everything that happened to a record, in order. Of an erased one only its erasure is left."""
-        return list(await self.backend.changes(scope, 0, 1 << 31, id)) if is_text(id) else []
+        return list(await self.backend.changes(as_scope(scope), 0, 1 << 31, id)) if is_text(id) else []
 
     async def scopes(self, ids: Iterable[str], *, scope: Scope) -> dict[str, Scope]:
         """Whose records are: the scope that each was put into, for those that are in `scope`, retracted or not."""
-        return dict(await scopes_of(self.backend, scope, [id for id in dict.fromkeys(ids) if is_text(id)]))
+        return dict(await scopes_of(self.backend, as_scope(scope), [id for id in dict.fromkeys(ids) if is_text(id)]))
 
     async def changes(self, cursor: int = 0, *, scope: Scope, limit: int = _PAGE) -> list[Change]:
         """The log after a cursor (that of the last change seen), oldest first."""
-        return list(await self.backend.changes(scope, cursor, limit))
+        cursor, limit = as_number("cursor", cursor), as_number("limit", limit, 1)
+        return list(await self.backend.changes(as_scope(scope), cursor, limit))
 
     async def export(self, *, scope: Scope) -> AsyncIterator[str]:
         """Everything in the scope with its whole history, as lines of JSON; `import_` takes them anywhere."""
@@ -316,7 +358,7 @@ class MemoryManager:
 
     async def take_in(self, changes: Sequence[Change], *, scope: Scope) -> int:
         """Take in changes of another memory, as `import_` does."""
-        taken = await self.backend.load(scope, placed(changes, scope))
+        taken = await self.backend.load(as_scope(scope), placed(changes, scope))
         if self._indexer is not None:
             await self._indexer.take_in()
         return taken
@@ -334,7 +376,7 @@ class MemoryManager:
 
     async def stats(self, *, scope: Scope) -> Stats:
         """What the scope holds."""
-        return await self.backend.stats(scope, self._moment(None, None))
+        return await self.backend.stats(as_scope(scope), self._moment(None, None))
 
     async def reindex(self) -> None:
         """Make the index of all scopes again from the records, vectors included."""
@@ -370,7 +412,7 @@ class MemoryManager:
         return Change(op=op, id=old.id, scope=scope, at=at, reason=reason, expects=old.version)
 
     async def _current(self, id: str, scope: Scope) -> Record:
-        found = (await self.backend.get(scope, [id], None)).get(id) if is_text(id) else None
+        found = (await self.backend.get(as_scope(scope), [id], None)).get(id) if is_text(id) else None
         if found is None:
             raise NotRemembered(id)
         self._was_behind([found])

@@ -20,7 +20,7 @@ from .backends import Capability
 from .consolidation import Consolidation, Extract, Policy
 from .manager import MemoryManager
 from .transfer import Migrated, from_lines, pages_of
-from .types import ANY, Change, Filter, Hits, Page, Record, Scope, Stats
+from .types import ANY, Change, Erased, Filter, Hits, Page, Record, Scope, Stats
 
 T = TypeVar("T")
 
@@ -132,7 +132,7 @@ class SyncMemory:
     def restore(self, id: str, *, scope: Scope, reason: str | None = None) -> None:
         self._run(self._memory.restore(id, scope=scope, reason=reason))
 
-    def erase(self, which: str | Sequence[str] | Filter, *, scope: Scope) -> list[str]:
+    def erase(self, which: str | Sequence[str] | Filter, *, scope: Scope) -> Erased:
         return self._run(self._memory.erase(which, scope=scope))
 
     def history(self, id: str, *, scope: Scope) -> list[Change]:

@@ -16,7 +16,7 @@ from lev_os.core.errors import InvalidInput, LevError, Location, Problem
 from .backends import MemoryBackend
 from .errors import StoreProblem
 from .lifecycle import lacking
-from .types import Change, Filter, Record, Scope
+from .types import Change, Filter, Record, Scope, as_scope
 
 if TYPE_CHECKING:
     from .manager import MemoryManager
@@ -30,6 +30,7 @@ _decode = msgspec.json.Decoder(Change).decode
 
 async def export_pages(backend: MemoryBackend, scope: Scope) -> AsyncIterator[Sequence[Change]]:
     """The log of a scope from its beginning, each change with the version that it expects."""
+    scope = as_scope(scope)
     versions: dict[str, int] = {}
     cursor = 0
     while page := await backend.changes(scope, cursor, _PAGE):
@@ -51,7 +52,7 @@ def pages_of(changes: Iterable[Change]) -> Iterator[Sequence[Change]]:
 
 def placed(changes: Sequence[Change], target: Scope) -> Sequence[Change]:
     """Changes with the target's tenant, and its other fields where it sets them."""
-    if target.session is not None:
+    if as_scope(target).session is not None:
         raise LevError("records are imported with their own sessions", help="leave `session` out of the scope")
     return [msgspec.structs.replace(change, scope=_placed(change.scope, target)) for change in changes]
 

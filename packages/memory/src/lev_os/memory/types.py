@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from .errors import bad_record, bad_scope, bad_time
+from .errors import bad_number, bad_record, bad_scope, bad_time, no_records, no_scope
 
 MemoryType = Literal["working", "episodic", "semantic", "procedural", "prospective"]
 MEMORY_TYPES: tuple[MemoryType, ...] = get_args(MemoryType)
@@ -240,6 +240,14 @@ class Hits(list[Hit]):
         self.backends = tuple(backends)
 
 
+class Erased(list[str]):
+    """Ids of what was erased. `derived` are those that were not asked for, and came from one that was."""
+
+    def __init__(self, ids: Iterable[str] = (), derived: Iterable[str] = ()) -> None:
+        super().__init__(ids)
+        self.derived = tuple(derived)
+
+
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """What a scope holds. `current` counts what a search can find now; `unembedded` waits for the embedder."""
 
@@ -261,6 +269,35 @@ def utc(value: datetime) -> datetime:
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     except OverflowError:
         raise bad_time(value) from None
+
+
+def as_scope(value: Scope) -> Scope:
+    """The scope, if it is one; raises `InvalidInput`."""
+    given: object = value  # callers pass what they have
+    if not isinstance(given, Scope):
+        raise no_scope(given)
+    return value
+
+
+def as_records(values: Iterable[Record]) -> list[Record]:
+    """The records, if they are some; raises `InvalidInput`."""
+    given: object = values
+    if isinstance(given, Record | str | Mapping) or not isinstance(given, Iterable):
+        raise no_records(type(given).__name__)
+    records = list(values)
+    for one in records:
+        wrong: object = one
+        if not isinstance(wrong, Record):
+            raise no_records(f"one with a {type(wrong).__name__} in it")
+    return records
+
+
+def as_number(name: str, value: int, least: int = 0) -> int:
+    """The limit or the cursor, if a store can hold it; raises `InvalidInput`."""
+    given: object = value
+    if not isinstance(given, int) or isinstance(given, bool) or not least <= value < 1 << 63:
+        raise bad_number(name, given, least)
+    return value
 
 
 def is_text(value: str) -> bool:

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+from urllib.parse import unquote
 
 from lev_os.core.errors import LevError, Problem
 
@@ -23,7 +25,7 @@ from ..types import Change, Filter, Hit, Moment, Page, Probe, Record, Scope, Sta
 if TYPE_CHECKING:
     from .hybrid.model import Hybrid
 
-__all__ = ["BACKENDS", "Capability", "MemoryBackend", "open_backend", "require", "scopes_of"]
+__all__ = ["BACKENDS", "Capability", "MemoryBackend", "is_made", "open_backend", "require", "scopes_of"]
 
 Capability = Literal["durable", "as_of", "known_at", "restore", "erase", "dense", "concurrent"]
 """What backends may lack: outliving the process, the two times, undoing, leaving no byte of what was erased, search by
@@ -49,7 +51,7 @@ class MemoryBackend(Protocol):
         A `put` whose content is there already (the same hash in the same scope, not retracted, not superseded) does
         nothing and answers the id of that record; a `by` that names this `put` then means that record too. `at` is
         raised to the latest in the log. Raises `NotRemembered`, and `Conflict` as `lifecycle.changes_it` says, when
-        an id is taken, and when a record would supersede itself.
+        an id is taken, and when a record would supersede itself, over several steps too.
         """
         ...
 
@@ -58,12 +60,17 @@ class MemoryBackend(Protocol):
 
         Each has its own scope within `scope`, and `expects` the version of its record before it: changes that the
         record has already had do nothing, and a gap conflicts. A record whose content is there under another id is
-        kept beside it. An `erase` destroys the record if it is there, and is remembered if it is not.
+        kept beside it. An `erase` destroys the record if it is there, with what was derived from it, and is remembered
+        if it is not.
         """
         ...
 
     async def erase(self, scope: Scope, ids: Sequence[str], at: Any) -> Sequence[str]:
-        """Leave no byte of these records but an `erase` in the log, and answer the ids that were there."""
+        """Leave no byte of these records but an `erase` in the log, and answer the ids that were there.
+
+        What was derived from them goes with them, however far and wherever in the tenant it lies: every record that
+        names one of them among its sources, as `lifecycle.comes_from` says.
+        """
         ...
 
     async def get(self, scope: Scope, ids: Sequence[str], moment: Moment | None) -> Mapping[str, Record]:
@@ -121,6 +128,8 @@ BACKENDS: Mapping[str, tuple[str, str]] = {
 }
 """Schemes: the module in this folder whose `connect(url, embedder)` opens it, and how its URLs look."""
 
+_ON_DISK = ("sqlite", "files", "graphiti+kuzu", "graphiti+falkordb", "mastra+sqlite")
+
 
 async def open_backend(url: str | Hybrid, embedder: str | None) -> MemoryBackend:
     """The backend a URL names, for vectors of an embedder (its digest; None for none). Raises `LevError`."""
@@ -136,6 +145,17 @@ async def open_backend(url: str | Hybrid, embedder: str | None) -> MemoryBackend
     connect: Callable[[str, str | None], Any] = import_module(f".{entry[0]}", __name__).connect
     backend: MemoryBackend = await connect(url, embedder)
     return backend
+
+
+def is_made(url: str) -> bool:
+    """Whether there is something to open on this machine; True for servers, and for what names no memory."""
+    if url.startswith("hybrid:"):
+        return is_made(url.removeprefix("hybrid:").partition("|")[0])
+    scheme, separator, place = url.partition(":///")
+    if not separator or scheme not in _ON_DISK:
+        return True
+    path = Path(unquote(place.partition("?")[0] if scheme == "files" else place))
+    return "\0" in str(path) or path.exists()
 
 
 async def scopes_of(backend: MemoryBackend, scope: Scope, ids: Sequence[str]) -> Mapping[str, Scope]:

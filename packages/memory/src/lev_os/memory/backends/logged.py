@@ -18,7 +18,6 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 from lev_os.core.errors import LevError, Problem
 
-from ..errors import Unsupported
 from ..types import Change, Filter, Hit, Moment, Page, Probe, Record, Scope, Stats
 from . import Capability
 from .sqlite.store import SqliteStore
@@ -93,11 +92,8 @@ class LoggedBackend:
 
     async def load(self, scope: Scope, changes: Sequence[Change]) -> int:
         async with self._index(scope) as (index, store):
-            gone = [change.id for change in changes if change.op == "erase"]
-            held = [] if "erase" in self.capabilities else await self._run(store.reader.rows_of, scope, gone)
-            if held:
-                help = "erase it where it is kept; nothing was taken in"
-                raise Unsupported("a record that was erased elsewhere is here, and cannot be erased here", help=help)
+            if "erase" not in self.capabilities:
+                await self._run(store.refuse_erasing, scope, changes)
             return await self._change(index, store, store.load, scope, changes)
 
     async def erase(self, scope: Scope, ids: Sequence[str], at: datetime) -> Sequence[str]:

@@ -202,6 +202,22 @@ def test_superseding_keeps_the_old_for_its_time(memory: SyncMemory, scope: Scope
         memory.supersede(old, Record(text="Ada drinks water"), scope=scope)
 
 
+def test_records_do_not_supersede_each_other_in_a_circle(memory: SyncMemory, scope: Scope) -> None:
+    """None of them would be current: it is refused over several steps too, until one is restored."""
+    names = [Record(type="semantic", text=f"Ada drinks {what}") for what in ("tea", "milk", "water")]
+    tea, milk, water = memory.put(names, scope=scope)
+    memory.supersede_by(tea, milk, scope=scope)
+    memory.supersede_by(milk, water, scope=scope)
+    for last in (milk, tea):
+        with pytest.raises(Conflict, match="superseded"):
+            memory.supersede_by(water, last, scope=scope)
+    assert texts(memory, scope, "Ada drinks") == ["Ada drinks water"]
+    if "restore" in memory.capabilities:
+        memory.restore(tea, scope=scope)
+        memory.supersede_by(water, tea, scope=scope)
+        assert texts(memory, scope, "Ada drinks") == ["Ada drinks tea"]
+
+
 def test_what_is_not_yet_true_is_not_found(memory: SyncMemory, scope: Scope, clock: Clock) -> None:
     """What begins later is there, and found from then on or when asked about then; a plan is found at once."""
     later = clock.now + 9 * DAY
@@ -307,6 +323,34 @@ def test_erasing_leaves_a_tombstone(memory: SyncMemory, scope: Scope) -> None:
     assert memory.put([Record(text="tea secret")], scope=scope) != [one]
     assert memory.erase(Filter(), scope=scope)[0] == two
     assert memory.stats(scope=scope).records == 0
+
+
+def test_erasing_takes_what_was_derived_along(memory: SyncMemory, scope: Scope) -> None:
+    """Facts of an erased episode go, over several steps and beyond its session; other sources are read again."""
+    said = [
+        Record(text="Ada: I live in Quito.", session="s1"),
+        Record(text="Ada: I live in Quito!", session="s2"),
+        Record(text="Ada: I work at a bank.", session="s2"),
+    ]
+    quito, again, bank = memory.put(said, scope=scope)
+    memory.consolidate(scope=scope)
+    (lives,) = memory.query(Filter(predicate="lives in"), scope=scope).records
+    assert lives.sources == (quito, again)
+    (note,) = memory.put([Record(text="a letter to Quito", sources=(lives.id, "elsewhere"))], scope=scope)
+    tenant = Scope(tenant=scope.tenant)
+    (other,) = memory.put([Record(text="Bob's note", sources=(quito,))], scope=Scope(tenant=scope.tenant, user="bob"))
+    if "erase" not in memory.capabilities:
+        erased(memory, quito, scope)
+        return
+    gone = memory.erase(quito, scope=Scope(tenant=scope.tenant, user="ada", session="s1"))
+    assert (gone, gone.derived) == ([quito, lives.id, note], (lives.id, note))
+    left = memory.query(Filter(retired=True), scope=tenant).records
+    assert {again, bank, other} < {record.id for record in left}
+    assert not any("lives in Quito" in record.text or "letter" in record.text for record in left)
+    assert [change.op for change in memory.history(note, scope=scope)] == ["erase"]
+    memory.consolidate(scope=scope)
+    (lives,) = memory.query(Filter(predicate="lives in"), scope=scope).records
+    assert (lives.text, lives.sources) == ("Ada lives in Quito", (again,))
 
 
 def test_a_ttl_ends_a_record(memory: SyncMemory, scope: Scope, clock: Clock) -> None:

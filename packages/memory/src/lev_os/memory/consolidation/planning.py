@@ -50,8 +50,8 @@ def plan_contradictions(current: Sequence[Record]) -> list[Action]:
         for old in older:
             if _same(old, latest):
                 actions.append(Action(kind="duplicate", id=old.id, by=latest.id, reason=f"the same as {latest.id}"))
-            elif old.superseded_by is not None:
-                continue  # it holds until its successor begins, which is settled already
+            elif old.superseded_by is not None or latest.superseded_by == old.id:
+                continue  # one holds until its successor begins, which is settled already
             elif latest.trust < old.trust:
                 reason = "a later value is trusted less"
                 actions.append(Action(kind="contested", id=old.id, by=latest.id, reason=reason))

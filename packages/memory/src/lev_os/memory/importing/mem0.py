@@ -29,7 +29,7 @@ def read(place: str, taking: Taking) -> None:
         payloads = {id: payload for store in stores for id, payload in _points(store, taking)}
         _take(payloads, [event for file in histories for event in _events(file)], taking)
     elif path.suffix in (".json", ".jsonl"):
-        _take(_exported(path), [], taking)
+        _take(_exported(path, taking), [], taking)
     elif path.is_file():
         _take({}, list(_events(path)), taking)
     else:
@@ -96,7 +96,7 @@ def _events(file: Path) -> Iterator[Mapping[str, Any]]:
         yield from map(dict, db.execute("SELECT * FROM history ORDER BY rowid").fetchall())
 
 
-def _exported(path: Path) -> dict[str, Mapping[str, Any]]:
+def _exported(path: Path, taking: Taking) -> dict[str, Mapping[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8")
         found = (
@@ -107,11 +107,17 @@ def _exported(path: Path) -> dict[str, Mapping[str, Any]]:
     except (OSError, ValueError, RecursionError) as error:
         raise LevError(f"{path} cannot be read: {error}") from None
     memories = found.get("results") if isinstance(found, dict) else found
-    if not isinstance(memories, list) or not all(isinstance(one, dict) and "id" in one for one in memories):
-        raise LevError(
-            f"{path} holds no memories", help='write what `get_all()` answers: {"results": [{"id": …, "memory": …}]}'
-        )
-    return {str(one["id"]): {**one, **(one.get("metadata") or {}), "metadata": None} for one in memories}
+    if not isinstance(memories, list):
+        help = 'write what `get_all()` answers: {"results": [{"id": …, "memory": …}]}'
+        raise LevError(f"{path} holds no memories", help=help)
+    found = {}
+    for one in memories:
+        if not isinstance(one, dict) or one.get("id") is None:
+            taking.leave("entries without an id")
+            continue
+        about = one.get("metadata")
+        found[str(one["id"])] = {**one, **about, "metadata": None} if isinstance(about, dict) else one
+    return found
 
 
 def _points(file: Path, taking: Taking) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lev_os.memory.sync import SyncMemory
 
 F = TypeVar("F", bound=Callable[..., Any])
+Absent = Literal["make", "empty", "error"]
 TYPES = ("working", "episodic", "semantic", "procedural", "prospective")
 _SCOPE = (
     ("project", "Only of this project."),
@@ -60,19 +61,29 @@ class Time(click.ParamType[datetime]):
 
 
 @contextmanager
-def opened(options: dict[str, Any]) -> Iterator[tuple[SyncMemory, Scope]]:
-    """The memory and the scope that the options name; takes its own out of `options`. What is broken is said."""
+def opened(options: dict[str, Any], *, absent: Absent = "empty") -> Iterator[tuple[SyncMemory, Scope]]:
+    """The memory and the scope that the options name; takes its own out of `options`. What is broken is said.
+
+    Where there is no memory, commands that put something make one; for others it is an empty one, or an error.
+    """
     if importlib.util.find_spec("lev_os.memory") is None:
         raise UsageProblem(
             "lev memory needs lev-os-memory, which is not installed", help="pip install 'lev-os[memory]'"
         )
     from lev_os.memory import MemoryManager, Scope
+    from lev_os.memory.backends import is_made
 
     scope = Scope(**{name: options.pop(name) for name in ("tenant", "user", "agent", "session", "project")})
     embedder = options.pop("embedder")
-    with MemoryManager.open_sync(
-        address(options.pop("url")), embedder=None if embedder == "none" else embedder
-    ) as memory:
+    url = address(options.pop("url"))
+    if absent != "make" and not is_made(url):
+        place = url.partition("|")[0]  # members of a hybrid memory may have passwords
+        if absent == "error":
+            help = "name one that is there; four slashes make an absolute path"
+            raise UsageProblem(f"there is no memory at {place}", help=help)
+        note(f"there is no memory yet at {place}")
+        url = "memory://"
+    with MemoryManager.open_sync(url, embedder=None if embedder == "none" else embedder) as memory:
         yield memory, scope
         for problem in memory.problems:
             note(f"warning: {problem}")

@@ -41,7 +41,7 @@ def command(
       lev memory add "Ada takes her tea without milk" --type semantic --user ada
       cat notes.md | lev memory add - --type procedural
     """
-    with opened(where) as (memory, scope):
+    with opened(where, absent="make") as (memory, scope):
         from lev_os.memory import Record
 
         said = sys.stdin.read() if text == "-" else text

@@ -21,7 +21,8 @@ from ._opened import memory_options, opened
 def command(ids: tuple[str, ...], everything: bool, yes: bool, as_json: bool, **where: Any) -> None:
     """Destroy records for good: no file of the memory holds a byte of them afterwards.
 
-    Journals of runs are not touched; `lev runs forget` deletes those.
+    What was derived from them, such as the facts that `lev memory consolidate` made, goes too, and is told. Journals
+    of runs are not touched; `lev runs forget` deletes those.
 
     \b
     Examples:
@@ -36,4 +37,8 @@ def command(ids: tuple[str, ...], everything: bool, yes: bool, as_json: bool, **
         from lev_os.memory import Filter
 
         gone = memory.erase(Filter() if everything else list(ids), scope=scope)
-    print_json({"erased": gone}) if as_json else print_line(f"erased {len(gone)} records")
+    if as_json:
+        print_json({"erased": gone, "derived": gone.derived})
+        return
+    also = f", {len(gone.derived)} of them derived from the others" if gone.derived else ""
+    print_line(f"erased {len(gone)} records{also}")

@@ -26,7 +26,7 @@ def command(source: Path, as_json: bool, **where: Any) -> None:
       lev memory import memory.jsonl --tenant acme
       lev memory import notes
     """
-    with opened(where) as (memory, scope):
+    with opened(where, absent="make") as (memory, scope):
         if source.is_dir():
             taken = memory.import_markdown(source, scope=scope)
         else:

@@ -31,7 +31,7 @@ def command(source: str, place: str, trust: float, as_json: bool, **where: Any) 
       lev memory import-from markdown ~/notes --trust 1 --user ada
       lev memory import-from mastra mastra.db
     """
-    with opened(where) as (memory, scope):
+    with opened(where, absent="make") as (memory, scope):
         from lev_os.memory.importing import read_from
         from lev_os.memory.transfer import pages_of
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import click
 
-from ...errors import UsageProblem
 from ...options import json_option
 from ...output import print_json, print_line
 from ._opened import memory_options, opened
@@ -28,10 +25,9 @@ def command(source: str, target: str, as_json: bool, **where: Any) -> None:
     Examples:
       lev memory migrate sqlite:///memory.db files:///notes
     """
-    _must_be_there(source)
     embedder = where["embedder"]
     where |= {"url": source, "embedder": "none"}  # only what is written needs vectors
-    with opened(where) as (memory, scope):
+    with opened(where, absent="error") as (memory, scope):
         from lev_os.memory import MemoryManager
 
         with MemoryManager.open_sync(target, embedder=None if embedder == "none" else embedder) as other:
@@ -40,12 +36,3 @@ def command(source: str, target: str, as_json: bool, **where: Any) -> None:
         print_json({"records": moved.records, "changes": moved.changes})
     else:
         print_line(f"{moved.records} records are in both, {moved.changes} changes were new")
-
-
-def _must_be_there(source: str) -> None:
-    """Opening a memory makes it: one that is not there would be copied as an empty one."""
-    place = unquote(source.partition(":///")[2])
-    if source.startswith(("sqlite:///", "files:///")) and place and not Path(place).exists():
-        raise UsageProblem(
-            f"there is no memory {place}", help="name one that is there; four slashes make an absolute path"
-        )

@@ -7,13 +7,14 @@ finds both: files that are not as the index remembers them are read again.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 
-from lev_os.core.errors import InvalidInput, Problem
+from lev_os.core.errors import InvalidInput, Location, Problem
 
 from ...types import Change
+from ..sqlite.schema import OPERATIONS
 from ..sqlite.store import SqliteStore
 from .document import read_document, write_document
+from .history import History, keeps
 from .tree import Tree
 
 _TABLE = """
@@ -27,14 +28,21 @@ _NOTE = "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?)"
 class Mirror:
     """Writes what a store is about to commit to the files of a tree. See `sqlite.store.Mirror`."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, problems: list[Problem], history: History | None = None) -> None:
         self._tree = tree
+        self._problems = problems
+        self._history = history
         self._written: list[str] = []
 
-    def write(self, store: SqliteStore, touched: Sequence[tuple[str, int]]) -> None:
-        """Write the files of records, by id and space; raises `StoreProblem`."""
+    def write(self, store: SqliteStore, after: int) -> None:
+        """Write the files of records that were changed after a cursor; raises `StoreProblem`."""
         self._written = []
-        for id, space in touched:
+        paths: dict[tuple[str, int], str] = {}
+        gone: list[str] = []
+        entries = store.db.execute(
+            "SELECT id, space, op FROM log WHERE cursor > ? ORDER BY cursor", (after,)
+        ).fetchall()
+        for id, space in dict.fromkeys(entry[:2] for entry in entries):
             changes = store.log_of(id, space)
             tenant, record = changes[0].scope.tenant, changes[0].record
             path = self._tree.path(tenant, "erased" if record is None else record.type, id)
@@ -44,8 +52,17 @@ class Mirror:
             before = "SELECT path FROM file WHERE id = ? AND tenant = ? AND path != ?"
             for (other,) in store.db.execute(before, (id, tenant, relative)).fetchall():
                 self._tree.remove(self._tree.root / other)
+                gone.append(other)
                 store.db.execute("DELETE FROM file WHERE path = ?", (other,))
             store.db.execute(_NOTE, (relative, id, tenant, state.st_mtime_ns, state.st_size))
+            paths[id, space] = relative
+        if self._history is not None:
+            self._history.commit([(OPERATIONS[op], paths[id, space]) for id, space, op in entries])
+        elif keeps(self._tree.root, gone):
+            what = f"the history of git still holds files of {self._tree.root} that were erased"
+            self._problems.append(
+                Problem("MEM304", what, help="rewrite it, with `git filter-repo` say, and its copies")
+            )
 
     def undo(self, store: SqliteStore) -> None:
         """The transaction was rolled back: bring what `write` wrote back to what the index says."""
@@ -58,14 +75,23 @@ class Mirror:
             state = self._tree.write(path, write_document(store.log_in(*known)))
             store.db.execute(_NOTE, (relative, *known, state.st_mtime_ns, state.st_size))
         self._written = []
+        if self._history is not None:
+            self._history.catch_up()
 
 
 def read_files(store: SqliteStore, tree: Tree) -> tuple[Problem, ...]:
     """Bring the index to what the files say; the problems of files that cannot be read, whose records stay as known."""
     store.db.execute(_TABLE)
     problems: list[Problem] = []
-    there = {path: (changed, size) for path, changed, size in tree.files()}
+    strays = list(tree.strays())
+    if strays:
+        many = f", nor are others ({len(strays) - 1})" if len(strays) > 1 else ""
+        help = "`lev memory import-from markdown` takes notes in, from a folder of theirs"
+        message = f"this file is not read{many}: records lie at TENANT/TYPE/ID.md"
+        problems.append(Problem("MEM305", message, Location(strays[0]), help=help))
+    # In this order: a file that is written meanwhile is read once more, instead of being taken for one that has gone.
     seen = {row[0]: row[1:] for row in store.db.execute("SELECT path, id, tenant, changed, size FROM file")}
+    there = {path: (changed, size) for path, changed, size in tree.files()}
     read: dict[str, list[Change]] = {}
     for path, state in there.items():
         if path in seen and seen[path][2:] == state:
@@ -87,3 +113,12 @@ def read_files(store: SqliteStore, tree: Tree) -> tuple[Problem, ...]:
     forgotten = replaced | {(seen[path][1], seen[path][0]) for path in gone}
     store.rebuild(sorted(forgotten), [change for log in read.values() for change in log], note)
     return tuple(problems)
+
+
+def clear_away(store: SqliteStore, tree: Tree) -> None:
+    """Delete what killed processes were writing when the files were last looked at."""
+    if tree.unfinished:
+        store.db.execute("BEGIN IMMEDIATE")  # so that nobody is writing
+        for path in tree.unfinished:
+            path.unlink(missing_ok=True)
+        store.db.execute("COMMIT")

@@ -15,6 +15,7 @@ from lev_os.core.errors import LevError
 from ...errors import StoreProblem
 
 INDEX = ".index"
+_UNFINISHED = re.compile(r"\..+\.md\.\d+\.tmp")
 _PLAIN = re.compile(r"(?!(?:con|prn|aux|nul|com\d|lpt\d)\Z)[a-z0-9_-]{1,64}", re.ASCII)
 
 
@@ -24,13 +25,20 @@ class Tree:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.index = root / INDEX
+        self.unfinished: list[Path] = []
+        """What the last look at the `files` found of writes that have not ended, or never will."""
 
     def path(self, tenant: str, kind: str, id: str) -> Path:
         """Where a record lies; a name that is not plain becomes its digest."""
         return self.root / _name(tenant) / kind / f"{_name(id)}.md"
 
+    def ignore_index(self) -> None:
+        """Let git leave the index alone."""
+        self.write(self.index / ".gitignore", b"*\n")
+
     def files(self) -> Iterator[tuple[str, int, int]]:
         """Every Markdown file two folders down: relative path, time of change in nanoseconds, size."""
+        self.unfinished = []
         for tenant in _folders(self.root):
             for kind in _folders(tenant.path):
                 with os.scandir(kind.path) as entries:
@@ -39,6 +47,15 @@ class Tree:
                             state = entry.stat(follow_symlinks=False)
                             path = os.path.relpath(entry.path, self.root)
                             yield path, state.st_mtime_ns, state.st_size
+                        elif _UNFINISHED.fullmatch(entry.name):
+                            self.unfinished.append(Path(entry.path))
+
+    def strays(self) -> Iterator[str]:
+        """Markdown files above where records lie, but for those that say what a folder is: README.md, AGENTS.md."""
+        for folder in (self.root, *(Path(tenant) for tenant in _folders(self.root))):
+            for path in sorted(folder.glob("*.md")):
+                if path.is_file() and not path.stem.isupper():
+                    yield str(path.relative_to(self.root))
 
     def write(self, path: Path, data: bytes) -> os.stat_result:
         """Replace a file in one step."""
@@ -80,7 +97,7 @@ def _name(name: str) -> str:
 
 def _folders(path: str | Path) -> list[os.DirEntry[str]]:
     with os.scandir(path) as entries:
-        found = [entry for entry in entries if entry.is_dir(follow_symlinks=False) and entry.name != INDEX]
+        found = [entry for entry in entries if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")]
     return sorted(found, key=lambda entry: entry.name)
 
 

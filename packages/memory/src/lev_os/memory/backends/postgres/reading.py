@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ...instants import instant, micros
-from ...lifecycle import fold, is_visible, matches, record_of
+from ...lifecycle import SOURCES, comes_from, fold, is_visible, matches, record_of
 from ...search import speakers
 from ...search.fields import PLAN
 from ...types import MEMORY_TYPES, Change, Filter, Moment, Page, Record, Scope, Stats
@@ -37,6 +37,28 @@ async def rows_of(work: Work, scope: Scope, ids: Sequence[str]) -> list[Any]:
         await spaces_of(work, scope),
         *values,
     )
+
+
+async def with_derived(work: Work, scope: Scope, rows: Sequence[Any]) -> list[Any]:
+    """Rows of `STATE`, and those of everything in the tenant that was derived from them."""
+    spaces = await spaces_of(work, Scope(tenant=scope.tenant))
+    scopes = await _scopes(work, set(spaces))
+    select = (
+        f"SELECT {STATE} FROM record r WHERE r.row > %s AND position(%s::bytea in r.content) > 0"
+        " AND r.space = ANY(%s) ORDER BY r.row LIMIT %s"
+    )
+    found = {row[0]: row for row in rows}
+    fresh = list(rows)
+    while fresh:
+        gone: dict[str, list[Scope]] = {}
+        for row in fresh:
+            gone.setdefault(shown(row[3]), []).append(scopes[row[1]])
+        fresh, last = [], -1
+        while page := await work.all(select, last, SOURCES, spaces, _PAGE):
+            last = page[-1][0]
+            fresh += [row for row in page if row[0] not in found and comes_from(row[9], scopes[row[1]], gone)]
+        found |= {row[0]: row for row in fresh}
+    return list(found.values())
 
 
 async def get(

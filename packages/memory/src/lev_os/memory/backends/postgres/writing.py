@@ -11,7 +11,7 @@ import msgspec
 
 from ...errors import Conflict, NotRemembered
 from ...instants import instant, micros
-from ...lifecycle import changed, changes_it, content_of, digest_of, record_of
+from ...lifecycle import changed, changes_it, circular, content_of, digest_of, record_of
 from ...search import postings, speakers, words
 from ...search.fields import COLUMNS, columns_of, terms_of
 from ...types import Change, Record, Scope
@@ -87,6 +87,7 @@ class Writer:
                 continue
             await self.flush()
             for change in group:
+                await self._refuse_circle(change)
                 by = answered.get(change.by, change.by)
                 await self._change(scope, msgspec.structs.replace(change, by=by))
                 ids.append(change.id)
@@ -114,7 +115,7 @@ class Writer:
 
     async def erase(self, scope: Scope, ids: Sequence[str], at: int) -> list[str]:
         """Delete records and their logs; their bytes are still in the files."""
-        found = await reading.rows_of(self._work, scope, ids)
+        found = await reading.with_derived(self._work, scope, await reading.rows_of(self._work, scope, ids))
         for row in found:
             await self._destroy(row, max(at, self._latest))
         await self.flush()
@@ -216,7 +217,7 @@ class Writer:
             if not found:
                 space = await self._space(change.scope)
                 self._note(_NUMBER["erase"], space.number, -1, change.id, self.at(change))
-            for row in found:
+            for row in await reading.with_derived(self._work, scope, found):
                 await self._destroy(row, self.at(change))
             return True
         if found and change.expects is not None and found[0][4] > change.expects:
@@ -254,6 +255,16 @@ class Writer:
         )
         end = ends if change.op == "supersede" else None
         self._note(_NUMBER[change.op], row[1], row[2], change.id, at, change.by, end, change.reason)
+
+    async def _refuse_circle(self, change: Change) -> None:
+        seen: set[str] = set()
+        by = change.by
+        while by is not None and by not in seen:
+            seen.add(by)
+            rows = await reading.rows_of(self._work, Scope(tenant=change.scope.tenant), [by])
+            by = shown(rows[0][8]) if rows else None
+            if by == change.id:
+                raise circular(change)
 
     async def _liveness(self, row: Any) -> int:
         """A record that comes back while its twin was put again is current, but no longer the one that `put` finds."""

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from lev_os.core.errors import Problem
@@ -36,14 +37,21 @@ async def connect(url: str, embedder: str | None) -> SqliteBackend:
 class SqliteBackend:
     """See `MemoryBackend`: the store, on a thread of its own."""
 
-    def __init__(self, store: SqliteStore, threads: ThreadPoolExecutor, problems: Sequence[Problem] = ()) -> None:
+    def __init__(
+        self,
+        store: SqliteStore,
+        threads: ThreadPoolExecutor,
+        problems: Sequence[Problem] = (),
+        lacks: Mapping[Capability, str] = MappingProxyType({}),
+    ) -> None:
         self.problems = problems
+        self.lacks = lacks
         self._store = store
         self._threads = threads
-        shared: set[Capability] = {"as_of", "known_at", "restore", "erase", "dense"}
-        self.capabilities: Collection[Capability] = frozenset(
-            shared if store.path == ":memory:" else shared | {"durable", "concurrent"}
-        )
+        able: set[Capability] = {"as_of", "known_at", "restore", "erase", "dense"}
+        if store.path != ":memory:":
+            able |= {"durable", "concurrent"}
+        self.capabilities: Collection[Capability] = able.difference(lacks)
 
     async def _run(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
@@ -52,6 +60,8 @@ class SqliteBackend:
         return await self._run(self._store.append, scope, changes)
 
     async def load(self, scope: Scope, changes: Sequence[Change]) -> int:
+        if "erase" not in self.capabilities:
+            await self._run(self._store.refuse_erasing, scope, changes)
         return await self._run(self._store.load, scope, changes)
 
     async def erase(self, scope: Scope, ids: Sequence[str], at: datetime) -> Sequence[str]:

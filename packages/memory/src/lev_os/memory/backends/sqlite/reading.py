@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ...instants import instant, micros
-from ...lifecycle import fold, is_visible, matches, record_of
+from ...lifecycle import SOURCES, comes_from, fold, is_visible, matches, record_of
 from ...search import speakers
 from ...search.columns import Columns
 from ...search.fields import PLAN
@@ -254,6 +254,24 @@ class Reader:
             ).fetchone()
             if row is not None:
                 found[row[0]] = row
+        return list(found.values())
+
+    def with_derived(self, scope: Scope, rows: Sequence[Any]) -> list[Any]:
+        """Rows of `STATE`, and those of everything in the tenant that was derived from them."""
+        scopes = {space: self.scope_of(space) for space in self.spaces_of(Scope(tenant=scope.tenant))}
+        select = f"SELECT {STATE} FROM record r WHERE instr(r.content, ?) AND {within()} ORDER BY r.row"
+        found = {row[0]: row for row in rows}
+        fresh = list(rows)
+        while fresh:
+            gone: dict[str, list[Scope]] = {}
+            for row in fresh:
+                gone.setdefault(row[3], []).append(scopes[row[1]])
+            fresh = [
+                row
+                for row in self._db.execute(select, (SOURCES, packed([*scopes])))
+                if row[0] not in found and comes_from(row[9], scopes[row[1]], gone)
+            ]
+            found |= {row[0]: row for row in fresh}
         return list(found.values())
 
     def _by_row(self, rows: Sequence[int]) -> list[Any]:

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 import msgspec
 
-from ...errors import Conflict, NotRemembered, StoreProblem
+from ...errors import Conflict, NotRemembered, StoreProblem, Unsupported
 from ...instants import instant, micros
-from ...lifecycle import changed, changes_it, digest_of, record_of
+from ...lifecycle import changed, changes_it, circular, digest_of, record_of
 from ...search.fields import terms_of
 from ...search.postings import Gathered
 from ...types import Change, Scope
@@ -30,8 +30,8 @@ _OPERATIONS = {name: number for number, name in enumerate(schema.OPERATIONS)}
 class Mirror(Protocol):
     """Somebody who must know of every change before it is committed, and of every one that was not."""
 
-    def write(self, store: SqliteStore, touched: Sequence[tuple[str, int]]) -> None:
-        """Records, by id and space, were changed; what is raised undoes it."""
+    def write(self, store: SqliteStore, after: int) -> None:
+        """What is in the log after a cursor was done; what is raised undoes it."""
         ...
 
     def undo(self, store: SqliteStore) -> None:
@@ -78,6 +78,7 @@ class SqliteStore:
                     continue
                 writer.flush()
                 for change in group:
+                    self._refuse_circle(change)
                     by = answered.get(change.by, change.by)
                     ids.append(self._change(writer, scope, msgspec.structs.replace(change, by=by)))
             writer.flush()
@@ -91,6 +92,12 @@ class SqliteStore:
             self._truncate_log()
         return taken
 
+    def refuse_erasing(self, scope: Scope, changes: Sequence[Change]) -> None:
+        """Raise `Unsupported` when changes of another store would erase something that is here."""
+        if self.reader.rows_of(scope, [change.id for change in changes if change.op == "erase"]):
+            help = "erase it where it is kept; nothing was taken in"
+            raise Unsupported("a record that was erased elsewhere is here, and cannot be erased here", help=help)
+
     def rebuild(
         self, gone: Sequence[tuple[str, str]], changes: Sequence[Change], note: Callable[[sqlite3.Connection], None]
     ) -> None:
@@ -98,7 +105,10 @@ class SqliteStore:
         with self._transaction(mirrored=False):
             for tenant, id in gone:
                 self._forget(Scope(tenant=tenant), id)
-            ordered = sorted(changes, key=lambda change: (change.scope.tenant, change.at, change.op != "put"))
+            # What one call put has one time, and ids in its order.
+            ordered = sorted(
+                changes, key=lambda change: (change.scope.tenant, change.at, change.op != "put", change.id)
+            )
             for tenant, some in groupby(ordered, key=lambda change: change.scope.tenant):
                 self._load(Scope(tenant=tenant), list(some))
             note(self.db)
@@ -148,7 +158,7 @@ class SqliteStore:
             if not found:
                 entry = (_OPERATIONS["erase"], writer.space(change.scope), -1, change.id, writer.at(change))
                 self.db.execute(LOG, (*entry, None, None, None))
-            for row in found:
+            for row in self.reader.with_derived(scope, found):
                 self._destroy(row, writer.at(change))
             return True
         if not found and self._tombstones(scope, [change.id]):
@@ -186,6 +196,16 @@ class SqliteStore:
             self.db.execute(LOG, (_OPERATIONS[change.op], row[1], row[2], change.id, at, change.by, end, change.reason))
         return change.id
 
+    def _refuse_circle(self, change: Change) -> None:
+        seen: set[str] = set()
+        by = change.by
+        while by is not None and by not in seen:
+            seen.add(by)
+            rows = self.reader.rows_of(Scope(tenant=change.scope.tenant), [by])
+            by = rows[0][8] if rows else None
+            if by == change.id:
+                raise circular(change)
+
     def _liveness(self, row: Any, live: bool) -> int:
         """A record that comes back while its twin was put again is current, but no longer the one that `put` finds."""
         if not live:
@@ -199,7 +219,7 @@ class SqliteStore:
     def erase(self, scope: Scope, ids: Sequence[str], at: datetime) -> list[str]:
         """See `MemoryBackend.erase`."""
         with self._transaction():
-            found = self.reader.rows_of(scope, ids)
+            found = self.reader.with_derived(scope, self.reader.rows_of(scope, ids))
             moment = max(micros(at), self._latest())
             for row in found:
                 self._destroy(row, moment)
@@ -276,8 +296,7 @@ class SqliteStore:
                 before = self._cursor()
                 yield
                 if mirror is not None:
-                    touched = "SELECT DISTINCT id, space FROM log WHERE cursor > ? ORDER BY cursor"
-                    mirror.write(self, self.db.execute(touched, (before,)).fetchall())
+                    mirror.write(self, before)
                 self.db.execute("COMMIT")
             except BaseException:
                 if self.db.in_transaction:
