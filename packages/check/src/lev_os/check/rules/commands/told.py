@@ -167,6 +167,18 @@ _told(
     mend="Write it in characters that UTF-8 can hold.",
 )  # fmt: skip
 _told(
+    "MEM106", "bad-limit",
+    summary="A limit or a place in the log of a memory is no number that there can be.",
+    why="A page of it would be empty, or endless, without a word.",
+    mend="Write a number within the bounds that the message names.",
+)  # fmt: skip
+_told(
+    "MEM107", "no-list-of-records",
+    summary="What is to be put into a memory is no list of records.",
+    why="One record by itself has no order among others, and a mapping no types.",
+    mend="Write `put([record], scope=scope)`.",
+)  # fmt: skip
+_told(
     "MEM201", "no-change",
     summary="A line of an export of a memory is no change of a memory.",
     why="What stands behind it may rest on it.",
@@ -195,6 +207,24 @@ _told(
     summary="A change in the log of a memory fits nothing before it.",
     why="Something else has written to this memory, or deleted from it.",
     mend="Restore it from a copy; otherwise what does not fit is left out.",
+)  # fmt: skip
+_told(
+    "MEM303", "not-committed",
+    summary="Git would not take what changed in a memory in files.",
+    why="The files hold everything; their history misses it until the next commit.",
+    mend="Look at what git said. What was left goes along with the next change, or when the memory is opened again.",
+)  # fmt: skip
+_told(
+    "MEM304", "erased-but-in-history",
+    summary="The history of git still holds files of a memory that were erased.",
+    why="Whoever has the repository can read them.",
+    mend="Rewrite the history, with `git filter-repo` for instance, and every copy of it.",
+)  # fmt: skip
+_told(
+    "MEM305", "file-is-no-record",
+    summary="A Markdown file lies in a memory where no records are.",
+    why="It looks as if it were remembered, and is never read.",
+    mend="Take it in with `lev memory import-from markdown`, or move it elsewhere.",
 )  # fmt: skip
 _told(
     "MEM401", "member-down",
