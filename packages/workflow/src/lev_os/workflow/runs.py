@@ -119,19 +119,20 @@ def list_states(
     """The runs of a database, newest first. With `steps`, each says which step it came to last."""
     found: list[RunState] = []
     wanted = {key: value for key, value in (("flow", flow), ("queue", queue)) if value is not None}
+    said = wanted if status is None else {**wanted, "status": status}
     offset, page = 0, 500 if limit is None else max(limit, 50)
     while True:
         read = database.client.list_workflows(
             name=names.RUN,
             status=None if status is None else _ROWS[status],
-            attributes=wanted or None,
+            attributes=None if database.is_sqlite else wanted or None,  # DBOS filters by them on PostgreSQL alone
             sort_desc=True,
             limit=page,
             offset=offset,
             load_input=False,
         )
         states = (state_of(row) for row in read)
-        found += (state for state in states if status is None or state.status == status)
+        found += (state for state in states if all(getattr(state, key) == value for key, value in said.items()))
         offset += page
         if len(read) < page or (limit is not None and len(found) >= limit):
             break
