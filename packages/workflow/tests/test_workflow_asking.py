@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from lev_os.core.errors import InvalidInput, LevError
+from lev_os.core.packaging import PackageNotFound
 from lev_os.workflow import start
 from lev_os.workflow.runs import list_states
+from lev_os.workflow.schedules import add_schedule, list_schedules
 
 from .conftest import Desk, go
 
@@ -24,3 +27,21 @@ def test_runs_are_found_by_flow_and_queue_on_every_database(desk: Desk) -> None:
     assert set(desk.states(flow=THREE, queue="two")) == {"b"}
     assert [state.run for state in list_states(desk.database, queue="two", limit=1)] == ["c"]
     assert desk.states(flow="ledgerdesk/flows/nothing") == {}
+
+
+def test_a_schedule_that_could_begin_nothing_is_refused(desk: Desk) -> None:
+    """An input that does not fit, a flow that is not there, a day that never comes, a name that is taken."""
+    with pytest.raises(InvalidInput, match="n"):
+        add_schedule("tick", THREE, "* * * * *", {"n": "5"}, database=desk.url)
+    with pytest.raises(LevError, match="nothing"):
+        add_schedule("tick", "ledgerdesk/flows/nothing", "* * * * *", {"n": 5}, database=desk.url)
+    with pytest.raises(PackageNotFound):
+        add_schedule("tick", "nobody/flows/three", "* * * * *", {"n": 5}, database=desk.url)
+    for cron in ("0 8 31 2 *", "every day", "* * * * * * 2020"):
+        with pytest.raises(LevError, match="cron expression"):
+            add_schedule("tick", THREE, cron, {"n": 5}, database=desk.url)
+    assert list_schedules(database=desk.url) == []
+    add_schedule("tick", THREE, "0 8 29 2 *", {"n": 5}, database=desk.url)
+    with pytest.raises(LevError, match="there is a schedule tick already"):
+        add_schedule("tick", THREE, "0 8 * * *", {"n": 5}, database=desk.url)
+    assert [schedule.cron for schedule in list_schedules(database=desk.url)] == ["0 8 29 2 *"]

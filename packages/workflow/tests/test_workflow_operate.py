@@ -14,7 +14,7 @@ from lev_os.core.bidirectional import read_journal
 from lev_os.core.errors import LevError
 from lev_os.workflow import result, start
 from lev_os.workflow.metrics import serving
-from lev_os.workflow.runs import delete, ended_before, export
+from lev_os.workflow.runs import dead_letters, delete, ended_before, export
 from lev_os.workflow.schedules import add_schedule, list_schedules, remove_schedule
 
 from .conftest import Desk, go, over
@@ -47,7 +47,7 @@ def test_a_schedule_begins_a_run_for_each_moment_once(desk: Desk) -> None:
     with pytest.raises(LevError, match="cron"):
         add_schedule("bad", FLOW, "every day", database=desk.url)
     with pytest.raises(LevError, match="timezone"):
-        add_schedule("bad", FLOW, "* * * * *", zone="Nowhere/Town", database=desk.url)
+        add_schedule("bad", FLOW, "* * * * *", {"n": 1}, zone="Nowhere/Town", database=desk.url)
     add_schedule("tick", FLOW, "* * * * * *", {"n": 1}, zone="Europe/Berlin", database=desk.url)
     assert [schedule.name for schedule in list_schedules(database=desk.url)] == ["tick"]
     desk.worker(name="a")
@@ -59,6 +59,25 @@ def test_a_schedule_begins_a_run_for_each_moment_once(desk: Desk) -> None:
     for run in desk.states():
         assert run.startswith("tick-2")
         assert len(desk.ledger(run)) in (0, 1, 2, 3)
+
+
+def test_a_moment_whose_flow_is_broken_meanwhile_is_a_dead_letter(desk: Desk) -> None:
+    """The run of a schedule's moment that cannot begin has failed, with the reason, and the worker says so."""
+    add_schedule("tick", FLOW, "* * * * * *", {"n": 1}, database=desk.url)
+    (desk.root / "ledgerdesk" / "flows" / "three.yaml").unlink()
+    worker = desk.worker()
+    desk.until(over)
+    remove_schedule("tick", database=desk.url)
+    letter = dead_letters(desk.database)[-1]
+    assert letter.run.startswith("tick-2")
+    assert (letter.flow, letter.status) == (FLOW, "failed")
+    assert "three" in str(letter.reason)
+    shown = desk.lev("runs", "show", letter.run)
+    assert "could not begin" in shown.stderr, shown.stderr
+    worker.terminate()
+    assert worker.stderr is not None
+    assert f"the run {letter.run} of schedule tick cannot begin" in worker.stderr.read()
+    assert delete(desk.database, [letter.run]) == 1
 
 
 def test_metrics_tell_what_waits_and_retention_deletes_what_is_over(desk: Desk) -> None:

@@ -46,10 +46,26 @@ async def start(
     at work, another is refused with `LevError`. `delay` in seconds. Raises `InvalidInput` for a flow or an input that
     does not fit, and `NoDatabase`.
     """
-    order = await asyncio.to_thread(_ordered, spec, input, queue, run)
+    order = await asyncio.to_thread(order_for, spec, input, queue=queue, run=run)
     return await asyncio.to_thread(
         enqueue, _opened(database), order, priority=priority, deduplicate=deduplicate, delay=delay
     )
+
+
+def order_for(
+    spec: str | Flow | LinkedFlow, input: Mapping[str, Any] | None, *, queue: str, run: str | None = None
+) -> Order:
+    """The order of a run of a flow or of the name of one; raises as `start`."""
+    if isinstance(spec, str):
+        from lev_os.core.flowmind import Flow
+        from lev_os.core.packaging import find
+
+        package, subpath = find(spec)
+        text, path = package.read(subpath, "llm")
+        linked = Flow.parse(text, package=package, path=str(path), specifier=f"{package.name}{subpath[1:]}").link()
+    else:
+        linked, _ = linked_flow(spec, None)
+    return ordered(linked, input or {}, queue=queue, run=run)
 
 
 def ordered(linked: LinkedFlow, input: Mapping[str, Any], *, queue: str, run: str | None) -> Order:
@@ -165,19 +181,6 @@ async def result(
 
 def _opened(database: str | Database | None) -> Database:
     return database if isinstance(database, Database) else open_database(database)
-
-
-def _ordered(spec: str | Flow | LinkedFlow, input: Mapping[str, Any] | None, queue: str, run: str | None) -> Order:
-    if isinstance(spec, str):
-        from lev_os.core.flowmind import Flow
-        from lev_os.core.packaging import find
-
-        package, subpath = find(spec)
-        text, path = package.read(subpath, "llm")
-        linked = Flow.parse(text, package=package, path=str(path), specifier=f"{package.name}{subpath[1:]}").link()
-    else:
-        linked, _ = linked_flow(spec, None)
-    return ordered(linked, input or {}, queue=queue, run=run)
 
 
 def _send(database: Database, run: str, name: str, value: Any, wait: str | None) -> bool:
