@@ -24,6 +24,7 @@ from .catalog import make_importable
 from .driving import ModelChoice
 from .errors import STATUS_CODES, Interrupted, UsageProblem
 from .output import note, print_json, print_line
+from .project import is_journal, journal_of
 
 if TYPE_CHECKING:
     from lev_os.core.bidirectional.driver import World
@@ -47,9 +48,13 @@ def database_option(command: F) -> F:
     )(command)
 
 
-def database_of(url: str | None) -> Database | None:
-    """The database that is meant; None when nobody means one, and runs are the journals of this project."""
-    if not url and not os.environ.get("LEV_DATABASE_URL"):
+def database_of(url: str | None, *runs: str) -> Database | None:
+    """The database that is meant; None when nobody means one, and runs are the journals of this project.
+
+    Nobody does who names journals by their paths, whatever the environment says.
+    """
+    named = bool(runs) and all(is_journal(run) for run in runs)
+    if not url and (named or not os.environ.get("LEV_DATABASE_URL")):
         return None
     return existing(url)
 
@@ -147,9 +152,7 @@ async def _followed(kept: Database, run: str, queue: str, make_world: MakeWorld 
 @contextlib.contextmanager
 def journal_for(run: str, url: str | None) -> Iterator[Path]:
     """The journal of a run: its file, or for a durable one a file that is made of its rows and goes again."""
-    from .project import journal_of
-
-    kept = database_of(url)
+    kept = database_of(url, run)
     if kept is None:
         yield journal_of(run)
         return

@@ -77,7 +77,7 @@ def command(
         answer = given
     if answer is not None and (refuse or remark):
         raise UsageProblem("--answer is the whole answer; --refuse and --note go without it")
-    kept = database_of(database)
+    kept = database_of(database, run)
     with journal_for(run, database) as path:
         info = run_info(path)
     wait = _wanted(info, name)
