@@ -149,8 +149,9 @@ async def fork(
 ) -> str:
     """Begin a new run that takes over what `run` had recorded before `at`, and goes on by itself from there.
 
-    `at` is a step's id, or the number of the recorded result to leave out first (from 1). What is taken over is not
-    done again; everything after it is, with keys of the new run. Returns its name. Raises `LevError`.
+    `at` is the id or path of a step that has been done or is open now, or the number of the recorded result to leave
+    out first (from 1). What is taken over is not done again; everything after it is, with keys of the new run. Returns
+    its name. Raises `LevError`.
     """
     from .forking import forked
 
