@@ -407,7 +407,6 @@ def test_a_run_that_is_named_by_its_journal_is_no_durable_one(
     assert "there is no database" in said.err
 
 
-
 def test_a_journal_that_exists_is_not_touched(lev: Lev, pack: Path) -> None:
     """`--journal` names a new file."""
     (pack / "mine.jsonl").write_text("precious")

@@ -238,7 +238,6 @@ def test_a_run_is_forked_where_it_stands(desk: Desk, at: str) -> None:
         go(fork(made, at="3", database=desk.url))
 
 
-
 def test_a_clock_that_jumps(desk: Desk) -> None:
     """Time that runs back or far ahead between two workers neither stops a run nor breaks its journal."""
     shift = desk.root / "sitecustomize.py"

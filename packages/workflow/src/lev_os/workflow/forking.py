@@ -51,7 +51,7 @@ def _bare(order: Order) -> Order:
 
 
 def _taken_over(old: Course, twin: Course, inputs: list[Arrival], at: str, prefix: list[Arrival]) -> bool:
-    """Take over inputs up to the place `at`, which may be where the run stands now; False when there is no such place."""
+    """Take over inputs up to the place `at`, perhaps where the run stands now; False when there is no such place."""
     for number, arrival in enumerate(inputs, 1):
         if at in (str(number), *_called(old, old.effect(arrival))):
             return True

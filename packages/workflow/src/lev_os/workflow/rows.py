@@ -50,7 +50,9 @@ def order_of(found: WorkflowStatus) -> Order:
         raise LevError(f"what run {found.workflow_id} began with cannot be read", help="the database was changed")
     read: Order = given["args"][0]
     if (refused := read.get("refused")) is not None:
-        raise LevError(f"run {found.workflow_id} could not begin: {refused}", help="mend its flow, or add the schedule anew")
+        raise LevError(
+            f"run {found.workflow_id} could not begin: {refused}", help="mend its flow, or add the schedule anew"
+        )
     return read
 
 
