@@ -15,13 +15,18 @@ from lev_os.core.flowmind.walk import walk
 
 from . import names, rows, tracing
 from .course import Course, Order
-from .database import Database, open_database
+from .database import Database, asking, open_database
 from .runs import RunState, look, rebuild, state_of
 
 if TYPE_CHECKING:
     from dbos import EnqueueOptions
     from lev_os.core.flowmind import Flow
     from lev_os.core.flowmind.link import LinkedFlow
+
+
+_LAST = 2**31 - 1
+_FAR = 1e10
+"""Seconds beyond which there is no date."""
 
 
 class NotSent(LevError):
@@ -76,7 +81,7 @@ def ordered(linked: LinkedFlow, input: Mapping[str, Any], *, queue: str, run: st
         digest=linked.digest,
         pinned=bytes(linked.pinned_json).decode(),
         input=dict(input),
-        queue=queue,
+        queue=names.checked_queue(queue),
     )
     if trace := tracing.carrier():
         order["trace"] = trace
@@ -84,6 +89,7 @@ def ordered(linked: LinkedFlow, input: Mapping[str, Any], *, queue: str, run: st
     return order
 
 
+@asking
 def enqueue(
     database: Database,
     order: Order,
@@ -95,6 +101,10 @@ def enqueue(
     """Write an order into its queue; returns the name of the run."""
     from dbos import error
 
+    if priority is not None and not 1 <= priority <= _LAST:
+        raise LevError(f"{priority} is not a priority", help="a whole number from 1, which goes before 2")
+    if delay is not None and not 0 <= delay < _FAR:
+        raise LevError(f"{delay} is not a delay", help="seconds, from 0")
     options: EnqueueOptions = {
         "workflow_name": names.RUN,
         "queue_name": order["queue"],
@@ -184,6 +194,7 @@ def _opened(database: str | Database | None) -> Database:
     return database if isinstance(database, Database) else open_database(database)
 
 
+@asking
 def _send(database: Database, run: str, name: str, value: Any, wait: str | None) -> bool:
     found = rows.row(database.client, run, whole=True)
     state = state_of(found)
@@ -228,6 +239,7 @@ def _signal(database: Database, run: str, name: str, value: Any, at: float) -> b
     return True
 
 
+@asking
 def _cancel(database: Database, run: str, reason: str) -> bool:
     state = state_of(rows.row(database.client, run, whole=True))
     if state.is_over:
@@ -235,6 +247,7 @@ def _cancel(database: Database, run: str, reason: str) -> bool:
     return rows.want_end(database, run, reason)
 
 
+@asking
 def _resume(database: Database, run: str, accept_change: bool) -> str:
     found = rows.row(database.client, run, whole=True)
     state = state_of(found)

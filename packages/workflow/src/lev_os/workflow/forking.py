@@ -11,16 +11,16 @@ from lev_os.core.flowmind.link import LinkedFlow
 
 from . import names, rows
 from .course import Arrival, Course, Order, is_input, later_gate, stages
+from .database import Database, asking
 from .places import step_of
 
 if TYPE_CHECKING:
     from lev_os.core.bidirectional.effects import Effect
 
-    from .database import Database
-
 _OWN = frozenset({"key", "attempt", "at", "value", "failure", "signal"})
 
 
+@asking
 def forked(database: Database, run: str, at: str, name: str | None, queue: str | None) -> Order:
     """The order of a fork: the same flow and input, and what `run` has recorded before `at`, by the new run's keys."""
     row = rows.row(database.client, run, whole=True)
@@ -29,7 +29,9 @@ def forked(database: Database, run: str, at: str, name: str | None, queue: str |
     if not arrivals:
         raise LevError(f"run {run} has not begun", help="start a new run instead")
     linked = LinkedFlow.from_pinned(canonical.decode(order["pinned"]))
-    new: Order = {**order, "run": names.checked_run(name or new_run()), "queue": queue or order["queue"], "of": run}
+    new: Order = {**order, "run": names.checked_run(name or new_run()), "of": run}
+    if queue is not None:
+        new["queue"] = names.checked_queue(queue)
     new.pop("prefix", None)
     known = stages(arrivals)
     old = Course(_bare(order), linked, gate=arrivals[0].get("gate"), later=later_gate(known))

@@ -16,11 +16,10 @@ from lev_os.core.flowmind.link import LinkedFlow
 
 from . import names, rows
 from .course import Course, rebuilt
+from .database import Database, asking, files, wishes
 
 if TYPE_CHECKING:
     from dbos import WorkflowStatus
-
-    from .database import Database
 
 STATUSES = ("queued", "running", "waiting", "sleeping", "held", "done", "failed", "denied", "cancelled", "dead")
 _OVER = frozenset({"done", "failed", "denied", "cancelled", "dead"})
@@ -102,11 +101,13 @@ def _failed(error: Any) -> tuple[str, str]:
     return "dead", f"{getattr(error, 'name', type(error).__name__)}: {error}"
 
 
+@asking
 def look(database: Database, run: str) -> RunState:
     """How one run stands; raises `UnknownRun`."""
     return state_of(rows.row(database.client, run, whole=True))
 
 
+@asking
 def list_states(
     database: Database,
     *,
@@ -140,6 +141,7 @@ def list_states(
     return [with_step(database, state) for state in found] if steps else found
 
 
+@asking
 def with_step(database: Database, state: RunState) -> RunState:
     """The same, with the step that the run came to last."""
     return msgspec.structs.replace(state, step=_step(database, state))
@@ -168,6 +170,7 @@ def rebuild(database: Database, row: WorkflowStatus) -> tuple[Course, list[Recor
     return rebuilt(order, linked, rows.arrivals(database.client, row.workflow_id))
 
 
+@asking
 def export(database: Database, run: str, path: Path) -> int:
     """Write a run's journal to a file that does not exist yet; returns the number of its records.
 
@@ -189,6 +192,7 @@ def dead_letters(database: Database, *, limit: int | None = None) -> list[RunSta
     return sorted(found, key=lambda state: state.started, reverse=True)[:limit]
 
 
+@asking
 def ended_before(database: Database, at: float) -> list[str]:
     """The runs that were over at a time, in seconds since the epoch."""
     before = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
@@ -199,11 +203,10 @@ def ended_before(database: Database, at: float) -> list[str]:
     return [row.workflow_id for row in found]
 
 
+@asking
 def delete(database: Database, runs: Iterable[str]) -> int:
     """Delete runs that are over, with their effects, answers and files; returns how many there were."""
     import sqlalchemy as sa
-
-    from .database import files, wishes
 
     gone = [run for run in runs if look(database, run).is_over]
     for run in gone:

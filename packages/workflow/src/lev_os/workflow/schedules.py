@@ -58,37 +58,42 @@ def add_schedule(
     order_for(flow, input, queue=queue)
     given = {"schedule": name, "flow": flow, "input": dict(input or {}), "queue": queue}
     kept = _opened(database)
-    if kept.client.get_schedule(name) is not None:
-        raise LevError(
-            f"there is a schedule {name} already", help=f"`lev schedule remove {name}` first, or choose another name"
-        )
-    try:
-        kept.client.create_schedule(
-            schedule_name=name,
-            workflow_name=names.SCHEDULED,
-            schedule=cron,
-            context=given,
-            cron_timezone=zone,
-            automatic_backfill=missed == "run",
-            queue_name=queue,
-        )
-    except error.DBOSException as problem:
-        raise LevError(f"schedule {name}: {problem}", help="zones are named as in `Europe/Berlin`") from None
+    with kept.reached():
+        if kept.client.get_schedule(name) is not None:
+            raise LevError(
+                f"there is a schedule {name} already",
+                help=f"`lev schedule remove {name}` first, or choose another name",
+            )
+        try:
+            kept.client.create_schedule(
+                schedule_name=name,
+                workflow_name=names.SCHEDULED,
+                schedule=cron,
+                context=given,
+                cron_timezone=zone,
+                automatic_backfill=missed == "run",
+                queue_name=queue,
+            )
+        except error.DBOSException as problem:
+            raise LevError(f"schedule {name}: {problem}", help="zones are named as in `Europe/Berlin`") from None
     return Schedule(name=name, flow=flow, cron=cron, zone=zone, queue=queue, missed=missed, input=dict(input or {}))
 
 
 def list_schedules(*, database: str | Database | None = None) -> list[Schedule]:
     """Every schedule of a database, by name."""
-    found = _opened(database).client.list_schedules()
+    kept = _opened(database)
+    with kept.reached():
+        found = kept.client.list_schedules()
     return sorted((_read(each) for each in found if each["workflow_name"] == names.SCHEDULED), key=lambda s: s.name)
 
 
 def remove_schedule(name: str, *, database: str | Database | None = None) -> None:
     """Begin nothing by this schedule any more; raises `LevError` when there is none."""
     kept = _opened(database)
-    if kept.client.get_schedule(name) is None:
-        raise LevError(f"there is no schedule {name}", help="`lev schedule list` shows those there are")
-    kept.client.delete_schedule(name)
+    with kept.reached():
+        if kept.client.get_schedule(name) is None:
+            raise LevError(f"there is no schedule {name}", help="`lev schedule list` shows those there are")
+        kept.client.delete_schedule(name)
 
 
 def _check_times(cron: str) -> None:
