@@ -61,15 +61,7 @@ def order_for(
     spec: str | Flow | LinkedFlow, input: Mapping[str, Any] | None, *, queue: str, run: str | None = None
 ) -> Order:
     """The order of a run of a flow or of the name of one; raises as `start`."""
-    if isinstance(spec, str):
-        from lev_os.core.flowmind import Flow
-        from lev_os.core.packaging import find
-
-        package, subpath = find(spec)
-        text, path = package.read(subpath, "llm")
-        linked = Flow.parse(text, package=package, path=str(path), specifier=f"{package.name}{subpath[1:]}").link()
-    else:
-        linked, _ = linked_flow(spec, None)
+    linked, _ = linked_flow(spec, None)
     return ordered(linked, input or {}, queue=queue, run=run)
 
 

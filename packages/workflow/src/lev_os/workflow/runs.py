@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 STATUSES = ("queued", "running", "waiting", "sleeping", "held", "done", "failed", "denied", "cancelled", "dead")
 _OVER = frozenset({"done", "failed", "denied", "cancelled", "dead"})
 _ROWS: dict[str, list[str]] = {
-    "queued": ["ENQUEUED", "DELAYED"],
+    "queued": ["ENQUEUED", "DELAYED", rows.PARKED],
     "running": ["PENDING"],
     "waiting": [rows.PARKED],
     "sleeping": [rows.PARKED],
@@ -59,8 +59,8 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
         return self.status in _OVER
 
 
-def state_of(row: WorkflowStatus) -> RunState:
-    """How the run of a row stands, from a row that was read whole."""
+def state_of(row: WorkflowStatus, arrived: Collection[str] = ()) -> RunState:
+    """How the run of a row stands, from a row that was read whole; `arrived` is what has come and is not yet heard."""
     attributes = row.attributes or {}
     status, output = row.status, None
     reason: str | None = None
@@ -70,9 +70,14 @@ def state_of(row: WorkflowStatus) -> RunState:
     elif status == "PENDING":
         said = "running"
     elif status == rows.PARKED:
-        waits = [wait for wait in attributes.get("waits") or () if wait["kind"] == "wait"]
-        reason = attributes.get("held")
-        said = "held" if reason else "waiting" if waits else "sleeping"
+        waits = [
+            wait
+            for wait in attributes.get("waits") or ()
+            if wait["kind"] == "wait" and names.beside(row.workflow_id, wait["key"], wait["attempt"]) not in arrived
+        ]
+        woken = any(own in arrived for own in _expected(row))
+        reason = None if woken else attributes.get("held")
+        said = "queued" if woken else "held" if reason else "waiting" if waits else "sleeping"
     elif status == "SUCCESS":
         said, output = "done", (row.output or {}).get("output")
     elif status == "ERROR":
@@ -94,6 +99,18 @@ def state_of(row: WorkflowStatus) -> RunState:
     )
 
 
+def _expected(row: WorkflowStatus) -> list[str]:
+    """The ids under which something may come that wakes a parked run."""
+    return [*((row.attributes or {}).get("expects") or ()), names.cancel(row.workflow_id)]
+
+
+def _arrived(database: Database, read: Iterable[WorkflowStatus]) -> set[str]:
+    """What has come for the parked ones among these rows; a worker wakes them as soon as it looks."""
+    return rows.begun_among(
+        database.client, [own for row in read if row.status == rows.PARKED for own in _expected(row)]
+    )
+
+
 def _failed(error: Any) -> tuple[str, str]:
     data = getattr(error, "data", None)
     if isinstance(data, dict) and data.get("status") in _OVER:
@@ -104,7 +121,15 @@ def _failed(error: Any) -> tuple[str, str]:
 @asking
 def look(database: Database, run: str) -> RunState:
     """How one run stands; raises `UnknownRun`."""
-    return state_of(rows.row(database.client, run, whole=True))
+    row = rows.row(database.client, run, whole=True)
+    return state_of(row, _arrived(database, [row]))
+
+
+@asking
+def answered(database: Database, run: str, waits: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Which of these open waits, each with its `key` and `attempt`, somebody has answered already."""
+    ids = {names.beside(run, wait["key"], wait["attempt"]): wait for wait in waits}
+    return [ids[own] for own in rows.begun_among(database.client, list(ids))]
 
 
 @asking
@@ -132,7 +157,8 @@ def list_states(
             offset=offset,
             load_input=False,
         )
-        states = (state_of(row) for row in read)
+        arrived = _arrived(database, read)
+        states = (state_of(row, arrived) for row in read)
         found += (state for state in states if all(getattr(state, key) == value for key, value in said.items()))
         offset += page
         if len(read) < page or (limit is not None and len(found) >= limit):
