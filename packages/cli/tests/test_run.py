@@ -393,6 +393,32 @@ def test_a_journal_elsewhere_is_named_by_its_path(lev: Lev, pack: Path) -> None:
     assert told.json["output"] == "a"
 
 
+def test_a_run_that_is_named_by_its_journal_is_no_durable_one(
+    lev: Lev, pack: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LEV_DATABASE_URL says where runs are looked for by their names, and nothing about the file of one."""
+    monkeypatch.setenv("LEV_DATABASE_URL", "sqlite:///runs.sqlite")
+    lev("run", "acme_runs/flows/choose", "--input", '{"text": "x"}', "--journal", "mine.jsonl")
+    assert "the same, record by record" in lev("runs", "replay", "mine.jsonl").out
+    assert "choose" in lev("runs", "show", "mine.jsonl").out
+    assert lev("runs", "approve", "mine.jsonl", "--answer", '{"category": "a"}', "--json").code == 0
+    assert lev("runs", "forget", "mine.jsonl").out == "forgot mine\n"
+    said = lev("runs", "show", "mine.jsonl")
+    assert "there is no database" in said.err
+
+
+def test_what_is_wrong_is_said_of_what_was_written(lev: Lev, pack: Path) -> None:
+    """A value in --json is not called --answer; a flow that is not there is no missing input."""
+    lev("run", "acme_runs/flows/choose", "--input", '{"text": "x"}', "--journal", "mine.jsonl")
+    assert "--json is not JSON" in lev("runs", "approve", "mine.jsonl", "--json", "{bad").err
+    assert "--answer is not JSON" in lev("runs", "approve", "mine.jsonl", "--answer", "{bad").err
+    for options in ((), ("--durable",)):
+        said = lev("run", "acme_runs/flows/nope", *options)
+        assert said.code == 2
+        assert "nope" in said.err
+        assert "input is missing" not in said.err
+
+
 def test_a_journal_that_exists_is_not_touched(lev: Lev, pack: Path) -> None:
     """`--journal` names a new file."""
     (pack / "mine.jsonl").write_text("precious")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lev_os.core.schemas import InvalidSchema, Schema, shorthand_to_schema
+from lev_os.core.schemas import InvalidSchema, Schema, is_file_reference, shorthand_to_schema
 
 FIELDS: dict[str, Any] = {
     "name": "string",
@@ -153,3 +153,22 @@ def test_a_valid_value_stays_valid_and_equal_when_coerced(schema: dict[str, Any]
         once = compiled.coerce(value)
         assert not compiled.problems(once)
         assert repr(compiled.coerce(once)) == repr(once)
+
+
+def test_a_file_reference_has_exactly_three_fields() -> None:
+    """A result that merely mentions a file is a result."""
+    reference = {"$file": "r/1.json", "bytes": 9, "digest": "sha256:0"}
+    assert is_file_reference(reference)
+    for name in reference:
+        assert not is_file_reference({key: value for key, value in reference.items() if key != name})
+    assert not is_file_reference({**reference, "more": 1})
+    assert not is_file_reference([])
+
+
+def test_a_file_in_place_of_a_value_is_told_as_one() -> None:
+    """A result over 1 MiB is handed on as a reference; a tool that takes text hears what came and how to take it."""
+    reference = {"$file": "/r/1.json", "bytes": 2 << 20, "digest": "sha256:0"}
+    schema = Schema.of({"type": "object", "properties": {"t": {"type": "string"}}})
+    (problem,) = schema.problems({"t": reference})
+    assert problem.startswith("/t: must be text, not a file: a result over 1 MiB is handed on")
+    assert "read the JSON at PATH" in problem

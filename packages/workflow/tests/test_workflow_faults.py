@@ -224,6 +224,20 @@ def test_a_fork_takes_over_what_was_done(desk: Desk) -> None:
         go(fork(run, at="nowhere", database=desk.url))
 
 
+@pytest.mark.parametrize("at", ["reply", "steps/1", "2"])
+def test_a_run_is_forked_where_it_stands(desk: Desk, at: str) -> None:
+    """The wait that is open now is a place as those that have been answered are, by its id, path or number."""
+    run = go(start("ledgerdesk/flows/large", {"size": 9}, database=desk.url))
+    desk.worker()
+    desk.until(lambda states: states[run].status == "waiting")
+    made = go(fork(run, at=at, database=desk.url))
+    desk.until(lambda states: states[made].status == "waiting")
+    go(cancel(run, database=desk.url))
+    assert go(send(made, "reply", {"text": "x"}, database=desk.url))
+    with pytest.raises(LevError, match="no step '3'"):
+        go(fork(made, at="3", database=desk.url))
+
+
 def test_a_clock_that_jumps(desk: Desk) -> None:
     """Time that runs back or far ahead between two workers neither stops a run nor breaks its journal."""
     shift = desk.root / "sitecustomize.py"

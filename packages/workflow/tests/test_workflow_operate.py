@@ -10,11 +10,13 @@ import time
 import urllib.request
 
 import pytest
+import sqlalchemy as sa
 from lev_os.core.bidirectional import read_journal
 from lev_os.core.errors import LevError
 from lev_os.workflow import result, start
+from lev_os.workflow.database import workers
 from lev_os.workflow.metrics import serving
-from lev_os.workflow.runs import delete, ended_before, export
+from lev_os.workflow.runs import dead_letters, delete, ended_before, export
 from lev_os.workflow.schedules import add_schedule, list_schedules, remove_schedule
 
 from .conftest import Desk, go, over
@@ -47,7 +49,7 @@ def test_a_schedule_begins_a_run_for_each_moment_once(desk: Desk) -> None:
     with pytest.raises(LevError, match="cron"):
         add_schedule("bad", FLOW, "every day", database=desk.url)
     with pytest.raises(LevError, match="timezone"):
-        add_schedule("bad", FLOW, "* * * * *", zone="Nowhere/Town", database=desk.url)
+        add_schedule("bad", FLOW, "* * * * *", {"n": 1}, zone="Nowhere/Town", database=desk.url)
     add_schedule("tick", FLOW, "* * * * * *", {"n": 1}, zone="Europe/Berlin", database=desk.url)
     assert [schedule.name for schedule in list_schedules(database=desk.url)] == ["tick"]
     desk.worker(name="a")
@@ -59,6 +61,25 @@ def test_a_schedule_begins_a_run_for_each_moment_once(desk: Desk) -> None:
     for run in desk.states():
         assert run.startswith("tick-2")
         assert len(desk.ledger(run)) in (0, 1, 2, 3)
+
+
+def test_a_moment_whose_flow_is_broken_meanwhile_is_a_dead_letter(desk: Desk) -> None:
+    """The run of a schedule's moment that cannot begin has failed, with the reason, and the worker says so."""
+    add_schedule("tick", FLOW, "* * * * * *", {"n": 1}, database=desk.url)
+    (desk.root / "ledgerdesk" / "flows" / "three.yaml").unlink()
+    worker = desk.worker()
+    desk.until(over)
+    remove_schedule("tick", database=desk.url)
+    letter = dead_letters(desk.database)[-1]
+    assert letter.run.startswith("tick-2")
+    assert (letter.flow, letter.status) == (FLOW, "failed")
+    assert "three" in str(letter.reason)
+    shown = desk.lev("runs", "show", letter.run)
+    assert "could not begin" in shown.stderr, shown.stderr
+    worker.terminate()
+    assert worker.stderr is not None
+    assert f"the run {letter.run} of schedule tick cannot begin" in worker.stderr.read()
+    assert delete(desk.database, [letter.run]) == 1
 
 
 def test_metrics_tell_what_waits_and_retention_deletes_what_is_over(desk: Desk) -> None:
@@ -78,6 +99,38 @@ def test_metrics_tell_what_waits_and_retention_deletes_what_is_over(desk: Desk) 
     assert ended_before(desk.database, time.time() + 3600) == ["r"]
     assert delete(desk.database, ["r"]) == 1
     assert desk.states() == {}
+
+
+def test_what_nobody_has_heard_of_yet_is_told_truly(desk: Desk) -> None:
+    """Without a worker an answer and a wish lie in the database: the run is queued, and a second answer is told so."""
+    run, other = (go(start("ledgerdesk/flows/large", {"size": 2 << 20}, database=desk.url)) for _ in range(2))
+    worker = desk.worker()
+    desk.until(lambda states: all(state.status == "waiting" for state in states.values()))
+    worker.kill()
+    worker.wait()
+    with serving(desk.database, 0) as port:
+        said = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
+    assert 'lev_runs{queue="default",status="waiting"} 2.0' in said
+
+    first = desk.lev("runs", "approve", run, "--json", '{"text": "x"}')
+    told = json.loads(first.stdout)
+    assert (told["answered"], told["status"], told["waits"]) == (True, "queued", [])
+    second = desk.lev("runs", "approve", run, "--json", '{"text": "y"}')
+    assert second.stderr == "it was answered before; the first answer stands\n"
+    assert json.loads(second.stdout)["answered"] is False
+    assert set(desk.states(status="queued")) == {run}
+    assert set(desk.states(status="waiting")) == {other}
+
+    assert json.loads(desk.lev("runs", "signal", other, "reply", "--json", '{"text": "z"}').stdout)["sent"] is True
+    with desk.database.begin() as connection:
+        connection.execute(sa.update(workers).values(seen=0.0))
+    cancelled = desk.lev("runs", "cancel", other)
+    assert cancelled.stdout == f"{other} is ending\n"
+    assert "nobody works on the queue default" in cancelled.stderr
+    assert "is ending, not over" in desk.lev("runs", "forget", other).stderr
+    assert desk.lev("runs", "forget").returncode == 2
+    desk.worker()
+    assert desk.until(over)[run].status == "done"
 
 
 def test_the_command_line_operates_durable_runs(desk: Desk) -> None:

@@ -9,7 +9,6 @@ from lev_os.core.bidirectional._answers import (
     accept_approval,
     accept_judgement,
     accept_verdict_of_model,
-    is_file_reference,
 )
 
 YES_NO = ("yes", "no")
@@ -95,13 +94,3 @@ def test_an_approval_is_true_or_false_and_perhaps_a_note() -> None:
     for said in ("yes", {}, {"approved": "true"}, {"approved": 1}):
         assert accept_approval(said) == (['an approval is {"approved": true | false, "note": "…"}'], None)
     assert accept_approval({"approved": True, "note": 5}) == (["`note` is a string"], None)
-
-
-def test_a_file_reference_has_exactly_three_fields() -> None:
-    """A result that merely mentions a file is a result."""
-    reference = {"$file": "r/1.json", "bytes": 9, "digest": "sha256:0"}
-    assert is_file_reference(reference)
-    for name in reference:
-        assert not is_file_reference({key: value for key, value in reference.items() if key != name})
-    assert not is_file_reference({**reference, "more": 1})
-    assert not is_file_reference([])

@@ -9,6 +9,7 @@ import pytest
 from lev_os.core import InvalidInput, Package, load_package
 from lev_os.core.bidirectional import Run, replay, run_sync
 from lev_os.core.flowmind import Flow
+from lev_os.core.packaging import InvalidSpecifier
 
 MANIFEST = """
 format = 1
@@ -65,6 +66,14 @@ def buy(found: Package) -> Flow:
     """The package's flow, as its exports give it."""
     text, path = found.read("./flows/buy")
     return Flow.parse(text, package=found, path=str(path), specifier=f"{found.name}/flows/buy")
+
+
+def test_a_flow_is_run_by_its_name(folder: Path) -> None:
+    """`run` takes a name as `start` of durable runs does; one that says no package is told how to write it."""
+    package(folder, "shop_name")
+    assert run_sync("shop_name/flows/buy", {"item": "tea"}).status == "waiting"
+    with pytest.raises(InvalidSpecifier, match="inside a package"):
+        run_sync("./shop_name/flows/buy", {"item": "tea"})
 
 
 def test_a_tool_of_a_package(folder: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,9 +24,11 @@ from .catalog import make_importable
 from .driving import ModelChoice
 from .errors import STATUS_CODES, Interrupted, UsageProblem
 from .output import note, print_json, print_line
+from .project import is_journal, journal_of
 
 if TYPE_CHECKING:
     from lev_os.core.bidirectional.driver import World
+    from lev_os.core.bidirectional.replaying import RunInfo
     from lev_os.core.flowmind import Flow
     from lev_os.core.flowmind.link import LinkedFlow
     from lev_os.workflow.database import Database
@@ -47,9 +49,13 @@ def database_option(command: F) -> F:
     )(command)
 
 
-def database_of(url: str | None) -> Database | None:
-    """The database that is meant; None when nobody means one, and runs are the journals of this project."""
-    if not url and not os.environ.get("LEV_DATABASE_URL"):
+def database_of(url: str | None, *runs: str) -> Database | None:
+    """The database that is meant; None when nobody means one, and runs are the journals of this project.
+
+    Nobody does who names journals by their paths, whatever the environment says.
+    """
+    named = bool(runs) and all(is_journal(run) for run in runs)
+    if not url and (named or not os.environ.get("LEV_DATABASE_URL")):
         return None
     return existing(url)
 
@@ -147,9 +153,7 @@ async def _followed(kept: Database, run: str, queue: str, make_world: MakeWorld 
 @contextlib.contextmanager
 def journal_for(run: str, url: str | None) -> Iterator[Path]:
     """The journal of a run: its file, or for a durable one a file that is made of its rows and goes again."""
-    from .project import journal_of
-
-    kept = database_of(url)
+    kept = database_of(url, run)
     if kept is None:
         yield journal_of(run)
         return
@@ -164,9 +168,22 @@ def journal_for(run: str, url: str | None) -> Iterator[Path]:
 def answer_durable(kept: Database, run: str, wait: dict[str, Any], value: Any, *, as_json: bool) -> int:
     """Answer an open wait of a durable run; a worker goes on with it."""
     from lev_os.workflow import send
-    from lev_os.workflow.runs import look
 
     first = asyncio.run(send(run, wait["name"], value, wait=wait["key"], database=kept))
+    return show_answer(kept, run, first=first, as_json=as_json)
+
+
+def answered_before(kept: Database, info: RunInfo) -> Sequence[Mapping[str, Any]]:
+    """The waits of a durable run that somebody has answered and no worker has heard of yet."""
+    from lev_os.workflow.runs import answered
+
+    return answered(kept, info.run, info.waits)
+
+
+def show_answer(kept: Database, run: str, *, first: bool, as_json: bool) -> int:
+    """Print whether an answer was the first, and how the run stands now."""
+    from lev_os.workflow.runs import look
+
     note(f"answered; a worker goes on with run {run}" if first else "it was answered before; the first answer stands")
     if as_json:
         print_json({**state_value(look(kept, run)), "answered": first})
@@ -176,9 +193,16 @@ def answer_durable(kept: Database, run: str, wait: dict[str, Any], value: Any, *
 def cancel_durable(kept: Database, run: str, reason: str) -> str:
     """Wish that a durable run ends; returns its status, or that it is ending."""
     from lev_os.workflow import cancel
+    from lev_os.workflow.beating import is_served
     from lev_os.workflow.runs import look
 
-    return "ending" if asyncio.run(cancel(run, reason, database=kept)) else look(kept, run).status
+    asyncio.run(cancel(run, reason, database=kept))
+    state = look(kept, run)
+    if state.is_over:
+        return state.status
+    if not is_served(kept, state.queue):
+        note(f"nobody works on the queue {state.queue}; the next worker ends the run: lev worker --queue {state.queue}")
+    return "ending"
 
 
 def resume_durable(kept: Database, run: str, python: str | None, accept_change: bool) -> RunState:
@@ -193,11 +217,18 @@ def resume_durable(kept: Database, run: str, python: str | None, accept_change: 
 
 def forget_durable(kept: Database, runs: Sequence[str], age: str | None) -> list[str]:
     """Delete durable runs that are over: those named, and those that ended so long ago."""
+    from lev_os.workflow.rows import wanted_ends
     from lev_os.workflow.runs import delete, ended_before, look
 
+    if not runs and age is None:
+        raise UsageProblem("name the runs to forget", help="or say how old: --older-than 30d")
     for run in runs:
-        if not look(kept, run).is_over:
-            raise UsageProblem(f"run {run} is not over", help=f"lev runs cancel {run}")
+        if not (state := look(kept, run)).is_over:
+            ending = run in wanted_ends(kept, [run])
+            raise UsageProblem(
+                f"run {run} is {'ending' if ending else state.status}, not over",
+                help=f"lev worker --queue {state.queue} ends it" if ending else f"lev runs cancel {run}",
+            )
     old = [] if age is None else ended_before(kept, time.time() - _seconds(age))
     gone = list(dict.fromkeys([*runs, *old]))
     delete(kept, gone)

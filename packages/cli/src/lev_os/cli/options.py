@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from .errors import UsageProblem
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
@@ -47,6 +49,31 @@ class RunName(click.ParamType[str]):
 def json_option(command: F) -> F:
     """`--json`: the whole of stdout is then one JSON document, errors included."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else, on stdout.")(command)
+
+
+_PRINT = "--json"
+"""What `--json` is without a value."""
+
+
+def json_value_option(command: F) -> F:
+    """`--json` of a command that is given a value: as `json_option`, or that value itself; see `given_value`."""
+    return click.option(
+        "--json",
+        "given",
+        is_flag=False,
+        flag_value=_PRINT,
+        metavar="[JSON|@FILE]",
+        help="Print JSON, and nothing else, on stdout; with a value, that is what is said. Write it last.",
+    )(command)
+
+
+def given_value(given: str | None, value: str | None, option: str) -> tuple[bool, str | None, str]:
+    """From `--json` and the option that is for the value alone: whether JSON is printed, the value, and whose it is."""
+    if given in (None, _PRINT):
+        return given is not None, value, option
+    if value is not None:
+        raise UsageProblem(f"{option} and the value of --json are the same thing", help="leave one out")
+    return True, given, "--json"
 
 
 def python_option(command: F) -> F:

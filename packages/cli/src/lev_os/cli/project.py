@@ -19,6 +19,7 @@ __all__ = [
     "activate",
     "find_environment",
     "handle_of",
+    "is_journal",
     "journal_of",
     "project_root",
     "run_journals",
@@ -112,12 +113,17 @@ def handle_of(journal: Path) -> str:
     return journal.stem if journal.absolute().parent == runs_folder().absolute() else str(journal)
 
 
+def is_journal(run: str) -> bool:
+    """Whether a run is named by the path of its journal."""
+    return run.endswith(".jsonl") and Path(run).is_file()
+
+
 def journal_of(run: str) -> Path:
     """The journal of a run: its name, which may be cut short, or the path of its journal.
 
     Raises `UsageProblem` when there is none, or several begin so.
     """
-    if run.endswith(".jsonl") and Path(run).is_file():
+    if is_journal(run):
         return Path(run)
     path = journal_path(run)
     if path.is_file():

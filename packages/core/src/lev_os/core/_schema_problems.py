@@ -9,6 +9,7 @@ from typing import Any
 
 from .documents import Document, Path, Violation, describe, nearest, short
 from .errors import Problem
+from .schemas import is_file_reference
 
 _MAX_PROBLEMS = 100
 
@@ -155,6 +156,11 @@ def describe_error(error: Any, schema: Any) -> str:
     match kind.name:
         case "type":
             wanted = " or ".join(_ARTICLES.get(name, name) for name in kind.types)
+            if is_file_reference(error.instance):
+                return (
+                    f"{where}: must be {wanted}, not a file: a result over 1 MiB is handed on as "
+                    '{"$file": PATH, "bytes": N, "digest": …}; take an object and read the JSON at PATH, or return less'
+                )
             return f"{where}: must be {wanted}, not {describe(error.instance)}"
         case "enum":
             return f"{where}: must be one of {short(_listed(kind.options), 300)}, not {describe(error.instance)}"

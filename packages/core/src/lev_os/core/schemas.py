@@ -173,6 +173,11 @@ class Schema:
         return value if self._fill is None else self._fill(value)
 
 
+def is_file_reference(value: Any) -> bool:
+    """Whether this stands for a result too large to be carried along, which lies in a file: the driver checked it."""
+    return isinstance(value, dict) and value.keys() == {"$file", "bytes", "digest"}
+
+
 @lru_cache(maxsize=1024)
 def _compiled(source: bytes) -> Schema:
     return Schema(decode(source))

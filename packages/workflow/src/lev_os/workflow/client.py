@@ -15,13 +15,18 @@ from lev_os.core.flowmind.walk import walk
 
 from . import names, rows, tracing
 from .course import Course, Order
-from .database import Database, open_database
+from .database import Database, asking, open_database
 from .runs import RunState, look, rebuild, state_of
 
 if TYPE_CHECKING:
     from dbos import EnqueueOptions
     from lev_os.core.flowmind import Flow
     from lev_os.core.flowmind.link import LinkedFlow
+
+
+_LAST = 2**31 - 1
+_FAR = 1e10
+"""Seconds beyond which there is no date."""
 
 
 class NotSent(LevError):
@@ -46,10 +51,18 @@ async def start(
     at work, another is refused with `LevError`. `delay` in seconds. Raises `InvalidInput` for a flow or an input that
     does not fit, and `NoDatabase`.
     """
-    order = await asyncio.to_thread(_ordered, spec, input, queue, run)
+    order = await asyncio.to_thread(order_for, spec, input, queue=queue, run=run)
     return await asyncio.to_thread(
         enqueue, _opened(database), order, priority=priority, deduplicate=deduplicate, delay=delay
     )
+
+
+def order_for(
+    spec: str | Flow | LinkedFlow, input: Mapping[str, Any] | None, *, queue: str, run: str | None = None
+) -> Order:
+    """The order of a run of a flow or of the name of one; raises as `start`."""
+    linked, _ = linked_flow(spec, None)
+    return ordered(linked, input or {}, queue=queue, run=run)
 
 
 def ordered(linked: LinkedFlow, input: Mapping[str, Any], *, queue: str, run: str | None) -> Order:
@@ -60,7 +73,7 @@ def ordered(linked: LinkedFlow, input: Mapping[str, Any], *, queue: str, run: st
         digest=linked.digest,
         pinned=bytes(linked.pinned_json).decode(),
         input=dict(input),
-        queue=queue,
+        queue=names.checked_queue(queue),
     )
     if trace := tracing.carrier():
         order["trace"] = trace
@@ -68,6 +81,7 @@ def ordered(linked: LinkedFlow, input: Mapping[str, Any], *, queue: str, run: st
     return order
 
 
+@asking
 def enqueue(
     database: Database,
     order: Order,
@@ -79,6 +93,10 @@ def enqueue(
     """Write an order into its queue; returns the name of the run."""
     from dbos import error
 
+    if priority is not None and not 1 <= priority <= _LAST:
+        raise LevError(f"{priority} is not a priority", help="a whole number from 1, which goes before 2")
+    if delay is not None and not 0 <= delay < _FAR:
+        raise LevError(f"{delay} is not a delay", help="seconds, from 0")
     options: EnqueueOptions = {
         "workflow_name": names.RUN,
         "queue_name": order["queue"],
@@ -133,8 +151,9 @@ async def fork(
 ) -> str:
     """Begin a new run that takes over what `run` had recorded before `at`, and goes on by itself from there.
 
-    `at` is a step's id, or the number of the recorded result to leave out first (from 1). What is taken over is not
-    done again; everything after it is, with keys of the new run. Returns its name. Raises `LevError`.
+    `at` is the id or path of a step that has been done or is open now, or the number of the recorded result to leave
+    out first (from 1). What is taken over is not done again; everything after it is, with keys of the new run. Returns
+    its name. Raises `LevError`.
     """
     from .forking import forked
 
@@ -167,19 +186,7 @@ def _opened(database: str | Database | None) -> Database:
     return database if isinstance(database, Database) else open_database(database)
 
 
-def _ordered(spec: str | Flow | LinkedFlow, input: Mapping[str, Any] | None, queue: str, run: str | None) -> Order:
-    if isinstance(spec, str):
-        from lev_os.core.flowmind import Flow
-        from lev_os.core.packaging import find
-
-        package, subpath = find(spec)
-        text, path = package.read(subpath, "llm")
-        linked = Flow.parse(text, package=package, path=str(path), specifier=f"{package.name}{subpath[1:]}").link()
-    else:
-        linked, _ = linked_flow(spec, None)
-    return ordered(linked, input or {}, queue=queue, run=run)
-
-
+@asking
 def _send(database: Database, run: str, name: str, value: Any, wait: str | None) -> bool:
     found = rows.row(database.client, run, whole=True)
     state = state_of(found)
@@ -224,6 +231,7 @@ def _signal(database: Database, run: str, name: str, value: Any, at: float) -> b
     return True
 
 
+@asking
 def _cancel(database: Database, run: str, reason: str) -> bool:
     state = state_of(rows.row(database.client, run, whole=True))
     if state.is_over:
@@ -231,6 +239,7 @@ def _cancel(database: Database, run: str, reason: str) -> bool:
     return rows.want_end(database, run, reason)
 
 
+@asking
 def _resume(database: Database, run: str, accept_change: bool) -> str:
     found = rows.row(database.client, run, whole=True)
     state = state_of(found)

@@ -49,6 +49,8 @@ class Order(TypedDict):
     of: NotRequired[str]
     trace: NotRequired[dict[str, str]]
     """The W3C trace context of who started it."""
+    refused: NotRequired[str]
+    """Why the run cannot begin: then it ends with that, and there is no flow."""
 
 
 class Diverged(LevError):

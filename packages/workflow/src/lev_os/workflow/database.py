@@ -11,11 +11,11 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from lev_os.core.errors import LevError
@@ -26,6 +26,8 @@ from .names import APPLICATION
 if TYPE_CHECKING:
     from dbos import DBOSClient
 
+P = ParamSpec("P")
+T = TypeVar("T")
 VARIABLE = "LEV_DATABASE_URL"
 _POOL = 20
 _MIGRATING = 7_106_532_318_041
@@ -156,9 +158,14 @@ class Database:
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
         """A transaction; raises `NoDatabase` when the database has gone."""
+        with self.reached(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reached(self) -> Iterator[None]:
+        """What is asked of the database inside raises `NoDatabase` when that has gone."""
         try:
-            with self.engine.begin() as connection:
-                yield connection
+            yield
         except sa.exc.DBAPIError as error:
             # A server that ends what was idle for too long says so in an `InternalError`.
             if not (error.connection_invalidated or isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError)):
@@ -183,6 +190,17 @@ class Database:
             metadata.create_all(connection)
             if connection.execute(sa.select(leases.c.name)).first() is None:
                 connection.execute(sa.insert(leases).values(name="sweep", until=0.0))
+
+
+def asking(ask: Callable[Concatenate[Database, P], T]) -> Callable[Concatenate[Database, P], T]:
+    """A function that asks a database, and raises `NoDatabase` when that has gone."""
+
+    @wraps(ask)
+    def asked(database: Database, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        with database.reached():
+            return ask(database, *args, **kwargs)
+
+    return asked
 
 
 def _engine(url: str) -> sa.Engine:

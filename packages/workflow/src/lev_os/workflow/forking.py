@@ -11,14 +11,16 @@ from lev_os.core.flowmind.link import LinkedFlow
 
 from . import names, rows
 from .course import Arrival, Course, Order, is_input, later_gate, stages
+from .database import Database, asking
 from .places import step_of
 
 if TYPE_CHECKING:
-    from .database import Database
+    from lev_os.core.bidirectional.effects import Effect
 
 _OWN = frozenset({"key", "attempt", "at", "value", "failure", "signal"})
 
 
+@asking
 def forked(database: Database, run: str, at: str, name: str | None, queue: str | None) -> Order:
     """The order of a fork: the same flow and input, and what `run` has recorded before `at`, by the new run's keys."""
     row = rows.row(database.client, run, whole=True)
@@ -27,7 +29,9 @@ def forked(database: Database, run: str, at: str, name: str | None, queue: str |
     if not arrivals:
         raise LevError(f"run {run} has not begun", help="start a new run instead")
     linked = LinkedFlow.from_pinned(canonical.decode(order["pinned"]))
-    new: Order = {**order, "run": names.checked_run(name or new_run()), "queue": queue or order["queue"], "of": run}
+    new: Order = {**order, "run": names.checked_run(name or new_run()), "of": run}
+    if queue is not None:
+        new["queue"] = names.checked_queue(queue)
     new.pop("prefix", None)
     known = stages(arrivals)
     old = Course(_bare(order), linked, gate=arrivals[0].get("gate"), later=later_gate(known))
@@ -36,8 +40,7 @@ def forked(database: Database, run: str, at: str, name: str | None, queue: str |
         course.begin(arrivals[0]["began"])
     prefix = [_renamed(arrival, old, twin) for arrival in order.get("prefix", ())]
     inputs = [arrival for arrival in arrivals if is_input(arrival) and "cancel" not in arrival]
-    until = _place(old, twin, inputs, at, prefix)
-    if until is None:
+    if not _taken_over(old, twin, inputs, at, prefix):
         raise LevError(f"run {run} has no step {at!r}", help=f"`lev runs show {run}` shows its steps")
     new["prefix"] = prefix
     return new
@@ -49,14 +52,19 @@ def _bare(order: Order) -> Order:
     return copy
 
 
-def _place(old: Course, twin: Course, inputs: list[Arrival], at: str, prefix: list[Arrival]) -> int | None:
-    """Take over inputs up to the place `at`; its number, or None when there is no such place."""
+def _taken_over(old: Course, twin: Course, inputs: list[Arrival], at: str, prefix: list[Arrival]) -> bool:
+    """Take over inputs up to the place `at`, perhaps where the run stands now; False when there is no such place."""
     for number, arrival in enumerate(inputs, 1):
-        effect = old.effect(arrival)
-        if at in (str(number), step_of(old.machine.linked, effect), effect.path):
-            return number
+        if at in (str(number), *_called(old, old.effect(arrival))):
+            return True
         prefix.append(_renamed(arrival, old, twin))
-    return None
+    here = {name for effect in old.machine.effects for name in _called(old, effect)}
+    return at in here or (bool(here) and at == str(len(inputs) + 1))
+
+
+def _called(course: Course, effect: Effect) -> tuple[str, str]:
+    """What the place of an effect is called: the id of its step, and its path."""
+    return step_of(course.machine.linked, effect), effect.path
 
 
 def _renamed(arrival: Arrival, old: Course, twin: Course) -> Arrival:

@@ -167,11 +167,17 @@ class Host:
         self.client.cancel_workflow(run)
 
     async def start_scheduled(self, at: datetime, given: dict[str, Any]) -> str:
-        """Begin the run of a schedule's moment."""
-        from .client import start
+        """Begin the run of a schedule's moment; one that cannot begin any more is a run that failed."""
+        from .client import enqueue, order_for
 
-        run = f"{given['schedule']}-{at:%Y%m%dT%H%M%S}"
-        return await start(given["flow"], given["input"], queue=given["queue"], run=run, database=self.database)
+        name, flow, input, queue = (given[key] for key in ("schedule", "flow", "input", "queue"))
+        run = f"{name}-{at:%Y%m%dT%H%M%S}"
+        try:
+            order = await asyncio.to_thread(order_for, flow, input, queue=queue, run=run)
+        except LevError as problem:
+            log.warning("the run %s of schedule %s cannot begin: %s", run, name, problem)
+            order = Order(run=run, flow=flow, digest="", pinned="", input=input, queue=queue, refused=problem.message)
+        return await asyncio.to_thread(enqueue, self.database, order)
 
     # -- flows and their packages --------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from lev_os.core.errors import LevError
 from . import names
 from .beating import DEAD
 from .database import workers
+from .runs import state_of
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -25,15 +26,7 @@ if TYPE_CHECKING:
     from .database import Database
 
 _LIVE = ("ENQUEUED", "DELAYED", "PENDING", "CANCELLED")
-_SAID = {
-    "ENQUEUED": "queued",
-    "DELAYED": "queued",
-    "PENDING": "running",
-    "CANCELLED": "parked",
-    "SUCCESS": "done",
-    "ERROR": "failed",
-    "MAX_RECOVERY_ATTEMPTS_EXCEEDED": "dead",
-}
+_ENDED = {"SUCCESS": "done", "ERROR": "failed", "MAX_RECOVERY_ATTEMPTS_EXCEEDED": "dead"}
 _WINDOW = 300.0
 
 
@@ -57,7 +50,7 @@ class Runs:
         first: dict[str, int] = {}
         for row in live:
             queue = str((row.attributes or {}).get("queue", ""))
-            counts[queue, _SAID[row.status]] += 1
+            counts[queue, state_of(row).status] += 1
             if row.status == "ENQUEUED" and row.created_at is not None:
                 first[queue] = min(first.get(queue, row.created_at), row.created_at)
         for (queue, status), number in sorted(counts.items()):
@@ -75,13 +68,13 @@ class Runs:
         since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - _WINDOW))
         found = self._database.client.list_workflows(
             name=names.RUN,
-            status=["SUCCESS", "ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"],
+            status=list(_ENDED),
             completed_after=since,
             load_input=False,
             load_output=False,
         )
         ended = GaugeMetricFamily("lev_runs_ended", "Runs that ended in the last five minutes.", labels=["status"])
-        for status, number in sorted(Counter(_SAID[row.status] for row in found).items()):
+        for status, number in sorted(Counter(_ENDED[row.status] for row in found).items()):
             ended.add_metric([status], number)
         return ended
 

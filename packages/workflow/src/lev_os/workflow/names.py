@@ -47,6 +47,16 @@ def cancel(run: str) -> str:
     return f"{run}/cancel"
 
 
+def checked_queue(queue: str) -> str:
+    """`queue` if it can be the name of one of a user's; raises `LevError`."""
+    if not queue.strip() or queue == SYSTEM_QUEUE or queue.endswith(EFFECTS):
+        raise LevError(
+            f"{queue!r} is not the name of a queue",
+            help=f"any name but {SYSTEM_QUEUE} and those that end in {EFFECTS}: default, refunds",
+        )
+    return queue
+
+
 def checked_run(run: str) -> str:
     """`run` if it can be the name of one; raises `LevError`."""
     if not run or run.startswith(".") or not all(c.isalnum() or c in "-_." for c in run):

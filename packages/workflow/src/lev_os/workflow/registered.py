@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from dbos import DBOS
+from lev_os.core.bidirectional.effects import Failure, Outcome
 
 from . import names
 from .course import Arrival, Order
 from .driver import Drive
-from .ending import spared
+from .ending import RunEnded, spared
 from .host import hosted, now
 
 
@@ -18,6 +19,8 @@ from .host import hosted, now
 @spared
 async def _run(order: Order) -> dict[str, Any]:
     host = hosted()
+    if (refused := order.get("refused")) is not None:
+        raise RunEnded(Outcome(status="failed", error=Failure(kind="invalid", message=refused, retryable=False)))
     with host.driving(order["run"]):
         return await Drive(host, order).to_the_end()
 
@@ -39,6 +42,7 @@ async def _alarm(run: str) -> Arrival:
 
 
 @DBOS.workflow(name=names.SCHEDULED)
+@spared
 async def _scheduled(at: datetime, given: dict[str, Any]) -> str:
     """The moment of a schedule: its flow, as the package has it now, goes into its queue. Once for each moment."""
-    return await DBOS.run_step_async({"name": "lev.start"}, hosted().start_scheduled, at, given)
+    return await DBOS.run_step_async({"name": "lev.start"}, spared(hosted().start_scheduled), at, given)

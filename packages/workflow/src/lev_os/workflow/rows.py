@@ -22,6 +22,7 @@ OVER = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 BEGUN = ["ENQUEUED", "PENDING", *OVER]
 RECOVERIES = 20
 """A run that has taken so many workers with it is ended instead of being taken up again."""
+_PAGE = 5000
 PARKED = "CANCELLED"
 """A run that waits for others; what a person has cancelled is an outcome, and so an error in the words of DBOS."""
 
@@ -49,6 +50,10 @@ def order_of(found: WorkflowStatus) -> Order:
     if not isinstance(given, dict) or not given["args"]:
         raise LevError(f"what run {found.workflow_id} began with cannot be read", help="the database was changed")
     read: Order = given["args"][0]
+    if (refused := read.get("refused")) is not None:
+        raise LevError(
+            f"run {found.workflow_id} could not begin: {refused}", help="mend its flow, or add the schedule anew"
+        )
     return read
 
 
@@ -70,6 +75,16 @@ def over(client: DBOSClient, ids: Sequence[str]) -> bool:
 def begun(client: DBOSClient, ids: Sequence[str]) -> bool:
     """Whether one of them is there and not only due later."""
     return bool(_any(client, ids, BEGUN))
+
+
+def begun_among(client: DBOSClient, ids: Sequence[str]) -> set[str]:
+    """Which of them are there and not only due later."""
+    pages = (ids[at : at + _PAGE] for at in range(0, len(ids), _PAGE))
+    return {
+        found.workflow_id
+        for page in pages
+        for found in client.list_workflows(workflow_ids=list(page), status=BEGUN, load_input=False, load_output=False)
+    }
 
 
 def _any(client: DBOSClient, ids: Sequence[str], status: list[str]) -> list[WorkflowStatus]:

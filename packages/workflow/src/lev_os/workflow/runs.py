@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +16,15 @@ from lev_os.core.flowmind.link import LinkedFlow
 
 from . import names, rows
 from .course import Course, rebuilt
+from .database import Database, asking, files, wishes
 
 if TYPE_CHECKING:
     from dbos import WorkflowStatus
 
-    from .database import Database
-
 STATUSES = ("queued", "running", "waiting", "sleeping", "held", "done", "failed", "denied", "cancelled", "dead")
 _OVER = frozenset({"done", "failed", "denied", "cancelled", "dead"})
 _ROWS: dict[str, list[str]] = {
-    "queued": ["ENQUEUED", "DELAYED"],
+    "queued": ["ENQUEUED", "DELAYED", rows.PARKED],
     "running": ["PENDING"],
     "waiting": [rows.PARKED],
     "sleeping": [rows.PARKED],
@@ -60,8 +59,8 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
         return self.status in _OVER
 
 
-def state_of(row: WorkflowStatus) -> RunState:
-    """How the run of a row stands, from a row that was read whole."""
+def state_of(row: WorkflowStatus, arrived: Collection[str] = ()) -> RunState:
+    """How the run of a row stands, from a row that was read whole; `arrived` is what has come and is not yet heard."""
     attributes = row.attributes or {}
     status, output = row.status, None
     reason: str | None = None
@@ -71,9 +70,14 @@ def state_of(row: WorkflowStatus) -> RunState:
     elif status == "PENDING":
         said = "running"
     elif status == rows.PARKED:
-        waits = [wait for wait in attributes.get("waits") or () if wait["kind"] == "wait"]
-        reason = attributes.get("held")
-        said = "held" if reason else "waiting" if waits else "sleeping"
+        waits = [
+            wait
+            for wait in attributes.get("waits") or ()
+            if wait["kind"] == "wait" and names.beside(row.workflow_id, wait["key"], wait["attempt"]) not in arrived
+        ]
+        woken = any(own in arrived for own in _expected(row))
+        reason = None if woken else attributes.get("held")
+        said = "queued" if woken else "held" if reason else "waiting" if waits else "sleeping"
     elif status == "SUCCESS":
         said, output = "done", (row.output or {}).get("output")
     elif status == "ERROR":
@@ -95,6 +99,18 @@ def state_of(row: WorkflowStatus) -> RunState:
     )
 
 
+def _expected(row: WorkflowStatus) -> list[str]:
+    """The ids under which something may come that wakes a parked run."""
+    return [*((row.attributes or {}).get("expects") or ()), names.cancel(row.workflow_id)]
+
+
+def _arrived(database: Database, read: Iterable[WorkflowStatus]) -> set[str]:
+    """What has come for the parked ones among these rows; a worker wakes them as soon as it looks."""
+    return rows.begun_among(
+        database.client, [own for row in read if row.status == rows.PARKED for own in _expected(row)]
+    )
+
+
 def _failed(error: Any) -> tuple[str, str]:
     data = getattr(error, "data", None)
     if isinstance(data, dict) and data.get("status") in _OVER:
@@ -102,11 +118,21 @@ def _failed(error: Any) -> tuple[str, str]:
     return "dead", f"{getattr(error, 'name', type(error).__name__)}: {error}"
 
 
+@asking
 def look(database: Database, run: str) -> RunState:
     """How one run stands; raises `UnknownRun`."""
-    return state_of(rows.row(database.client, run, whole=True))
+    row = rows.row(database.client, run, whole=True)
+    return state_of(row, _arrived(database, [row]))
 
 
+@asking
+def answered(database: Database, run: str, waits: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Which of these open waits, each with its `key` and `attempt`, somebody has answered already."""
+    ids = {names.beside(run, wait["key"], wait["attempt"]): wait for wait in waits}
+    return [ids[own] for own in rows.begun_among(database.client, list(ids))]
+
+
+@asking
 def list_states(
     database: Database,
     *,
@@ -119,19 +145,21 @@ def list_states(
     """The runs of a database, newest first. With `steps`, each says which step it came to last."""
     found: list[RunState] = []
     wanted = {key: value for key, value in (("flow", flow), ("queue", queue)) if value is not None}
+    said = wanted if status is None else {**wanted, "status": status}
     offset, page = 0, 500 if limit is None else max(limit, 50)
     while True:
         read = database.client.list_workflows(
             name=names.RUN,
             status=None if status is None else _ROWS[status],
-            attributes=wanted or None,
+            attributes=None if database.is_sqlite else wanted or None,  # DBOS filters by them on PostgreSQL alone
             sort_desc=True,
             limit=page,
             offset=offset,
             load_input=False,
         )
-        states = (state_of(row) for row in read)
-        found += (state for state in states if status is None or state.status == status)
+        arrived = _arrived(database, read)
+        states = (state_of(row, arrived) for row in read)
+        found += (state for state in states if all(getattr(state, key) == value for key, value in said.items()))
         offset += page
         if len(read) < page or (limit is not None and len(found) >= limit):
             break
@@ -139,6 +167,7 @@ def list_states(
     return [with_step(database, state) for state in found] if steps else found
 
 
+@asking
 def with_step(database: Database, state: RunState) -> RunState:
     """The same, with the step that the run came to last."""
     return msgspec.structs.replace(state, step=_step(database, state))
@@ -167,6 +196,7 @@ def rebuild(database: Database, row: WorkflowStatus) -> tuple[Course, list[Recor
     return rebuilt(order, linked, rows.arrivals(database.client, row.workflow_id))
 
 
+@asking
 def export(database: Database, run: str, path: Path) -> int:
     """Write a run's journal to a file that does not exist yet; returns the number of its records.
 
@@ -188,6 +218,7 @@ def dead_letters(database: Database, *, limit: int | None = None) -> list[RunSta
     return sorted(found, key=lambda state: state.started, reverse=True)[:limit]
 
 
+@asking
 def ended_before(database: Database, at: float) -> list[str]:
     """The runs that were over at a time, in seconds since the epoch."""
     before = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
@@ -198,11 +229,10 @@ def ended_before(database: Database, at: float) -> list[str]:
     return [row.workflow_id for row in found]
 
 
+@asking
 def delete(database: Database, runs: Iterable[str]) -> int:
     """Delete runs that are over, with their effects, answers and files; returns how many there were."""
     import sqlalchemy as sa
-
-    from .database import files, wishes
 
     gone = [run for run in runs if look(database, run).is_over]
     for run in gone:

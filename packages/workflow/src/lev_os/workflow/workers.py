@@ -75,7 +75,7 @@ async def worker(
 
     from . import registered  # noqa: F401  # DBOS learns of our workflows
 
-    queues = [queue] if isinstance(queue, str) else list(queue)
+    queues = [names.checked_queue(each) for each in ([queue] if isinstance(queue, str) else queue)]
     limiter = _limiter(rate)
     kept = await asyncio.to_thread(open_database, database)
     called = name or f"{socket.gethostname()}-{os.getpid()}"

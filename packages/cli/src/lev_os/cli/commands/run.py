@@ -85,6 +85,7 @@ def command(
         return run_batch(
             load_flow(specifier, python), input_file, out, choice=choice, concurrency=concurrency, as_json=as_json
         )
+    flow = load_flow(specifier, python)
     if given is None:
         raise UsageProblem("the flow's input is missing", help="--input JSON, --input @FILE, --input - or --input-file")
     value = read_value(given, "--input")
@@ -93,9 +94,8 @@ def command(
     if durable:
         from ..durable import run_durable
 
-        flow = load_flow(specifier, python)
         return run_durable(flow, value, database, choice, queue, priority, detach=detach, as_json=as_json)
-    return _once(load_flow(specifier, python), value, journal, choice, as_json)
+    return _once(flow, value, journal, choice, as_json)
 
 
 def _once(flow: Any, value: dict[str, Any], journal: Path | None, choice: Any, as_json: bool) -> int:

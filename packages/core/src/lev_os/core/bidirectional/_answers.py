@@ -108,11 +108,6 @@ def fitted(schema: Schema, value: Any) -> tuple[Sequence[str], Any]:
     return schema.fit(value)
 
 
-def is_file_reference(value: Any) -> bool:
-    """Whether a tool's result is too large to be carried along and lies in a file: the driver checked it."""
-    return isinstance(value, dict) and value.keys() == {"$file", "bytes", "digest"}
-
-
 def anything(value: Any) -> tuple[Sequence[str], Any]:
     """Accepts every value as it is."""
     return (), value

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from ..schemas import UNTRUSTED, Schema
+from ..schemas import UNTRUSTED, Schema, is_file_reference
 from ..tools import ToolCard, tool_labels
-from ._answers import Accept, fitted, is_file_reference
+from ._answers import Accept, fitted
 from ._scope import Labels
 
 if TYPE_CHECKING:

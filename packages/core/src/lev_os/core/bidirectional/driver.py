@@ -88,7 +88,7 @@ class Run:
     @classmethod
     def start(
         cls,
-        flow: Flow | LinkedFlow,
+        flow: str | Flow | LinkedFlow,
         input: Mapping[str, Any] | None = None,
         *,
         run: str | None = None,

@@ -253,7 +253,7 @@ def _info(path: Path) -> tuple[RunInfo, list[Entry]]:
         updated=entries[-1].at,
         records=len(entries),
         waits=tuple(
-            {"key": entry.key, "path": entry.body["path"], **_request(entry)}
+            {"key": entry.key, "attempt": entry.attempt, "path": entry.body["path"], **_request(entry)}
             for entry in open_effects
             if entry.body["kind"] == "wait" and outcome is None
         ),

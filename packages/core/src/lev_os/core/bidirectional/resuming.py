@@ -93,10 +93,20 @@ def _constitutions(flow: LinkedFlow) -> Iterator[Constitution]:
         yield from _constitutions(inner)
 
 
-def linked_flow(flow: Flow | LinkedFlow, tools: Mapping[str, Any] | None) -> tuple[LinkedFlow, Package | None]:
-    """A flow ready to run, and the package it comes from; raises `InvalidInput` with what cannot be resolved."""
+def linked_flow(flow: str | Flow | LinkedFlow, tools: Mapping[str, Any] | None) -> tuple[LinkedFlow, Package | None]:
+    """A flow ready to run, given by itself or by its name, and the package it comes from.
+
+    Raises `InvalidInput` with what cannot be resolved, and `LevError` for a name that is none of a flow.
+    """
     from ..flowmind.link import LinkedFlow
 
+    if isinstance(flow, str):
+        from ..flowmind import Flow
+        from ..packaging import find
+
+        package, subpath = find(flow)
+        text, path = package.read(subpath, "llm")
+        flow = Flow.parse(text, package=package, path=str(path), specifier=package.specifier(subpath))
     return (flow, None) if isinstance(flow, LinkedFlow) else (flow.link(tools=tools), flow.package)
 
 

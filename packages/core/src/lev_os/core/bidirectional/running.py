@@ -37,7 +37,7 @@ class Options(TypedDict, total=False):
 
 
 async def run(
-    flow: Flow | LinkedFlow,
+    flow: str | Flow | LinkedFlow,
     input: Mapping[str, Any] | None = None,
     *,
     journal: Path | str | None = None,
@@ -81,13 +81,13 @@ async def resume(
         return resumed.result
 
 
-def run_sync(flow: Flow | LinkedFlow, input: Mapping[str, Any] | None = None, **options: Any) -> RunResult:
+def run_sync(flow: str | Flow | LinkedFlow, input: Mapping[str, Any] | None = None, **options: Any) -> RunResult:
     """`run` for code without an event loop; takes the same arguments."""
     return asyncio.run(run(flow, input, **options))
 
 
 async def stream(
-    flow: Flow | LinkedFlow, input: Mapping[str, Any] | None = None, **options: Any
+    flow: str | Flow | LinkedFlow, input: Mapping[str, Any] | None = None, **options: Any
 ) -> AsyncIterator[Event]:
     """`run`, seen as it happens; the last event is `RunFinished`. Closing the iterator stops the run."""
     events: asyncio.Queue[Event | None] = asyncio.Queue()

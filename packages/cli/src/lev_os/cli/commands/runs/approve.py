@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ...durable import database_option
 from ...errors import FINE, STATUS_CODES, UsageProblem
-from ...options import RunName, accept_option, model_options, python_option
+from ...options import RunName, accept_option, given_value, json_value_option, model_options, python_option
 from ...output import note
 
-_PRINT = "--json"
-"""What `--json` is without a value."""
+if TYPE_CHECKING:
+    from lev_os.core.bidirectional.replaying import RunInfo
 
 
 @click.command("approve")
@@ -27,14 +28,7 @@ _PRINT = "--json"
 @model_options
 @python_option
 @database_option
-@click.option(
-    "--json",
-    "given",
-    is_flag=False,
-    flag_value=_PRINT,
-    metavar="[JSON|@FILE]",
-    help="Print JSON, and nothing else, on stdout; with a value, that is the answer. Write it last.",
-)
+@json_value_option
 def command(
     run: str,
     name: str | None,
@@ -65,25 +59,24 @@ def command(
     from lev_os.core.bidirectional.replaying import run_info
 
     from ...driving import ModelChoice, answer_only, answer_wait, read_value
-    from ...durable import answer_durable, database_of, journal_for
+    from ...durable import answer_durable, answered_before, database_of, journal_for, show_answer
     from ...held import is_held
     from ...project import journal_of
     from ...showing import show_answered, show_result
 
-    as_json = given is not None
-    if given not in (None, _PRINT):
-        if answer is not None:
-            raise UsageProblem("--answer and the value of --json are the same thing", help="leave one out")
-        answer = given
+    as_json, answer, option = given_value(given, answer, "--answer")
     if answer is not None and (refuse or remark):
         raise UsageProblem("--answer is the whole answer; --refuse and --note go without it")
-    kept = database_of(database)
+    kept = database_of(database, run)
     with journal_for(run, database) as path:
         info = run_info(path)
-    wait = _wanted(info, name)
+    before = [] if kept is None else answered_before(kept, info)
+    wait = _wanted(info, name, before)
+    if kept is not None and wait in before:
+        return show_answer(kept, info.run, first=False, as_json=as_json)
     for line in _shown(wait):
         note(line)
-    value = read_value(answer, "--answer") if answer is not None else _verdict(wait, refuse, remark)
+    value = read_value(answer, option) if answer is not None else _verdict(wait, refuse, remark)
     if not (yes or as_json) and sys.stdin.isatty() and sys.stderr.isatty():
         click.confirm(f"answer {json.dumps(value, ensure_ascii=False)}?", abort=True, err=True)
     if kept is not None:
@@ -99,18 +92,21 @@ def command(
     return STATUS_CODES[result.status]
 
 
-def _wanted(info: Any, name: str | None) -> dict[str, Any]:
+def _wanted(info: RunInfo, name: str | None, before: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The wait that is meant; one that was answered before only where it is the only one."""
     if info.error is not None:
         raise UsageProblem(info.error)
     if not info.waits:
         raise UsageProblem(f"run {info.run} is {info.status}, not waiting", help="lev runs list --status waiting")
     found = [wait for wait in info.waits if name is None or wait.get("name") == name or wait["key"].startswith(name)]
+    found = [wait for wait in found if wait not in before] or found
     if len(found) == 1:
-        wait: dict[str, Any] = found[0]
-        return wait
+        return found[0]
     names = ", ".join(f"{wait.get('name')} ({wait['key'][:12]})" for wait in info.waits)
     if found:
-        raise UsageProblem(f"several waits are open: {names}", help="name one with --wait, by its key")
+        raise UsageProblem(
+            f"several waits are open: {names}", help="say which with --wait: its name, or the beginning of its key"
+        )
     raise UsageProblem(f"there is no wait {name!r}; open: {names}", help="name one of them with --wait")
 
 

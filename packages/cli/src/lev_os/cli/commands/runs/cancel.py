@@ -25,7 +25,7 @@ def command(run: str, reason: str, database: str | None, as_json: bool) -> None:
     from ...durable import cancel_durable, database_of
     from ...project import journal_of
 
-    kept = database_of(database)
+    kept = database_of(database, run)
     status = cancel_run(journal_of(run), reason) if kept is None else cancel_durable(kept, run, reason)
     if as_json:
         print_json({"run": run, "status": status})

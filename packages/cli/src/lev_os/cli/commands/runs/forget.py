@@ -33,7 +33,7 @@ def command(runs: tuple[str, ...], age: str | None, database: str | None, as_jso
     from ...durable import database_of, forget_durable
     from ...project import journal_of
 
-    if (kept := database_of(database)) is not None:
+    if (kept := database_of(database, *runs)) is not None:
         gone = forget_durable(kept, runs, age)
         if as_json:
             print_json({"forgotten": gone})

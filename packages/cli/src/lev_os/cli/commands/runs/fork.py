@@ -20,7 +20,8 @@ from ...output import print_json, print_line
 def command(run: str, at: str, queue: str | None, database: str | None, as_json: bool) -> None:
     """Begin a new durable run that takes over what RUN had recorded before STEP, and goes on by itself from there.
 
-    What is taken over is not done again. Everything after it is, with keys of the new run. RUN stays as it is.
+    STEP may be where RUN stands now, as an open wait. What is taken over is not done again. Everything after it is,
+    with keys of the new run. RUN stays as it is.
 
     \b
     Examples:

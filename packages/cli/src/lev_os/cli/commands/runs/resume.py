@@ -38,7 +38,7 @@ def command(
     from ...project import journal_of
     from ...showing import show_result
 
-    if (kept := database_of(database)) is not None:
+    if (kept := database_of(database, run)) is not None:
         return show_state(resume_durable(kept, run, python, accept_change), as_json=as_json)
     choice = ModelChoice(model, allow_weak_decisions)
     result, seconds = resume_run(journal_of(run), choice=choice, python=python, accept_change=accept_change)
