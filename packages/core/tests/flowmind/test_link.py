@@ -270,8 +270,8 @@ def test_what_is_broken_elsewhere_is_reported_where_it_is_broken(site: Site) -> 
     assert places == [
         ["other/contexts/bad.md:3:1", "YML101"],
         ["other/flows/bad.yaml:4:5", "FLW102"],
-        ["other/constitution.yaml:5:1", "CON101"],
         ["other/constitution.yaml:4:11", "CON202"],
+        ["other/constitution.yaml:5:1", "CON101"],
     ]
 
 
