@@ -317,7 +317,9 @@ def test_a_mutilated_file_never_gives_a_traceback(data: Any) -> None:
 
 @given(st.binary(max_size=200) | st.text(max_size=200))
 def test_any_text_at_all(text: str | bytes) -> None:
-    """Bytes from anywhere are no constitution, and the answer says why."""
+    """Bytes from anywhere state no principle and are never put to use, and the answer says why."""
     made, problems = examine(text)
-    assert made is None
     assert problems
+    assert made is None or not made.principles
+    with pytest.raises(InvalidInput):
+        Constitution.parse(text)
