@@ -254,6 +254,7 @@ def test_ctrl_c_in_a_conversation(tmp_path: Path) -> None:
     (tmp_path / "talk.py").write_text(TALK, encoding="utf-8")
     with conversation(tmp_path, sys.executable, "talk.py") as person:
         person.type("half a li")
+        person.read_until("half a li")  # a key that comes with the Ctrl-C would be waited for again
         person.interrupt_at_the_prompt()
         person.interrupt_at_the_prompt()
         for typed, sign in (("count", "number 3"), ("look", "looking"), ("stare", "staring")):
