@@ -12,7 +12,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Callable
@@ -166,6 +165,5 @@ def _docs(sdist: str) -> Path:
         )
         if done.returncode:
             raise CannotMeasure(f"pip could not download {sdist}: {(done.stderr.splitlines() or ['no message'])[-1]}")
-        with tarfile.open(folder / f"{name}.tar.gz") as archive:
-            archive.extractall(folder, filter="data")
+        shutil.unpack_archive(folder / f"{name}.tar.gz", folder)
     return folder / name / "docs"
