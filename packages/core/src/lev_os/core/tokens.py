@@ -64,7 +64,7 @@ def _splintr() -> Counter:
 
 
 def _toktok() -> Counter:
-    from toktok import batch_count  # type: ignore[import-untyped]
+    from toktok import batch_count  # type: ignore[import-untyped]  # it ships none
 
     def counted(texts: Sequence[str]) -> list[int]:
         counts: list[int] = batch_count(texts, ENCODING, threads=1)

@@ -6,7 +6,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -313,10 +313,11 @@ def link_leaves(project: Project) -> Iterator[Finding]:
 )
 def code_link_broken(project: Project) -> Iterator[Finding]:
     """Links whose text is one name in code and whose target is a Python file that is there."""
+    names_in = cache(_names_in)  # a page names several objects of a module
     for file, found in project.facts(links):
         for link in found.links:
             path = _target(file.folder, link) if link.names else None
-            if path is None or not project.exists(path) or not (names := _names_in(path)):
+            if path is None or not project.exists(path) or not (names := names_in(path)):
                 continue
             exact = any(file.path in package.files for package in project.packages)
             if link.names in names.signatures or (not exact and names.mentions(link.names)):
